@@ -1,0 +1,92 @@
+"""The write path: stage, frame, write, sync, apply, acknowledge."""
+
+from typing import Final
+
+from fluxdb._core.documents import Documents
+from fluxdb.model import Position
+
+CHORE_SPARE: Final[int]  # bits of Committer.wait_for_chore
+CHORE_CHECKPOINT: Final[int]
+CHORE_CLOSED: Final[int]
+
+class Committer:
+    """One owner of the log: takes writes from any thread, commits them in groups, applies them to the documents."""
+
+    def __init__(
+        self,
+        documents: Documents,
+        *,
+        directory_fd: int,  # both descriptors are the committer's from here on: it closes them
+        segment_fd: int,
+        database_id: bytes,
+        position: Position,  # the end of the log, cut and durable; must be the documents' own
+        segment_size: int,  # of the file behind segment_fd
+        segment_bytes: int,
+        group_bytes_max: int,
+        key_bytes_max: int,
+        value_bytes_max: int,
+        depth_max: int,
+        event_bytes_max: int,
+        checkpoint_log_bytes: int,  # 0: never asks for a checkpoint
+        log_bytes: int,  # already in the log since the last checkpoint
+    ) -> None: ...
+    def write(self, kind: int, key: str, text: bytes | None, if_version: int = -1) -> tuple[int, int] | None:
+        """Returns (version, revision) when the write is durable and applied; None for DELETE of a missing key.
+
+        The calling thread leads the group where no other does. Releases the GIL. Blocks while the filling group is full.
+        ``text`` is any JSON text (checked, brought to compact form); None for DELETE. ``if_version`` -1: no condition.
+        Raises InvalidKeyError, InvalidValueError, LimitError, VersionConflictError, ClosedError, DiskFullError,
+        PoisonedError, StorageError.
+        """
+    def channel(self) -> Channel:
+        """A way to write without blocking, for one event loop. Starts the native commit thread at the first call."""
+    # Watching: which keys' changes are kept as events
+    def watch(self, key: str) -> int:
+        """From the return on, commits to this key are kept for take_events (counts: watch twice, unwatch twice).
+
+        Returns the revision at which watching began: events of that key with a higher revision will come."""
+    def unwatch(self, key: str) -> None: ...
+    def take_events(self) -> tuple[list[tuple[int, str, bytes | None, bytes | None, int, int]], bool]:
+        """Events since the last call, in revision order, as (kind, key, old, new, version, revision).
+
+        The flag says that events were dropped behind these since event_bytes_max was reached: evict every subscriber."""
+    def wait_for_events(self, timeout_seconds: float) -> bool:
+        """Block (GIL released) until take_events has something, or the committer is closed or interrupted. For one thread."""
+    # Chores
+    def wait_for_chore(self, timeout_seconds: float) -> int:
+        """Block (GIL released) until something is due: CHORE_* bits, 0 on time-out. For one thread."""
+    def prepare_spare(self) -> bool:
+        """Allocate the next segment ahead. False where there is no room (the write that needs it will say so)."""
+    def checkpointed(self, position: Position) -> None:
+        """A durable snapshot stands for this position: log bytes are counted from here on."""
+    def wake(self) -> None:
+        """Make wait_for_chore and wait_for_events return."""
+    @property
+    def log_bytes(self) -> int: ...  # since the last checkpoint
+    @property
+    def poisoned(self) -> str | None: ...  # why no writes are taken, or None
+    @property
+    def closed(self) -> bool: ...
+    def stats(self) -> dict[str, int]:
+        """groups, records, bytes, fsyncs, fsync_ns_total, fsync_ns_max, rotations, segment, events_dropped."""
+    def close(self) -> None:
+        """Commit what is staged, stop the thread, close the descriptors. Later writes raise ClosedError. Idempotent."""
+    def abandon(self) -> None:
+        """After fork, in the child: close the descriptors, touch no lock, write nothing, refuse everything from now on."""
+
+class Channel:
+    """Writes of one event loop, which never block it. Use from that loop's thread only."""
+
+    @property
+    def fd(self) -> int:
+        """Readable when collect() has something (an eventfd on Linux, a pipe elsewhere), or events are waiting."""
+    def submit(self, kind: int, key: str, text: bytes | None, if_version: int = -1) -> tuple[int, int] | None | bool:
+        """Stage; the result that the write will have once it is acknowledged by collect(). Raises as Committer.write.
+
+        False: the filling group is full, nothing was staged; try again after the next collect().
+        A refusal (VersionConflictError, None for a missing key) that rests on a write not yet durable is staged, too:
+        its result comes through collect()."""
+    def collect(self) -> list[object] | int:
+        """Outcomes of submits, in their order: an int n where the next n all succeeded, else one item for each:
+        None for success, or the exception to raise."""
+    def close(self) -> None: ...

@@ -1,0 +1,60 @@
+"""The documents, the tombstones, and the revision that they stand at. Safe from any thread."""
+
+from typing import Any, Callable, Generic, TypeVar
+
+from fluxdb.model import Position
+
+D = TypeVar("D")
+
+class Documents:
+    """All live documents and remembered tombstones.
+
+    ``memory_limit``-free: the caller bounds what goes in. Deleting more than ``tombstones_max`` keys forgets the oldest
+    tombstones; the version floor of their bucket (of 4,096, by CRC-32C of the key) keeps versions from repeating.
+    """
+
+    def __init__(self, *, tombstones_max: int = 65536) -> None: ...
+    def __len__(self) -> int: ...  # live documents
+    @property
+    def tombstones(self) -> int: ...
+    @property
+    def data_bytes(self) -> int: ...  # keys and values of live documents
+    @property
+    def position(self) -> Position: ...  # of the last group applied
+    def get(self, key: str) -> tuple[bytes, int] | None:
+        """Stored compact JSON and version. Raises InvalidKeyError."""
+    def digest(self) -> str:
+        """32 hex digits over documents, versions, tombstones, floors and revision: the same state, the same digest."""
+    def begin(self, position: Position, floors: bytes) -> None:
+        """Set where loading starts: the position and floors of a snapshot (or of an empty log). Only while empty."""
+    def load_block(self, payload: bytes | bytearray | memoryview) -> int:
+        """Take the records of one snapshot block; how many there were. Raises ValueError where they don't parse."""
+    def loaded(self) -> None:
+        """Call once after the last load_block: orders the tombstones by revision."""
+    def open_view(self) -> View:
+        """A view of the documents as they are now, which stops no writer. One at a time: RuntimeError."""
+
+class View:
+    """Documents and tombstones at one revision, while writers go on. Close it, or use it as a context manager."""
+
+    @property
+    def position(self) -> Position: ...
+    def floors(self) -> bytes:
+        """The version floors as they were when the view was opened: 4,096 u64, little-endian (b'' if all are 0)."""
+    def read_block(self, bytes_min: int) -> tuple[bytes, int]:
+        """The next records (at least ``bytes_min`` bytes of them while there are any) and their count; (b'', 0) at the end.
+
+        Releases the GIL; holds the documents' lock for at most one shard (1/4096 of them) at a time."""
+    def close(self) -> None: ...
+    def __enter__(self) -> View: ...
+    def __exit__(self, *exc: object) -> None: ...
+
+class Reader(Generic[D]):
+    """GET, in one compiled call: look up, copy, parse, wrap."""
+
+    def __init__(
+        self, documents: Documents, loads: Callable[[bytes], Any], document: Callable[[Any, int], D]
+    ) -> None: ...
+    def get(self, key: str) -> D | None:
+        """Raises InvalidKeyError, ClosedError."""
+    def close(self) -> None: ...

@@ -1,0 +1,25 @@
+"""Log segments as files: the header block, allocation ahead."""
+
+from typing import Final, NamedTuple
+
+SEGMENT_HEADER_BYTES: Final[int]  # 4096
+SECTOR_BYTES: Final[int]  # 512: groups begin on one
+FORMAT_VERSION: Final[int]
+
+class SegmentHeader(NamedTuple):
+    database_id: bytes  # 16 bytes
+    number: int  # from 1
+    segment_bytes: int  # size of the file, allocated ahead
+    start: tuple[int, int, int, int, int]  # the Position at the first group of this segment
+    previous_end: int  # offset in the segment before at which its last group's sectors end (0 in the first)
+
+def encode_header(header: SegmentHeader) -> bytes: ...
+def decode_header(block: bytes) -> SegmentHeader:
+    """Raises ValueError with the reason: not a segment, from a newer format (``FORMAT_VERSION``), checksum."""
+
+def segment_name(number: int) -> str: ...  # log-0000000000000001
+def create_segment(directory_fd: int, header: SegmentHeader) -> int:
+    """Allocate, write the header, sync, rename into place, sync the directory; the descriptor, open for writing.
+
+    Raises DiskFullError, StorageError; leaves nothing behind then.
+    """

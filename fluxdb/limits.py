@@ -1,0 +1,62 @@
+"""Every bound in one place, units last. All can be set; INFO shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The bounds of one open database. ``fluxdb.open(path, limits=Limits(value_bytes_max=...))`` sets them.
+
+    Raises ValueError where a bound is outside the range that the engine can keep.
+    """
+
+    # What a user stores.
+    key_bytes_max: int = 1 * KIB  # in UTF-8
+    value_bytes_max: int = 16 * MIB  # as compact JSON; of a PATCH: its delta and its result
+    depth_max: int = 128  # arrays and objects within each other
+
+    # What is on its way: of the filling and the syncing group each, one lone larger record excepted.
+    group_bytes_max: int = 4 * MIB
+
+    # Files.
+    segment_bytes: int = 16 * MIB
+    checkpoint_log_bytes: int = 64 * MIB  # a checkpoint is due after so much log since the last; 0: never
+    checkpoint_interval_seconds: int = 600  # and after so long, where anything was written; 0: never
+
+    # Deleted keys whose last version is still remembered one by one.
+    tombstones_max: int = 65_536
+
+    # Subscribers: whichever is hit first.
+    subscriber_events_max: int = 1_024
+    subscriber_bytes_max: int = 1 * MIB
+    event_bytes_max: int = 64 * MIB  # events committed and not yet handed to the subscribers' queues
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            low, high = RANGES[field.name]
+            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+                raise ValueError(f"{field.name} must be a whole number from {low} to {high}, not {value!r}")
+
+
+# Lengths are stored in 16 bits (keys) and 32 bits (values); the merge recurses once a level.
+RANGES: dict[str, tuple[int, int]] = {
+    "key_bytes_max": (1, 65_535),
+    "value_bytes_max": (1, 1024 * MIB),
+    "depth_max": (1, 1_024),
+    "group_bytes_max": (4 * KIB, 1024 * MIB),
+    "segment_bytes": (64 * KIB, 4096 * MIB),
+    "checkpoint_log_bytes": (0, 1 << 50),
+    "checkpoint_interval_seconds": (0, 1 << 31),
+    "tombstones_max": (0, 1 << 31),
+    "subscriber_events_max": (1, 1 << 31),
+    "subscriber_bytes_max": (1, 1 << 40),
+    "event_bytes_max": (1, 1 << 40),
+}
+
+DEFAULT_LIMITS = Limits()
