@@ -1,0 +1,131 @@
+"""The compiled part of the build: one extension for each fluxdb/_core/*.pyx. All else is in pyproject.toml.
+
+Settings, by environment variable:
+
+FLUXDB_DEBUG=1      bounds checks and assertions, in Cython and in C
+FLUXDB_SANITIZE=1   the same, under the address and undefined-behaviour sanitizers (Python needs libasan preloaded)
+FLUXDB_WERROR=0|1   are warnings errors? By default they are in a git checkout: there a warning is ours to mend. Whoever
+                    builds from a source distribution has a compiler that we never saw, whose new warnings are not theirs.
+FLUXDB_ONLY=a,b     build only these modules of the core
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+CORE = Path("fluxdb", "_core")
+
+SANITIZE = os.environ.get("FLUXDB_SANITIZE", "0") not in ("", "0")
+DEBUG = SANITIZE or os.environ.get("FLUXDB_DEBUG", "0") not in ("", "0")
+WERROR = os.environ.get("FLUXDB_WERROR", "1" if Path(".git").exists() else "0") not in ("", "0")
+ONLY = set(filter(None, os.environ.get("FLUXDB_ONLY", "").split(",")))
+
+FLAVOUR = "sanitize" if SANITIZE else "debug" if DEBUG else "release"
+BUILD = Path("build", FLAVOUR)  # one folder for each, so that none takes another's objects for its own
+
+# Checks may differ between the flavours, meanings may not: wraparound and cdivision are the same in both.
+DIRECTIVES = {
+    "language_level": 3,
+    "wraparound": False,
+    "cdivision": True,
+    "boundscheck": DEBUG,
+    "initializedcheck": DEBUG,
+    "nonecheck": DEBUG,
+    "show_performance_hints": not DEBUG,  # a check costs something: no news
+}
+
+C_FLAGS = ["-std=c11", "-Wall", "-Wextra", "-fvisibility=hidden", "-pthread"]
+# What Cython generates can't do without these; C of our own is in the headers, and is held to all the rest.
+C_FLAGS += ["-Wno-unused-parameter", "-Wno-missing-field-initializers", "-Wno-cast-function-type"]
+C_FLAGS += ["-Werror"] if WERROR else []
+LINK_FLAGS = ["-pthread"]
+if DEBUG:
+    C_FLAGS += ["-O1", "-g", "-UNDEBUG"]
+else:
+    C_FLAGS += ["-O3", "-g0", "-DNDEBUG", "-DCYTHON_WITHOUT_ASSERTIONS=1"]
+    C_FLAGS += ["-Wno-unused-variable", "-Wno-unused-but-set-variable"]  # what only assertions use
+if SANITIZE:
+    C_FLAGS += ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
+    LINK_FLAGS += ["-fsanitize=address,undefined"]
+
+NO_PLATFORM = "FluxDB runs on Linux and macOS; its compiled core can't be built on {platform}."
+NO_COMPILER = """FluxDB's core is compiled, and no C compiler was found (looked for: {compiler}).
+  Debian, Ubuntu: apt-get install gcc libc6-dev
+  Fedora:         dnf install gcc
+  macOS:          xcode-select --install"""
+NO_HEADERS = """FluxDB's core is compiled, and the headers of this Python are missing (looked for: {header}).
+  Debian, Ubuntu: apt-get install python3-dev
+  Fedora:         dnf install python3-devel"""
+
+
+def extensions() -> list[Extension]:
+    headers = sorted(str(path) for path in CORE.glob("*.h"))
+    sources = [path for path in sorted(CORE.glob("*.pyx")) if not ONLY or path.stem in ONLY]
+    return [
+        Extension(
+            f"fluxdb._core.{path.stem}",
+            [str(path)],
+            include_dirs=[str(CORE)],
+            depends=headers,
+            extra_compile_args=C_FLAGS,
+            extra_link_args=LINK_FLAGS,
+        )
+        for path in sources
+    ]
+
+
+class BuildCore(build_ext):
+    """Cython first, all modules in one run, then the C compiler; both only for what is out of date."""
+
+    def run(self) -> None:
+        built_for = BUILD.parent / f"inplace-{sysconfig.get_config_var('SOABI')}"
+        if self.inplace and built_for.exists() and built_for.read_text() != FLAVOUR:
+            self.force = True  # the modules beside the sources are of another flavour
+            built_for.write_text("mixed")
+        self.check_tools()
+        self.translate()
+        super().run()
+        if self.inplace:
+            built_for.write_text(FLAVOUR)
+
+    def check_tools(self) -> None:
+        """Say what is missing in one plain message, not in a page of the compiler's."""
+        if sys.platform == "win32":
+            raise SystemExit(NO_PLATFORM.format(platform=sys.platform))
+        compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")[0]
+        if shutil.which(compiler) is None:
+            raise SystemExit(NO_COMPILER.format(compiler=compiler))
+        folders = [sysconfig.get_path("include"), sysconfig.get_path("platinclude")]
+        if not any(Path(folder, "Python.h").exists() for folder in folders):
+            raise SystemExit(NO_HEADERS.format(header=Path(folders[0], "Python.h")))
+
+    def translate(self) -> None:
+        from Cython.Build import cythonize
+        from Cython.Compiler import Options
+
+        Options.warning_errors = WERROR
+        options: dict[str, Any] = {"compiler_directives": DIRECTIVES, "build_dir": str(BUILD / "cython")}
+        copies = [Extension(each.name, list(each.sources)) for each in self.extensions]
+        translated = cythonize(copies, force=self.force or None, include_path=[str(CORE)], **options)
+        sources = {each.name: each.sources for each in translated}
+        for each in self.extensions:
+            each.sources = sources[each.name]
+
+
+setup(
+    ext_modules=extensions(),
+    cmdclass={"build_ext": BuildCore},
+    options={
+        "build": {"build_base": str(BUILD)},
+        "build_ext": {"parallel": os.cpu_count() or 1},
+    },
+)
