@@ -1,0 +1,121 @@
+"""The commands of the terminal and of the client's shell: what each holds, and the table behind HELP and completion."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Set(NamedTuple):
+    """Store ``text`` (any JSON text) under ``key``. ``if_version`` None: whatever the key's version is."""
+
+    key: str
+    text: str
+    if_version: int | None = None
+
+
+class Get(NamedTuple):
+    key: str
+
+
+class Delete(NamedTuple):
+    key: str
+    if_version: int | None = None
+
+
+class Patch(NamedTuple):
+    """Merge ``text`` into what ``key`` holds. ``remove_nulls``: a null removes the member (RFC 7396)."""
+
+    key: str
+    text: str
+    if_version: int | None = None
+    remove_nulls: bool = False
+
+
+class Checkpoint(NamedTuple):
+    pass
+
+
+class Subscribe(NamedTuple):
+    key: str
+
+
+class Unsubscribe(NamedTuple):
+    key: str
+
+
+class Info(NamedTuple):
+    pass
+
+
+class Help(NamedTuple):
+    topic: str | None = None  # the name of a command, as in SYNTAX
+
+
+class Exit(NamedTuple):
+    pass
+
+
+Command = Set | Get | Delete | Patch | Checkpoint | Subscribe | Unsubscribe | Info | Help | Exit
+
+IF_VERSION = "--if-version"
+REMOVE_NULLS = "--remove-nulls"
+
+
+class Syntax(NamedTuple):
+    """How a command is written, and the words that explain it."""
+
+    name: str
+    usage: str
+    summary: str
+    example: str
+    aliases: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    takes_key: bool = False
+
+
+_ALL = (
+    Syntax(
+        "SET",
+        "SET [--if-version N] key json",
+        "store a document, or overwrite it",
+        'SET user {"name": "v", "age": 21}',
+        options=(IF_VERSION,),
+        takes_key=True,
+    ),
+    Syntax("GET", "GET key", "show a document and its version, or nil", "GET user", takes_key=True),
+    Syntax(
+        "PATCH",
+        "PATCH [--if-version N] [--remove-nulls] key json",
+        "merge objects at every depth; anything else overwrites",
+        'PATCH user {"age": 22}',
+        options=(IF_VERSION, REMOVE_NULLS),
+        takes_key=True,
+    ),
+    Syntax(
+        "DELETE",
+        "DELETE [--if-version N] key",
+        "delete a document; its versions go on where they stopped",
+        "DELETE user",
+        aliases=("DEL",),
+        options=(IF_VERSION,),
+        takes_key=True,
+    ),
+    Syntax("SUBSCRIBE", "SUBSCRIBE key", "show each change of a key as it comes", "SUBSCRIBE user", takes_key=True),
+    Syntax("UNSUBSCRIBE", "UNSUBSCRIBE key", "stop showing them", "UNSUBSCRIBE user", takes_key=True),
+    Syntax(
+        "CHECKPOINT",
+        "CHECKPOINT",
+        "write a snapshot, so that the next start has less log to read",
+        "CHECKPOINT",
+        aliases=("SNAPSHOT",),
+    ),
+    Syntax("INFO", "INFO", "state, counters and limits", "INFO"),
+    Syntax("HELP", "HELP [command]", "this list, or more on one command", "HELP SET"),
+    Syntax("EXIT", "EXIT", "leave (so does Ctrl-D)", "EXIT", aliases=("QUIT",)),
+)
+
+SYNTAX: dict[str, Syntax] = {syntax.name: syntax for syntax in _ALL}
+"""Every command by its name, in the order in which HELP lists them."""
+
+NAMES: dict[str, str] = {word: syntax.name for syntax in _ALL for word in (syntax.name, *syntax.aliases)}
+"""Every word that begins a command, and the command's name."""

@@ -1,0 +1,249 @@
+"""One line of text to one command, without any I/O: the one grammar of terminal, pipes and the client's shell.
+
+    line    = [ command ] | "#" anything
+    command = name { option } [ key [ json ] ]
+    option  = "--if-version" ( " " | "=" ) number | "--remove-nulls"
+    key     = word | '"' JSON string '"' | "'" the same with ' instead of " "'"
+
+Names are taken in any case. A word ends at the next space. Options come before the key, so that everything behind the
+key is JSON as typed, spaces and all; a key that begins with ``--`` or a quote has to be quoted.
+"""
+
+from __future__ import annotations
+
+import re
+
+import orjson
+
+from fluxdb.cli import commands
+from fluxdb.cli.commands import IF_VERSION, NAMES, REMOVE_NULLS, SYNTAX, Command, Syntax
+
+VERSION_MAX = (1 << 63) - 1
+"""The largest number that --if-version takes."""
+
+_OPTIONS_FIRST = "options come before the key"
+_SPACE = " \t\r\n"
+_SPACES = re.compile(r"[ \t\r\n]*")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_WORD = re.compile(r"[^ \t\r\n]+")
+_QUOTED = {'"': re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL), "'": re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)}
+_INSIDE_SINGLE = re.compile(r'\\.|"', re.DOTALL)
+
+
+class GrammarError(Exception):
+    """The line is no command. ``column`` (from 1) is where that was noticed; ``example`` is a line that is one."""
+
+    def __init__(self, reason: str, column: int, example: str | None = None) -> None:
+        super().__init__(f"column {column}: {reason}" + (f", for example: {example}" if example else ""))
+        self.reason = reason
+        self.column = column
+        self.example = example
+
+
+def parse(line: str) -> Command | None:
+    """The command that ``line`` says; None where it is empty or a comment. Raises GrammarError."""
+    start = _skip_spaces(line, 0)
+    if start == len(line) or line[start] == "#":
+        return None
+    surrogate = _SURROGATE.search(line)
+    if surrogate is not None:
+        raise GrammarError("this is not valid UTF-8", surrogate.start() + 1)
+    word = _match(_WORD, line, start)
+    name = NAMES.get(word.upper())
+    if name is None:
+        raise GrammarError(_no_command(word), start + 1)
+    return _Line(line, start + len(word), SYNTAX[name]).command()
+
+
+def quote_key(key: str) -> str:
+    """``key`` as the grammar reads it back: itself where it is one plain word, else a JSON string."""
+    if _WORD.fullmatch(key) and key.isprintable() and key[0] not in "\"'" and not key.startswith("--"):
+        return key
+    return escape_text(orjson.dumps(key).decode())
+
+
+_UNSAFE = re.compile("[\x7f-\x9f\u061c\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def escape_text(text: str) -> str:
+    """JSON text that says the same, without characters that steer a terminal or turn its text around.
+
+    JSON itself escapes the controls below the space; what is left are DEL, C1, line separators and bidi overrides.
+    Outside of strings JSON has none of them, so each can become its ``\\u`` escape.
+    """
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def split_statements(text: str) -> list[str]:
+    """The commands of a text of several lines, such as one pasted: each begins at a line that begins with its name.
+
+    Lines that don't are the rest of the JSON of the command before them. Empty lines and comments are left out.
+    """
+    statements: list[str] = []
+    for line in text.replace("\r\n", "\n").split("\n"):
+        word = _match(_WORD, line, _skip_spaces(line, 0))
+        if not word or word.startswith("#"):
+            continue
+        if word.upper() in NAMES or not statements:
+            statements.append(line)
+        else:
+            statements[-1] += "\n" + line
+    return statements
+
+
+class _Line:
+    """What is left to read of one line. The methods take the parts in their order."""
+
+    def __init__(self, line: str, position: int, syntax: Syntax) -> None:
+        self.line = line
+        self.position = _skip_spaces(line, position)
+        self.syntax = syntax
+        self.if_version: int | None = None
+        self.remove_nulls = False
+
+    def command(self) -> Command:
+        self.options()
+        name = self.syntax.name
+        if name == "SET":
+            return commands.Set(self.key(), self.json(), self.if_version)
+        if name == "PATCH":
+            return commands.Patch(self.key(), self.json(), self.if_version, self.remove_nulls)
+        if name == "DELETE":
+            return self.end(commands.Delete(self.key(), self.if_version))
+        if name == "GET":
+            return self.end(commands.Get(self.key()))
+        if name == "SUBSCRIBE":
+            return self.end(commands.Subscribe(self.key()))
+        if name == "UNSUBSCRIBE":
+            return self.end(commands.Unsubscribe(self.key()))
+        if name == "HELP":
+            return self.end(commands.Help(self.topic()))
+        plain: dict[str, Command] = {
+            "CHECKPOINT": commands.Checkpoint(),
+            "INFO": commands.Info(),
+            "EXIT": commands.Exit(),
+        }
+        return self.end(plain[name])
+
+    def options(self) -> None:
+        while self.line.startswith("--", self.position) and self.syntax.takes_key:
+            word = _match(_WORD, self.line, self.position)
+            option, equals, _ = word.partition("=")
+            if option.lower() not in self.syntax.options or (equals and option.lower() != IF_VERSION):
+                known = " or ".join(self.syntax.options) or "no option"
+                raise self.error(f"{_shown(word)}: {self.syntax.name} takes {known} (quote a key that begins with --)")
+            if option.lower() == REMOVE_NULLS:
+                self.remove_nulls = True
+                self.advance(len(word))
+                continue
+            self.advance(len(option) + len(equals))
+            self.if_version = self.version()
+
+    def version(self) -> int:
+        word = _match(_WORD, self.line, self.position)
+        if not (word.isascii() and word.isdigit() and len(word) < 20 and int(word) <= VERSION_MAX):
+            raise self.error(
+                f"expected a version behind {IF_VERSION}, a whole number (0: the key must not exist)",
+                example=self.example_with_option(),
+            )
+        self.advance(len(word))
+        return int(word)
+
+    def key(self) -> str:
+        if self.position == len(self.line):
+            raise self.error("expected a key")
+        if self.line[self.position] in _QUOTED:
+            return self.quoted_key()
+        word = _match(_WORD, self.line, self.position)
+        self.advance(len(word))
+        return word
+
+    def quoted_key(self) -> str:
+        quote = self.line[self.position]
+        match = _QUOTED[quote].match(self.line, self.position)
+        if match is None:
+            raise self.error(f"the quoted key does not end, expected another {quote}")
+        body = match[1] if quote == '"' else _INSIDE_SINGLE.sub(_double_quoted, match[1])
+        try:
+            key = orjson.loads(f'"{body}"')
+        except orjson.JSONDecodeError as error:
+            raise self.error(f"the quoted key is not a JSON string ({error.msg})") from None
+        if match.end() < len(self.line) and self.line[match.end()] not in _SPACE:
+            self.position = match.end()
+            raise self.error("expected a space behind the quoted key")
+        self.advance(match.end() - match.start())
+        return str(key)
+
+    def json(self) -> str:
+        text = self.line[self.position :].rstrip(_SPACE)
+        if not text:
+            raise self.error("expected JSON behind the key")
+        try:
+            orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            # Right at the error, or one before it, where its first - passed for a sign.
+            place = text.find("--", max(error.pos - 1, 0), error.pos + 2)
+            if place >= 0 and text[place - 1 : place].strip(_SPACE) == "":
+                self.position += place
+                raise self.error(_OPTIONS_FIRST, example=self.example_with_option()) from None
+            self.position += min(error.pos, len(text))
+            raise self.error(_json_reason(text, error)) from None
+        return text
+
+    def topic(self) -> str | None:
+        word = _match(_WORD, self.line, self.position)
+        if not word:
+            return None
+        name = NAMES.get(word.upper())
+        if name is None:
+            raise self.error(_no_command(word))
+        self.advance(len(word))
+        return name
+
+    def end(self, command: Command) -> Command:
+        if self.position == len(self.line):
+            return command
+        if self.line.startswith("--", self.position) and self.syntax.options:
+            raise self.error(_OPTIONS_FIRST, example=self.example_with_option())
+        more = " (quote a key with spaces)" if self.syntax.takes_key else ""
+        raise self.error(f"expected nothing more{more}")
+
+    def example_with_option(self) -> str:
+        return f"{self.syntax.name} {IF_VERSION} 3 {self.syntax.example.partition(' ')[2]}"
+
+    def advance(self, count: int) -> None:
+        self.position = _skip_spaces(self.line, self.position + count)
+
+    def error(self, reason: str, *, example: str | None = None) -> GrammarError:
+        return GrammarError(reason, self.position + 1, example or self.syntax.example)
+
+
+def _skip_spaces(line: str, position: int) -> int:
+    match = _SPACES.match(line, position)
+    return match.end() if match else position
+
+
+def _match(pattern: re.Pattern[str], line: str, position: int) -> str:
+    match = pattern.match(line, position)
+    return match[0] if match else ""
+
+
+def _double_quoted(match: re.Match[str]) -> str:
+    r"""Inside single quotes: ``\'`` is a plain quote, and ``"`` needs no backslash."""
+    return {"\\'": "'", '"': '\\"'}.get(match[0], match[0])
+
+
+def _json_reason(text: str, error: orjson.JSONDecodeError) -> str:
+    if error.pos == 0 and (text[0] == "'" or text[0].isalpha()):
+        return "expected JSON behind the key (a string needs double quotes)"
+    return f"this is not valid JSON ({error.msg})"
+
+
+def _no_command(word: str) -> str:
+    return f"{_shown(word)} is no command, expected one of {', '.join(SYNTAX)}"
+
+
+def _shown(word: str) -> str:
+    """A word of the user in an error: short, and harmless."""
+    short = word if len(word) <= 40 else word[:40] + "..."
+    return escape_text(orjson.dumps(short).decode())

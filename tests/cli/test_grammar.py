@@ -1,0 +1,226 @@
+"""One line, one command: what the grammar takes, what it refuses, and where it points."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fluxdb.cli.commands import (
+    NAMES,
+    SYNTAX,
+    Checkpoint,
+    Delete,
+    Exit,
+    Get,
+    Help,
+    Info,
+    Patch,
+    Set,
+    Subscribe,
+    Unsubscribe,
+)
+from fluxdb.cli.grammar import GrammarError, escape_text, parse, quote_key, split_statements
+
+KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("SET k 1", Set("k", "1")),
+        ("GET k", Get("k")),
+        ("DELETE k", Delete("k")),
+        ("DEL k", Delete("k")),
+        ("PATCH k {}", Patch("k", "{}")),
+        ("CHECKPOINT", Checkpoint()),
+        ("SNAPSHOT", Checkpoint()),
+        ("SUBSCRIBE k", Subscribe("k")),
+        ("UNSUBSCRIBE k", Unsubscribe("k")),
+        ("INFO", Info()),
+        ("HELP", Help()),
+        ("HELP del", Help("DELETE")),
+        ("EXIT", Exit()),
+        ("QUIT", Exit()),
+    ],
+)
+def test_each_command_is_read_in_any_case(line: str, command: object) -> None:
+    name, space, rest = line.partition(" ")
+    for spelled in (name, name.lower(), name.capitalize()):
+        assert parse(spelled + space + rest) == command
+
+
+@pytest.mark.parametrize("line", ["", "   ", "\t", "# SET k 1", "  # a comment", "\r\n"])
+def test_empty_lines_and_comments_are_no_command(line: str) -> None:
+    assert parse(line) is None
+
+
+def test_json_is_taken_as_typed_spaces_and_all() -> None:
+    assert parse('SET user {"name": "v", "age": 21}') == Set("user", '{"name": "v", "age": 21}')
+    assert parse('  set   user   "a  b"  \r\n') == Set("user", '"a  b"')
+
+
+@pytest.mark.parametrize(
+    "text", ["null", "0", '""', "[]", "18446744073709551615", "-0.5e3", '"--if-version 3"', "1" * 40]
+)
+def test_any_json_can_be_a_value(text: str) -> None:
+    assert parse(f"SET k {text}") == Set("k", text)
+
+
+@pytest.mark.parametrize(
+    ("typed", "key"),
+    [
+        ('"a b"', "a b"),
+        ("'a b'", "a b"),
+        (r'"a\"b"', 'a"b'),
+        (r"'a\'b'", "a'b"),
+        ("'say \"x\"'", 'say "x"'),
+        ('"it\'s"', "it's"),
+        (r'"\u0000\n"', "\0\n"),
+        (r"'\u00e9\\'", "é\\"),
+        ('"--x"', "--x"),
+        ('""', ""),
+        ('a"b', 'a"b'),
+        ("user:1", "user:1"),
+        ("-x", "-x"),
+        ("#x", "#x"),
+        ("ключ", "ключ"),
+    ],
+)
+def test_a_key_is_one_word_or_quoted(typed: str, key: str) -> None:
+    assert parse(f"GET {typed}") == Get(key)
+    assert parse(f"SET {typed} 1") == Set(key, "1")
+
+
+def test_options_come_before_the_key() -> None:
+    assert parse("SET --if-version 3 k 1") == Set("k", "1", 3)
+    assert parse("SET --IF-VERSION=0 k 1") == Set("k", "1", 0)
+    assert parse("DELETE --if-version 2 k") == Delete("k", 2)
+    assert parse("PATCH --remove-nulls k {}") == Patch("k", "{}", None, True)
+    assert parse("PATCH --if-version 2 --remove-nulls k {}") == Patch("k", "{}", 2, True)
+    assert parse("PATCH --remove-nulls --if-version 2 k {}") == Patch("k", "{}", 2, True)
+
+
+def test_the_largest_version_is_taken_and_the_next_is_refused() -> None:
+    assert parse(f"SET --if-version {2**63 - 1} k 1") == Set("k", "1", 2**63 - 1)
+    with pytest.raises(GrammarError):
+        parse(f"SET --if-version {2**63} k 1")
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "words"),
+    [
+        ("FOO", 1, '"FOO" is no command'),
+        ("  FOO k", 3, "is no command"),
+        ("HELP FOO", 6, "is no command"),
+        ("GET", 4, "expected a key"),
+        ("GET   ", 7, "expected a key"),
+        ("SET", 4, "expected a key"),
+        ("SET k", 6, "expected JSON"),
+        ("SET k v", 7, "double quotes"),
+        ("SET k 'v'", 7, "double quotes"),
+        ('SET k {"é": x}', 13, "not valid JSON"),
+        ('SET k {"a": 1} 2', 16, "not valid JSON"),
+        ('SET k {"a": 1', 14, "not valid JSON"),
+        ("SET k NaN", 7, "expected JSON"),
+        (r'SET k "\ud800"', 8, "not valid JSON"),
+        ("GET a b", 7, "nothing more"),
+        ("INFO now", 6, "nothing more"),
+        ("EXIT 1", 6, "nothing more"),
+        ("GET --x", 5, "quote a key that begins with --"),
+        ("SET --remove-nulls k 1", 5, "SET takes --if-version"),
+        ("PATCH --remove-nulls=1 k {}", 7, "takes"),
+        ("SET --if-version k 1", 18, "expected a version"),
+        ("SET --if-version -1 k 1", 18, "expected a version"),
+        ("SET --if-version", 17, "expected a version"),
+        ("SET --if-version ٣ k 1", 18, "expected a version"),
+        ("SET k 1 --if-version 3", 9, "options come before the key"),
+        ("DELETE k --if-version 3", 10, "options come before the key"),
+        ("SET k --if-version 3 1", 7, "options come before the key"),
+        ('GET "abc', 5, "does not end"),
+        ("GET 'abc\\'", 5, "does not end"),
+        ('GET "a"b', 8, "expected a space"),
+        (r'GET "\x"', 5, "not a JSON string"),
+        (r'GET "\ud800"', 5, "not a JSON string"),
+        ("GET 'a\tb'", 5, "not a JSON string"),
+        ("GET \udcff", 5, "not valid UTF-8"),
+    ],
+)
+def test_an_error_points_at_the_column_and_says_what_was_expected(line: str, column: int, words: str) -> None:
+    with pytest.raises(GrammarError) as caught:
+        parse(line)
+    assert caught.value.column == column
+    assert words in caught.value.reason
+    assert str(caught.value).startswith(f"column {column}: ")
+
+
+@given(st.sampled_from(["", "SET ", "PATCH --if-version ", "GET '", "HELP "]), st.text())
+def test_any_line_is_a_command_or_a_grammar_error_of_one_harmless_line(start: str, line: str) -> None:
+    try:
+        parse(start + line)
+    except GrammarError as error:
+        assert 1 <= error.column <= len(start + line) + 1
+        assert str(error) == escape_text(str(error))
+        assert min(str(error)) >= " "
+
+
+@pytest.mark.parametrize("syntax", SYNTAX.values(), ids=SYNTAX.keys())
+def test_each_example_is_a_command_of_its_name(syntax: object) -> None:
+    assert type(parse(syntax.example)).__name__.upper() == syntax.name  # type: ignore[attr-defined]
+
+
+def test_the_examples_in_errors_are_commands() -> None:
+    for line in ("SET", "SET k v", "GET --x", "SET --if-version x k 1", "DEL k --if-version 1", "HELP x", "INFO x"):
+        with pytest.raises(GrammarError) as caught:
+            parse(line)
+        assert caught.value.example is not None
+        assert parse(caught.value.example) is not None
+
+
+def test_no_alias_is_the_name_of_another_command() -> None:
+    assert len(NAMES) == sum(1 + len(syntax.aliases) for syntax in SYNTAX.values())
+
+
+@given(KEYS)
+def test_a_key_as_it_is_shown_is_read_back_as_the_same_key(key: str) -> None:
+    shown = quote_key(key)
+    assert parse(f"GET {shown}") == Get(key)
+    assert parse(f"SET {shown} 1") == Set(key, "1")
+
+
+@pytest.mark.parametrize("key", ["a\0b", "a\nb", "\x1b[31m", "\x7f", "\x9b31m", "\u202egnp.exe", "a\u2028b", "a b"])
+def test_a_key_that_could_steer_the_terminal_is_shown_escaped(key: str) -> None:
+    shown = quote_key(key)
+    assert shown.startswith('"')
+    assert shown.isprintable()
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_escaped_text_says_the_same_and_cannot_steer_a_terminal(value: str) -> None:
+    text = escape_text(orjson.dumps({value: value}).decode())
+    assert orjson.loads(text) == {value: value}
+    assert not any(character < " " or "\x7f" <= character <= "\x9f" for character in text)
+
+
+def test_bidi_overrides_are_escaped_and_other_scripts_are_left_alone() -> None:
+    assert escape_text('"\u202eab\u2066"') == '"\\u202eab\\u2066"'
+    assert escape_text('"שלום 漢字 👩‍👩‍👧 é"') == '"שלום 漢字 👩‍👩‍👧 é"'
+
+
+def test_pasted_lines_are_split_where_a_command_begins() -> None:
+    pasted = 'SET a {\n  "x": 1,\n\n  "y": [2]\n}\n# a comment\nget a\r\n\nSET b 2\n'
+    assert split_statements(pasted) == ['SET a {\n  "x": 1,\n  "y": [2]\n}', "get a", "SET b 2"]
+    assert [parse(statement) for statement in split_statements(pasted)] == [
+        Set("a", '{\n  "x": 1,\n  "y": [2]\n}'),
+        Get("a"),
+        Set("b", "2"),
+    ]
+
+
+def test_a_line_separator_in_a_pasted_string_is_no_end_of_line() -> None:
+    assert split_statements('SET a "x\u2028y\x85z"\nGET a') == ['SET a "x\u2028y\x85z"', "GET a"]
+
+
+def test_a_line_that_is_no_command_stands_alone_when_it_comes_first() -> None:
+    assert split_statements("foo\nGET a") == ["foo", "GET a"]
