@@ -1,0 +1,111 @@
+"""What the terminal prints: answers, events and errors as single lines that can't steer a terminal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from fluxdb.cli.commands import SYNTAX, Syntax
+from fluxdb.cli.grammar import escape_text, quote_key
+
+NIL = "nil"
+
+
+def document(text: str, version: int) -> str:
+    """``Document { value: {"name":"vaibhav","age":21}, version: 1 }``"""
+    return f"Document {{ value: {escape_text(text)}, version: {version} }}"
+
+
+def written(version: int) -> str:
+    return f"ok, version {version}"
+
+
+def event(op: str, key: str, old: str | None, new: str | None, version: int) -> str:
+    """``[event] set user: nil -> {"name":"v"}, version 1``. None stands for no document."""
+    return f"[event] {op} {quote_key(key)}: {_side(old)} -> {_side(new)}, version {version}"
+
+
+def _side(text: str | None) -> str:
+    return NIL if text is None else escape_text(text)
+
+
+def error(message: str, place: str = "") -> str:
+    """``error: ...``, or ``line 3: error: ...``"""
+    return one_line(f"{place}: error: {message}" if place else f"error: {message}")
+
+
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def one_line(words: str) -> str:
+    """``words`` without characters that end a line, steer a terminal, or can't be printed."""
+    return _STEERING.sub(_escaped, words)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def table(values: Mapping[str, object]) -> Iterator[str]:
+    """Names and values in two columns. A mapping within becomes rows of its own, with its name before theirs."""
+    rows = list(_rows(values, ""))
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, value in rows:
+        yield f"{name:<{width}}  {value}".rstrip()
+
+
+def _rows(values: Mapping[str, object], prefix: str) -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _rows(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", _cell(value)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.3f}"
+    return one_line(str(value))
+
+
+def help_text(topic: str | None) -> Iterator[str]:
+    """HELP, and HELP of one command."""
+    if topic is None:
+        yield from _help_all()
+    else:
+        yield from _help_one(SYNTAX[topic])
+
+
+def _help_all() -> Iterator[str]:
+    width = max(len(syntax.usage) for syntax in SYNTAX.values())
+    for syntax in SYNTAX.values():
+        yield f"{syntax.usage:<{width}}  {syntax.summary}"
+    yield ""
+    yield f"For example: {SYNTAX['SET'].example}"
+    yield 'A key with spaces is quoted: GET "my key". Commands are taken in any case. HELP SET tells more of SET.'
+
+
+_OPTIONS = {
+    "--if-version": "--if-version N  only where the key's version is N (0: only where it does not exist)",
+    "--remove-nulls": "--remove-nulls  a null in the delta removes the member (RFC 7396), instead of being stored",
+}
+
+
+def _help_one(syntax: Syntax) -> Iterator[str]:
+    yield f"{syntax.usage}: {syntax.summary}"
+    for option in syntax.options:
+        yield f"  {_OPTIONS[option]}"
+    if syntax.aliases:
+        yield f"Also: {', '.join(syntax.aliases)}"
+    if syntax.usage.endswith("json"):
+        yield "The rest of the line is JSON as typed: strings and member names in double quotes."
+    if syntax.takes_key:
+        yield 'A key with spaces, or that begins with -- or a quote, is quoted as in JSON ("my key") or by \'.'
+    yield f"For example: {syntax.example}"
