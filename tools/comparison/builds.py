@@ -1,0 +1,59 @@
+"""Runs in a child: makes the large databases that memory, opening and replay are measured on."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from pathlib import Path
+
+import fluxdb.aio
+
+import fluxdb
+from fluxdb.limits import Limits
+from tools.comparison import documents
+from tools.comparison.child import resident_bytes
+from tools.comparison.turns import seconds
+
+# Nothing but what the figure does itself: no checkpoint comes of its own accord.
+NO_CHECKPOINTS = Limits(checkpoint_log_bytes=0, checkpoint_interval_seconds=0)
+IN_FLIGHT = 2_000
+
+
+def build(folder: str, count: int) -> dict[str, float]:
+    """Writes a new database through asyncio; the resident growth it cost, its rate, and the log's size."""
+    before = resident_bytes()
+    answer = asyncio.run(_write_all(folder, count))
+    answer["bytes_per_document"] = (answer.pop("resident_bytes") - before) / count
+    answer["log_bytes"] = sum(file.stat().st_size for file in Path(folder).glob("log-*"))
+    return answer
+
+
+async def _write_all(folder: str, count: int) -> dict[str, float]:
+    async with fluxdb.aio.open(folder, limits=NO_CHECKPOINTS) as db:
+        begin = time.perf_counter()
+        for first in range(0, count, IN_FLIGHT):
+            numbers = range(first, min(count, first + IN_FLIGHT))
+            await asyncio.gather(*(db.set(documents.key(number), documents.value(number)) for number in numbers))
+        rate = count / (time.perf_counter() - begin)
+        gc.collect()
+        return {"rate_per_second": rate, "resident_bytes": resident_bytes()}
+
+
+def checkpoint(folder: str) -> dict[str, float]:
+    """One checkpoint of the database in ``folder``, alone."""
+    with fluxdb.open(folder, limits=NO_CHECKPOINTS) as db:
+        return {"seconds": seconds(db.checkpoint)}
+
+
+def open_existing(folder: str) -> dict[str, float]:
+    """Time of ``fluxdb.open`` alone, and the resident growth that it brings."""
+    gc.collect()
+    before = resident_bytes()
+    begin = time.perf_counter_ns()
+    db = fluxdb.open(folder, limits=NO_CHECKPOINTS)
+    elapsed = (time.perf_counter_ns() - begin) / 1e9
+    gc.collect()
+    after = resident_bytes()
+    db.close()
+    return {"seconds": elapsed, "resident_bytes": after - before}

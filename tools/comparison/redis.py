@@ -1,0 +1,128 @@
+"""A redis-server of our own on a unix socket, for memory per key and the time to load a snapshot."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from tools.comparison.figure import MissingPeerError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+START_SECONDS_MAX = 120.0
+PIPELINE_BYTES = 256 * 1024
+CRON_SECONDS = 0.5  # the server looks at its resident size now and then only
+
+
+def require() -> str:
+    """The path of redis-server. Raises MissingPeerError."""
+    path = shutil.which("redis-server")
+    if path is None:
+        raise MissingPeerError("redis-server is not installed (--install-peers gets it)")
+    return path
+
+
+class Redis:
+    """A server without persistence of its own accord; ``save`` writes an RDB that the next start loads."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._log = folder / "redis.log"
+        self._log.unlink(missing_ok=True)
+        # A socket's path has about 100 bytes at most: a relative one does not depend on the folder.
+        command = [require(), "--port", "0", "--unixsocket", "redis.sock", "--dir", str(folder)]
+        command += ["--save", "", "--appendonly", "no", "--daemonize", "no", "--logfile", str(self._log)]
+        self._process = subprocess.Popen(command, cwd=folder)
+        try:
+            self._socket = self._connect(folder)
+        except BaseException:
+            self._process.kill()
+            self._process.wait()
+            raise
+        self._reader = self._socket.makefile("rb")
+
+    def load(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+        """SETs all pairs, pipelined."""
+        batch = bytearray()
+        waiting = 0
+        for key, value in pairs:
+            batch += b"*3\r\n$3\r\nSET\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(key), key, len(value), value)
+            waiting += 1
+            if len(batch) >= PIPELINE_BYTES:
+                self._exchange(batch, waiting)
+                waiting = 0
+        self._exchange(batch, waiting)
+
+    def memory(self) -> dict[str, int]:
+        """``used_memory`` and ``used_memory_rss``, in bytes."""
+        time.sleep(CRON_SECONDS)
+        self._socket.sendall(b"*2\r\n$4\r\nINFO\r\n$6\r\nmemory\r\n")
+        size = int(self._line()[1:])
+        text = self._reader.read(size + 2).decode()
+        return {name: int(number) for name, number in re.findall(r"^(used_memory(?:_rss)?):(\d+)", text, re.MULTILINE)}
+
+    def save(self) -> None:
+        self._socket.sendall(b"*1\r\n$4\r\nSAVE\r\n")
+        answer = self._line()
+        if answer != b"+OK":
+            raise RuntimeError(f"redis-server did not save: {answer!r}")
+
+    def seconds_to_load(self) -> float | None:
+        """What the server itself logged for loading its snapshot at the start; None where it loaded none."""
+        found = re.search(r"DB loaded from disk: ([0-9.]+) seconds", self._log.read_text())
+        return float(found.group(1)) if found else None
+
+    def close(self) -> None:
+        """Ends the server without saving."""
+        self._reader.close()
+        self._socket.close()
+        self._process.terminate()
+        self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.close()
+
+    def _connect(self, folder: Path) -> socket.socket:
+        deadline = time.monotonic() + START_SECONDS_MAX
+        here = Path.cwd()
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise MissingPeerError(f"redis-server ended at once: {self._log.read_text()[-200:]}")
+            client = socket.socket(socket.AF_UNIX)
+            os.chdir(folder)
+            try:
+                client.connect("redis.sock")
+                client.sendall(b"PING\r\n")
+                if client.recv(100).startswith(b"+PONG"):
+                    return client
+            except OSError:
+                pass
+            finally:
+                os.chdir(here)
+            client.close()
+            time.sleep(0.02)
+        raise MissingPeerError("redis-server did not answer in time")
+
+    def _exchange(self, batch: bytearray, waiting: int) -> None:
+        self._socket.sendall(batch)
+        batch.clear()
+        for _ in range(waiting):
+            answer = self._line()
+            if answer != b"+OK":
+                raise RuntimeError(f"redis-server refused a SET: {answer!r}")
+
+    def _line(self) -> bytes:
+        line: bytes = self._reader.readline()
+        return line.rstrip(b"\r\n")
