@@ -1,0 +1,40 @@
+"""Crash tests run on Linux, with a C compiler for the shim."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.worker import Pool, Worker
+
+if sys.platform != "linux":
+    collect_ignore_glob = ["test_*.py"]
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[Pool]:
+    """Workers that live as long as the tests do."""
+    workers = Pool()
+    yield workers
+    workers.close()
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    """A process of its own, under the shim."""
+    with Worker() as process:
+        yield process
+
+
+@pytest.fixture
+def memory_path() -> Iterator[Path]:
+    """A directory in memory where there is one: states are written there by the thousand, and nothing needs to last."""
+    parent = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    path = Path(tempfile.mkdtemp(prefix="fluxdb-crash-", dir=parent)).resolve()
+    yield path
+    shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,109 @@
+"""Every state that a crash could leave behind, over a recorded run, and what each must hold."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tests.support.disk import Disk, State, subsets
+from tests.support.model import History
+from tests.support.shim import Call
+from tests.support.trace import Entry
+
+
+class Point(NamedTuple):
+    """A state that a crash could leave after ``calls`` calls of the trace."""
+
+    calls: int
+    label: str
+    state: State
+
+
+@dataclass(frozen=True)
+class Depth:
+    """How many of the states to look at."""
+
+    subsets_max: int = 48  # of what was pending when a sync was done
+    byte_step: int = 7  # a cut at every so-many-th byte of what was written before a sync
+    again_every: int = 8  # every so-many-th state is opened twice
+    onward_every: int = 40  # and every so-many-th is written to, and crashes once more
+    flip_step: int = 1  # a bit is flipped in every so-many-th byte
+
+
+SAMPLED = Depth()
+EXHAUSTIVE = Depth(subsets_max=1024, byte_step=1, again_every=1, onward_every=4, flip_step=1)
+
+
+def points(disk: Disk, entries: list[Entry], depth: Depth) -> Iterator[Point]:
+    """Apply ``entries`` to ``disk`` one by one; before each, and at the end, what a crash could leave there."""
+    for index, entry in enumerate(entries):
+        yield from _simple(disk, index)
+        if entry.call == Call.SYNC:
+            for number, state in enumerate(disk.byte_cuts(depth.byte_step)):
+                yield Point(index, f"power cut at cut {number} (every {depth.byte_step} bytes)", state)
+        if entry.call == Call.SYNC_DONE or entry.call == Call.UNLINK:
+            yield from _subsets(disk, index, depth)
+        disk.apply(entry)
+    yield from _simple(disk, len(entries))
+    yield from _subsets(disk, len(entries), depth)
+
+
+def _simple(disk: Disk, index: int) -> Iterator[Point]:
+    yield Point(index, "kill", disk.seen())
+    yield Point(index, "power cut, nothing pending kept", disk.power_cut(()))
+    yield Point(index, "power cut, everything kept", disk.power_cut(disk.pending()))
+
+
+def _subsets(disk: Disk, index: int, depth: Depth) -> Iterator[Point]:
+    pending = disk.pending()
+    seed = zlib.crc32(str(index).encode())
+    for number, kept in enumerate(subsets(pending, depth.subsets_max, seed)):
+        yield Point(index, f"power cut, subset {number} of {len(pending)} pending items kept", disk.power_cut(kept))
+
+
+class Bounds:
+    """Which revisions may be found after a crash at a call: marks ``begin N`` and ``ack N`` name operations by number,
+    ``served R`` says that a process began to serve at revision R."""
+
+    def __init__(self, entries: list[Entry], revisions: dict[int, int], low: int = 0, high: int = 0) -> None:
+        self._bounds = [(low, high)]
+        for entry in entries:
+            word, _, number = entry.mark.partition(" ")
+            if word in ("begin", "ack"):
+                revision = revisions.get(int(number), 0)  # 0: it wrote nothing
+                high = max(high, revision)
+                low = max(low, revision) if word == "ack" else low
+            elif word == "served":
+                low = high = max(low, int(number))
+            self._bounds.append((low, high))
+
+    def at(self, index: int) -> tuple[int, int]:
+        return self._bounds[index]
+
+
+class Found(NamedTuple):
+    """What an opening said: a revision with the fingerprint of its documents and the digest, or an error."""
+
+    error: str
+    revision: int = 0
+    fingerprint: str = ""
+    digest: str = ""
+
+
+class Judge:
+    """Compares what was found with the history."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.digests: dict[int, str] = {}
+
+    def check(self, found: Found, low: int, high: int, where: str) -> None:
+        """Raises AssertionError with ``where`` unless it is the state of one revision from ``low`` to ``high``."""
+        assert not found.error, f"{where}: opening failed: {found.error}"
+        assert low <= found.revision <= high, f"{where}: revision {found.revision}, not from {low} to {high}"
+        expected = self.history.fingerprint(found.revision)
+        assert found.fingerprint == expected, f"{where}: not the documents of revision {found.revision}"
+        digest = self.digests.setdefault(found.revision, found.digest)
+        assert found.digest == digest, f"{where}: two digests of revision {found.revision}"
