@@ -4,8 +4,8 @@ Settings, by environment variable:
 
 FLUXDB_DEBUG=1      bounds checks and assertions, in Cython and in C
 FLUXDB_SANITIZE=1   the same, under the address and undefined-behaviour sanitizers (Python needs libasan preloaded)
-FLUXDB_WERROR=0|1   are warnings errors? By default in a git checkout only: there a warning is ours to mend. Whoever builds
-                    from a source distribution may have a compiler that we never saw, with warnings that are not theirs.
+FLUXDB_WERROR=0|1   are warnings errors? By default in a git checkout only, where a warning is ours to mend. Whoever
+                    builds from a source distribution may have a compiler that we never saw, and its warnings.
 FLUXDB_ONLY=a,b     build only these modules of the core
 """
 

@@ -1,4 +1,4 @@
-"""Brings a copy of the sources up to date, to build another flavour in: tools/copy_sources.py FOLDER.
+"""Brings a copy of the sources up to date, to build another flavour in: python -m tools.copy_sources FOLDER
 
 Only what changed is copied, with its time of change, so that the next build there does only what is needed.
 """
@@ -9,7 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from sources import ROOT, source_files
+from tools.sources import ROOT, source_files
 
 KEPT = {".so", ".pyc"}  # build output beside the sources
 

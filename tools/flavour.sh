@@ -4,7 +4,7 @@
 # build_flavour NAME: afterwards the working directory is the copy. Set the flavour's FLUXDB_... variable before.
 build_flavour() {
     cd "$root"
-    "$venv/bin/python" tools/copy_sources.py "build/$1/tree"
+    "$venv/bin/python" -m tools.copy_sources "build/$1/tree"
     cd "build/$1/tree"
     say "Building the core ($1)"
     quietly "the core could not be built (above)" "$venv/bin/python" setup.py -q build_ext --inplace
