@@ -1,0 +1,114 @@
+"""Keys, values, and databases in the folder that asv provides."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+
+import fluxdb
+import fluxdb.aio
+from fluxdb.limits import Limits
+
+T = TypeVar("T")
+
+KEYS = 100
+COROUTINES = 100
+THREADS = 16
+IN_FLIGHT = 2_000
+IN_MEMORY = frozenset({"tmpfs", "ramfs"})
+
+# What a benchmark of something else must not meet by chance.
+NO_CHECKPOINTS = Limits(checkpoint_log_bytes=0, checkpoint_interval_seconds=0)
+
+
+def key(number: int) -> str:
+    return f"key{number:07d}"
+
+
+def value(number: int) -> dict[str, Any]:
+    """The payload of fluxdb-bench."""
+    return {"id": number, "data": "benchmark data"}
+
+
+def text_of(size: int) -> bytes:
+    """A compact JSON object of about ``size`` bytes: strings, numbers and objects in it."""
+    members: dict[str, Any] = {}
+    text = b"{}"
+    number = 0
+    while len(text) < size:
+        for _ in range(1 + (size - len(text)) // 90):
+            name = f"member{number:06d}"
+            members[name] = {"name": f"some words for {number}", "at": [number, number / 7], "active": number % 2 == 0}
+            number += 1
+        text = orjson.dumps(members)
+    return text
+
+
+def new_folder() -> str:
+    """A new empty folder on a disk.
+
+    Raises NotImplementedError, which asv takes for "skip", where it would be in memory.
+    """
+    here = Path.cwd()
+    if _file_system(here) in IN_MEMORY:
+        raise NotImplementedError(f"{here} is in memory: set TMPDIR to a folder on a real disk")
+    return tempfile.mkdtemp(prefix="data-", dir=here)
+
+
+def _file_system(folder: Path) -> str:
+    best, kind = -1, "unknown"
+    mounts = Path("/proc/self/mounts")
+    for line in mounts.read_text().splitlines() if mounts.exists() else []:
+        _, mount, its_kind, *_ = line.split()
+        if folder.is_relative_to(mount) and len(mount) >= best:
+            best, kind = len(mount), its_kind
+    return kind
+
+
+def fill(folder: str, count: int) -> None:
+    """Writes ``count`` documents to the database in ``folder``, and leaves them in its log."""
+    asyncio.run(_fill(folder, count))
+
+
+async def _fill(folder: str, count: int) -> None:
+    async with fluxdb.aio.open(folder, limits=NO_CHECKPOINTS) as db:
+        for first in range(0, count, IN_FLIGHT):
+            numbers = range(first, min(count, first + IN_FLIGHT))
+            await asyncio.gather(*(db.set(key(number), value(number)) for number in numbers))
+
+
+class SyncDatabase:
+    """Setup and teardown of benchmarks on one open database, with KEYS documents in it."""
+
+    def setup(self, *_: object) -> None:
+        self.db = fluxdb.open(new_folder())
+        for number in range(KEYS):
+            self.db.set(key(number), value(number))
+        self.number = 0
+
+    def teardown(self, *_: object) -> None:
+        self.db.close()
+
+
+class AsyncDatabase:
+    """The same from one event loop, which runs only while ``run`` does."""
+
+    def setup(self, *_: object) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.run(self._open())
+
+    def teardown(self, *_: object) -> None:
+        self.run(self.db.__aexit__(None, None, None))
+        self.loop.close()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(work)
+
+    async def _open(self) -> None:
+        self.db = await fluxdb.aio.open(new_folder()).__aenter__()
+        await asyncio.gather(*(self.db.set(key(number), value(number)) for number in range(KEYS)))

@@ -1,0 +1,50 @@
+"""One call at a time from one thread: what a program sees that writes and reads as it goes."""
+
+from __future__ import annotations
+
+from benchmarks.common import KEYS, SyncDatabase, key, value
+
+
+class Latency(SyncDatabase):
+    def time_set(self) -> None:
+        self.number += 1
+        self.db.set(key(self.number % KEYS), value(self.number))
+
+    def time_get(self) -> None:
+        self.number += 1
+        self.db.get(key(self.number % KEYS))
+
+    def time_patch(self) -> None:
+        self.number += 1
+        self.db.patch(key(self.number % KEYS), {"id": self.number})
+
+    def time_set_and_delete(self) -> None:
+        self.db.set("passing", 1)
+        self.db.delete("passing")
+
+    def time_mixed(self) -> None:
+        """SET, GET, PATCH, DELETE in turn."""
+        self.number += 1
+        name = key(self.number % KEYS)
+        self.db.set(name, value(self.number))
+        self.db.get(name)
+        self.db.patch(name, {"id": self.number})
+        self.db.delete(name)
+
+
+class ValueSize(SyncDatabase):
+    """By the length of the text in the value."""
+
+    params = (100, 10_000, 1_000_000)
+    param_names = ("bytes",)
+
+    def setup(self, size: int) -> None:
+        super().setup()
+        self.value = {"text": "x" * size}
+        self.db.set("sized", self.value)
+
+    def time_set(self, size: int) -> None:
+        self.db.set("sized", self.value)
+
+    def time_get(self, size: int) -> None:
+        self.db.get("sized")
