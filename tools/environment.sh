@@ -1,6 +1,6 @@
-# Sourced by the tools: an environment of our own (.venv in the checkout) with the core built in it, fast the second time.
+# Sourced by the tools: an environment of our own (.venv in the checkout) with the core built in it. Fast when it is there.
 #
-# PYTHON=...       the interpreter that .venv is made with (default: the first of python3, python3.13 ... that is new enough)
+# PYTHON=...       the interpreter that .venv is made with (default: the first of python3, python3.13 ... new enough)
 # FLUXDB_VENV=...  another place for the environment
 #
 # Words go to stderr, stdout is the tool's own. Runs under bash 3.2 (macOS) too.

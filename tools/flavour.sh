@@ -1,5 +1,5 @@
-# Sourced by tools/debug and tools/sanitize: a copy of the sources in build/, with the core built there in another flavour,
-# so that the one in the checkout stays as it is.
+# Sourced by tools/debug and tools/sanitize: a copy of the sources in build/, with the core built there in another
+# flavour, so that the one in the checkout stays as it is.
 
 # build_flavour NAME: afterwards the working directory is the copy. Set the flavour's FLUXDB_... variable before.
 build_flavour() {
