@@ -1,0 +1,179 @@
+"""One open database folder: the lock, the documents, the log's end, and the checkpoints between them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from fluxdb._core.commit import Committer
+from fluxdb._core.documents import Documents
+from fluxdb.errors import ClosedError
+from fluxdb.limits import DEFAULT_LIMITS, Limits
+from fluxdb.model import Position
+from fluxdb.storage.durable import make_folder
+from fluxdb.storage.layout import snapshot_name
+from fluxdb.storage.lock import FolderLock
+from fluxdb.storage.oserrors import as_storage_error, storage_errors
+from fluxdb.storage.progress import ProgressCallback
+from fluxdb.storage.reader import Recovered, read_folder
+from fluxdb.storage.snapshot_writer import write_snapshot
+from fluxdb.storage.writer import retire, take_over
+
+log = logging.getLogger("fluxdb.storage")
+
+
+class Database:
+    """The one owner of a folder. Writes go through ``committer``, reads through ``documents``."""
+
+    @classmethod
+    def open(
+        cls, path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS, *, progress: ProgressCallback | None = None
+    ) -> Database:
+        """Lock, read, decide, take over; only then serve. A folder that is not there is created.
+
+        Raises LockedError, CorruptionError (nothing was changed then), DiskFullError, StorageError.
+        """
+        directory = Path(path).absolute()
+        with storage_errors(f"can't create the folder {directory}"):
+            make_folder(directory)
+        lock = FolderLock.own(directory)
+        try:
+            recovered = read_folder(directory, tombstones_max=limits.tombstones_max, progress=progress)
+            committer = take_over(recovered, limits)
+        except BaseException:
+            lock.release()
+            raise
+        return cls(directory, limits, lock, recovered, committer)
+
+    def __init__(
+        self, directory: Path, limits: Limits, lock: FolderLock, recovered: Recovered, committer: Committer
+    ) -> None:
+        self.directory = directory
+        self.limits = limits
+        self.documents: Documents = recovered.documents
+        self.committer = committer
+        self._lock = lock
+        self._database_id = recovered.database_id
+        self._report = recovered.report()
+        self._snapshot = recovered.snapshot
+        self._checkpointing = threading.Lock()
+        self._closed = False
+        _open_databases.add(self)
+        _tell(recovered)
+
+    def checkpoint(self, after_block: Callable[[int], None] = lambda byte_count: None) -> int:
+        """Write a snapshot of the documents as they are now, durably, then drop the log before it; its revision.
+
+        Writers go on meanwhile. Does nothing where nothing was written since the last one. ``after_block`` is called
+        with the bytes of each block, outside any lock of the writers'.
+        Raises ClosedError, DiskFullError, StorageError: the log and the last snapshot are as they were then.
+        """
+        with self._checkpointing:
+            self._check_open()
+            with self.documents.open_view() as view:
+                position = view.position
+                if self._snapshot is not None and self._snapshot.revision == position.revision:
+                    return position.revision
+                if position.revision == 0:
+                    return 0
+                write_snapshot(self.directory, self._database_id, view, self._stop_when_closed(after_block))
+            self._snapshot = position
+            self._retire(position)
+            self.committer.checkpointed(position)
+            return position.revision
+
+    def _stop_when_closed(self, after_block: Callable[[int], None]) -> Callable[[int], None]:
+        def each_block(byte_count: int) -> None:
+            self._check_open()
+            after_block(byte_count)
+
+        return each_block
+
+    def _retire(self, snapshot: Position) -> None:
+        """A file that can't be removed now is no reason to call the checkpoint failed: the next one tries again."""
+        try:
+            retire(self.directory, snapshot)
+        except OSError as error:
+            log.warning("%s", as_storage_error(f"can't remove old files of {self.directory}", error))
+
+    def info(self, *, digest: bool = False) -> dict[str, object]:
+        """What there is to know. ``digest`` costs a walk over all documents. Raises ClosedError."""
+        self._check_open()
+        stats = self.committer.stats()
+        position = self.documents.position
+        known: dict[str, object] = {
+            "path": str(self.directory),
+            "database_id": self._database_id.hex(),
+            "revision": position.revision,
+            "keys": len(self.documents),
+            "tombstones": self.documents.tombstones,
+            "data_bytes": self.documents.data_bytes,
+            "log_bytes": self.committer.log_bytes,
+            "segment": position.segment,
+            "snapshot": None if self._snapshot is None else snapshot_name(self._snapshot.revision),
+            "poisoned": self.committer.poisoned,
+            "commits": stats,
+            "recovery": self._report,
+            "limits": asdict(self.limits),
+        }
+        if digest:
+            known["digest"] = self.documents.digest()
+        return known
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def close(self) -> None:
+        """Commit what is on its way, and let the folder go. A checkpoint that is running ends first. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        with self._checkpointing:
+            _open_databases.discard(self)
+            try:
+                self.committer.close()
+            finally:
+                self._lock.release()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError(f"the database {self.directory} is closed")
+
+    def _abandon(self) -> None:
+        """In a forked child: the parent's log and lock are the parent's alone."""
+        self._closed = True
+        self._checkpointing = threading.Lock()  # the parent's may be held by a thread that is not here
+        self.committer.abandon()
+        self._lock.abandon()
+
+
+def _tell(recovered: Recovered) -> None:
+    if recovered.torn is not None:
+        torn = recovered.torn
+        log.warning(
+            "%s: cut off an unfinished tail of %d bytes at byte %d (%s); nothing acknowledged is lost",
+            recovered.directory / torn.segment,
+            torn.byte_count,
+            torn.offset,
+            torn.cause,
+        )
+    for warning in recovered.warnings:
+        log.warning("%s: %s", recovered.directory, warning)
+
+
+_open_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+
+
+def _abandon_all() -> None:
+    for database in list(_open_databases):
+        database._abandon()
+    _open_databases.clear()
+
+
+os.register_at_fork(after_in_child=_abandon_all)

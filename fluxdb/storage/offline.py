@@ -1,0 +1,67 @@
+"""Reading a database without owning it: nothing on disk is changed, and the owner, if there is one, is not disturbed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fluxdb.errors import StorageError
+from fluxdb.limits import DEFAULT_LIMITS, Limits
+from fluxdb.storage.layout import list_folder
+from fluxdb.storage.lock import FolderLock
+from fluxdb.storage.progress import ProgressCallback
+from fluxdb.storage.reader import Recovered, read_folder
+
+
+@contextmanager
+def shared_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """The folder of a database that exists, locked against owners. Raises LockedError, StorageError."""
+    directory = Path(path).absolute()
+    if not directory.is_dir():
+        raise StorageError(f"there is no database folder {directory}")
+    lock = FolderLock.share(directory)
+    try:
+        require_database(directory)
+        yield directory
+    finally:
+        lock.release()
+
+
+def require_database(directory: Path) -> None:
+    """Raises StorageError where the folder holds no database."""
+    folder = list_folder(directory)
+    if not folder.segments and not folder.snapshots:
+        raise StorageError(f"there is no database in {directory}")
+
+
+def read_database(
+    path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS, *, progress: ProgressCallback | None = None
+) -> Recovered:
+    """The state that the next open would begin with. Raises LockedError, CorruptionError, StorageError."""
+    with shared_folder(path) as directory:
+        recovered = read_folder(directory, tombstones_max=limits.tombstones_max, progress=progress)
+    if recovered.damage is not None:
+        raise recovered.damage
+    return recovered
+
+
+def database_info(
+    path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS, *, progress: ProgressCallback | None = None
+) -> dict[str, object]:
+    """What `fluxdb info` prints, the digest of the state included. Raises LockedError, CorruptionError, StorageError."""
+    recovered = read_database(path, limits, progress=progress)
+    documents = recovered.documents
+    return {
+        "path": str(recovered.directory),
+        "database_id": recovered.database_id.hex(),
+        "revision": recovered.position.revision,
+        "keys": len(documents),
+        "tombstones": documents.tombstones,
+        "data_bytes": documents.data_bytes,
+        "log_bytes": recovered.log_bytes,
+        "segments": len(recovered.segments),
+        "recovery": recovered.report(),
+        "digest": documents.digest(),
+    }

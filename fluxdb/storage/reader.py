@@ -1,0 +1,178 @@
+"""What state the files of a folder stand for. Reading changes nothing on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from fluxdb._core.documents import Documents
+from fluxdb._core.replay import (
+    STOP_BODY,
+    STOP_END,
+    STOP_HEADER,
+    Stop,
+    find_group,
+    has_zero_sector,
+    last_nonzero,
+    replay,
+)
+from fluxdb._core.segment import segment_name
+from fluxdb.errors import CorruptionError
+from fluxdb.limits import DEFAULT_LIMITS
+from fluxdb.model import Position
+from fluxdb.storage.base import FIRST_POSITION, find_base, find_foreign
+from fluxdb.storage.layout import Folder, list_folder, snapshot_name
+from fluxdb.storage.oserrors import storage_errors
+from fluxdb.storage.progress import Progress, ProgressCallback
+from fluxdb.storage.recovery import Seen, Verdict, decide
+from fluxdb.storage.segments import SegmentFile, read_segment, read_segment_file
+
+_GROUP_HEADER_BYTES = 64
+
+
+class Torn(NamedTuple):
+    """The tail that a crash left unfinished. It was never acknowledged."""
+
+    segment: str
+    offset: int
+    byte_count: int  # up to its last byte that is not 0
+    cause: str
+
+
+@dataclass
+class Recovered:
+    """The state, and what was found on the way to it."""
+
+    directory: Path
+    documents: Documents
+    position: Position  # the end of the log
+    segments: list[SegmentFile]
+    leftovers: list[str]
+    database_id: bytes = b""  # empty: there is no database here yet
+    snapshot: Position | None = None  # what the snapshot that recovery began with stands for
+    log_bytes: int = 0  # from the snapshot to the end
+    records: int = 0
+    groups: int = 0
+    last_group_offset: int = -1  # in the last segment; -1: no group was read there
+    torn: Torn | None = None
+    warnings: list[str] = field(default_factory=list)
+    damage: CorruptionError | None = None  # then documents and position are what lies before it
+
+    def report(self) -> dict[str, object]:
+        """For people: what recovery did."""
+        used = None if self.snapshot is None else snapshot_name(self.snapshot.revision)
+        return {
+            "snapshot": used,
+            "groups": self.groups,
+            "records": self.records,
+            "log_bytes": self.log_bytes,
+            "torn": None if self.torn is None else self.torn._asdict(),
+            "warnings": list(self.warnings),
+        }
+
+
+def read_folder(
+    directory: Path, *, tombstones_max: int = DEFAULT_LIMITS.tombstones_max, progress: ProgressCallback | None = None
+) -> Recovered:
+    """Read the newest good snapshot and the log behind it.
+
+    Damage is not raised but returned as ``damage``, with the state before it. Raises StorageError (where the system
+    refuses, or the format is from the future) and CorruptionError for names that can't be ours.
+    """
+    folder = list_folder(directory)
+    segments = [read_segment_file(directory, number) for number in folder.segments]
+    documents = Documents(tombstones_max=tombstones_max)
+    recovered = Recovered(directory, documents, FIRST_POSITION, segments, folder.leftovers)
+    if not segments and not folder.snapshots:
+        return recovered
+    meter = Progress(progress, sum(segment.size for segment in segments) + _newest_snapshot_bytes(directory, folder))
+    recovered.damage = find_foreign(directory, folder, segments)
+    if recovered.damage is not None:
+        return recovered
+    try:
+        base, passed_over = find_base(directory, folder, segments, tombstones_max, meter)
+    except CorruptionError as error:
+        recovered.damage = error
+        return recovered
+    recovered.documents, recovered.position = base.documents, base.position
+    recovered.snapshot = base.snapshot
+    recovered.warnings = [f"not used: {error.segment}: {error.reason}" for error in passed_over]
+    _read_log(recovered, base.segment_index, meter)
+    return recovered
+
+
+def _newest_snapshot_bytes(directory: Path, folder: Folder) -> int:
+    with storage_errors(f"can't read {directory}"):
+        return (directory / snapshot_name(folder.snapshots[0])).stat().st_size if folder.snapshots else 0
+
+
+def _read_log(recovered: Recovered, first_index: int, progress: Progress) -> None:
+    """Replay segment after segment, until the end or until damage."""
+    first = recovered.segments[first_index]
+    assert first.header is not None, "find_base begins at segments with a header only"
+    recovered.database_id = first.header.database_id
+    for index in range(first_index, len(recovered.segments)):
+        segment = recovered.segments[index]
+        following = recovered.segments[index + 1] if index + 1 < len(recovered.segments) else None
+        if index > first_index:
+            recovered.damage = _complaint(segment, recovered.segments[index - 1])
+            if recovered.damage is not None:
+                return
+            assert segment.start is not None, "_complaint saw to it"
+            recovered.position = segment.start
+        _read_segment(recovered, segment, following)
+        progress.add(segment.size)
+        if recovered.damage is not None:
+            return
+
+
+def _complaint(segment: SegmentFile, previous: SegmentFile) -> CorruptionError | None:
+    """What keeps ``segment`` from being the one after ``previous``, as far as its name and header tell."""
+    if segment.number != previous.number + 1:
+        missing = segment_name(previous.number + 1)
+        return CorruptionError(missing, 0, f"the segment is missing, and {segment.name} is there")
+    if segment.problem is not None:
+        return CorruptionError(segment.name, 0, segment.problem)
+    return None
+
+
+def _read_segment(recovered: Recovered, segment: SegmentFile, following: SegmentFile | None) -> None:
+    data = read_segment(recovered.directory, segment)
+    start = recovered.position
+    stop = replay(recovered.documents, data, start)
+    row = decide(look_around(data, stop, following))
+    recovered.position = stop.position
+    recovered.log_bytes += stop.position.offset - start.offset
+    recovered.records += stop.records
+    recovered.groups += stop.groups
+    recovered.last_group_offset = stop.last_group_offset
+    if row.verdict is Verdict.CORRUPT:
+        recovered.damage = CorruptionError(segment.name, stop.position.offset, row.cause)
+    if row.verdict is Verdict.TORN:
+        torn_bytes = last_nonzero(data, stop.position.offset) + 1 - stop.position.offset
+        recovered.torn = Torn(segment.name, stop.position.offset, torn_bytes, row.cause)
+
+
+def look_around(data: bytearray, stop: Stop, following: SegmentFile | None) -> Seen:
+    """What the decision table wants to know about the place at which a replay stopped."""
+    at = stop.position.offset
+    if following is not None:
+        named_end = stop.reason == STOP_END and last_nonzero(data, at) < 0
+        if following.header is not None and following.start is not None:
+            end = stop.position._replace(segment=following.number, offset=following.start.offset)
+            named_end = following.header.previous_end == at and following.start == end
+        return Seen(stop.reason, last_segment=False, named_end=named_end)
+    behind, gap = at, False
+    if stop.reason == STOP_HEADER:
+        behind = at + _GROUP_HEADER_BYTES
+    if stop.reason == STOP_BODY:
+        behind = at + stop.group_bytes
+        gap = behind > len(data) or data[behind - 1] == 0 or has_zero_sector(data, at, behind)
+    return Seen(
+        stop.reason,
+        last_segment=True,
+        later_group=find_group(data, at, stop.position.segment, stop.position.group + 1) >= 0,
+        gap=gap,
+        written_behind=last_nonzero(data, behind) >= 0,
+    )

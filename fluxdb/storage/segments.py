@@ -1,0 +1,63 @@
+"""The segments of a folder, each known by its header."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from fluxdb._core.segment import FORMAT_VERSION, SEGMENT_HEADER_BYTES, SegmentHeader, decode_header, segment_name
+from fluxdb.errors import StorageError
+from fluxdb.model import Position
+from fluxdb.storage.oserrors import storage_errors
+
+_MAGIC = b"FLUXLOG\0"
+
+
+class SegmentFile(NamedTuple):
+    """A segment of which the header was read. ``header`` is None where it is damaged: ``problem`` says how."""
+
+    number: int
+    name: str
+    size: int
+    header: SegmentHeader | None
+    problem: str | None
+
+    @property
+    def start(self) -> Position | None:
+        """Where its first group begins, and what lies before."""
+        return Position(*self.header.start) if self.header is not None else None
+
+
+def read_segment_file(directory: Path, number: int) -> SegmentFile:
+    """Read the header. Raises StorageError for a format from the future, or where the system refuses."""
+    name = segment_name(number)
+    with storage_errors(f"can't read {directory / name}"), (directory / name).open("rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        block = file.read(SEGMENT_HEADER_BYTES)
+    format_version = int.from_bytes(block[8:12], "little")
+    if block.startswith(_MAGIC) and format_version > FORMAT_VERSION:
+        raise StorageError(
+            f"{name} has format {format_version}, this FluxDB reads {FORMAT_VERSION}: "
+            "open it with the version that wrote it, or a newer one; nothing was changed"
+        )
+    try:
+        header = decode_header(block)
+    except ValueError as error:
+        return SegmentFile(number, name, size, None, str(error))
+    if header.number != number:
+        return SegmentFile(number, name, size, None, f"it is segment {header.number}: it was renamed, or is a copy")
+    return SegmentFile(number, name, size, header, None)
+
+
+def read_segment(directory: Path, segment: SegmentFile) -> bytearray:
+    """All of the file, header included: as many bytes as it has on disk. Raises StorageError."""
+    data = bytearray(segment.size)
+    with storage_errors(f"can't read {directory / segment.name}"), (directory / segment.name).open("rb", 0) as file:
+        view, at = memoryview(data), 0
+        while at < len(data):
+            count = file.readinto(view[at:])
+            if not count:
+                break  # it got shorter meanwhile; the rest reads as zeros
+            at += count
+    return data

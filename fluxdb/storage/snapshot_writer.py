@@ -1,0 +1,95 @@
+"""Writing a snapshot: temp file, sync, rename, sync of the folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import BinaryIO
+
+from fluxdb._core.documents import View
+from fluxdb.limits import MIB
+from fluxdb.model import Position
+from fluxdb.storage import snapshot_format as form
+from fluxdb.storage.durable import sync_directory, sync_file
+from fluxdb.storage.layout import TEMPORARY_SUFFIX, snapshot_name
+from fluxdb.storage.oserrors import storage_errors
+
+BLOCK_BYTES_MIN = 1 * MIB
+SYNC_EVERY_BYTES = 4 * MIB  # dirty pages that a snapshot leaves to the kernel at once: more would stall the log's sync
+
+
+def write_snapshot(
+    directory: Path, database_id: bytes, view: View, after_block: Callable[[int], None] = lambda byte_count: None
+) -> int:
+    """Write the view to a file of its own, durably; its size in bytes. The view's blocks are all it holds in memory.
+
+    ``after_block`` is called with the bytes of each block: it may wait, and what it raises ends the snapshot.
+    Raises DiskFullError, StorageError; nothing is left behind then, and the snapshot before is untouched.
+    """
+    with closing(SnapshotWriter(directory, database_id, view.position, view.floors())) as writer:
+        while True:
+            payload, records = view.read_block(BLOCK_BYTES_MIN)
+            if not records:
+                return writer.commit()
+            writer.add_block(payload, records)
+            after_block(len(payload))
+
+
+class SnapshotWriter:
+    """A snapshot on its way: nothing, until ``commit`` gives it its name."""
+
+    def __init__(self, directory: Path, database_id: bytes, position: Position, floors: bytes) -> None:
+        self._path = directory / snapshot_name(position.revision)
+        self._temporary_path = self._path.with_suffix(TEMPORARY_SUFFIX)
+        self._position = position
+        self._doing = f"can't write {self._path}"
+        self._totals = form.Totals(0, 0, 0)
+        self._size = 0
+        self._unsynced = 0
+        with storage_errors(self._doing):
+            self._file: BinaryIO | None = self._temporary_path.open("wb", buffering=0)
+        try:
+            self._write(form.encode_header(database_id, position, floors))
+        except BaseException:
+            self.close()
+            raise
+
+    def add_block(self, payload: bytes, records: int) -> None:
+        """Append a block of ``records`` records. Raises DiskFullError, StorageError."""
+        totals = self._totals
+        self._write(form.encode_block_head(totals.blocks, self._position.revision, payload, records))
+        self._write(payload)
+        self._totals = form.Totals(totals.blocks + 1, totals.records + records, totals.payload_bytes + len(payload))
+
+    def commit(self) -> int:
+        """Make it durable, give it its name, make that durable; the file's size. Raises DiskFullError, StorageError."""
+        self._write(form.encode_footer(self._totals))
+        with storage_errors(self._doing):
+            assert self._file is not None
+            sync_file(self._file.fileno())
+            self._file.close()
+            self._temporary_path.replace(self._path)
+            self._file = None
+            sync_directory(self._path.parent)
+        return self._size
+
+    def close(self) -> None:
+        """Leave nothing behind. Does nothing after ``commit``. Raises StorageError."""
+        if self._file is not None:
+            with storage_errors(self._doing):
+                self._file.close()
+                self._file = None
+                self._temporary_path.unlink(missing_ok=True)
+
+    def _write(self, data: bytes) -> None:
+        with storage_errors(self._doing):
+            assert self._file is not None
+            rest = memoryview(data)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            self._size += len(data)
+            self._unsynced += len(data)
+            if self._unsynced >= SYNC_EVERY_BYTES:
+                sync_file(self._file.fileno())
+                self._unsynced = 0

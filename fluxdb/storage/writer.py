@@ -1,0 +1,142 @@
+"""Taking over where the log ends: the first changes on disk after reading, in the order in which they are safe."""
+
+from __future__ import annotations
+
+import os
+from itertools import pairwise
+from pathlib import Path
+
+from fluxdb._core.commit import Committer
+from fluxdb._core.segment import SegmentHeader, create_segment, segment_name
+from fluxdb.limits import MIB, Limits
+from fluxdb.model import Position
+from fluxdb.storage.base import FIRST_POSITION
+from fluxdb.storage.durable import sync_directory, sync_file, write_all
+from fluxdb.storage.layout import list_folder, snapshot_name
+from fluxdb.storage.oserrors import storage_errors
+from fluxdb.storage.reader import Recovered
+from fluxdb.storage.segments import SegmentFile, read_segment_file
+
+_CHUNK_BYTES = 1 * MIB
+
+
+def take_over(recovered: Recovered, limits: Limits) -> Committer:
+    """Make what was read durable, remove what means nothing, and go on from there. The folder must be locked.
+
+    Raises the damage that reading found, before anything is changed; StorageError, DiskFullError.
+    """
+    if recovered.damage is not None:
+        raise recovered.damage
+    directory = recovered.directory
+    with storage_errors(f"can't take over {directory}"):
+        directory_descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        segment_descriptor = -1
+        try:
+            if recovered.database_id:
+                segment_descriptor = _settle_tail(recovered)
+                sync_directory(directory)  # a rename just before a crash may be in the cache only
+            remove_leftovers(recovered)
+            if not recovered.database_id:
+                segment_descriptor = _begin_log(recovered, directory_descriptor, limits)
+            return _committer(recovered, directory_descriptor, segment_descriptor, limits)
+        except BaseException:
+            os.close(directory_descriptor)
+            if segment_descriptor >= 0:
+                os.close(segment_descriptor)
+            raise
+
+
+def _settle_tail(recovered: Recovered) -> int:
+    """Cut the torn tail off, and write the last group anew; the descriptor of the last segment.
+
+    The last group may have been read from the page cache, where it stands as written though a sync of it failed, or
+    never came: only writing it again makes the next sync carry it to the disk.
+    """
+    descriptor = os.open(recovered.directory / recovered.segments[-1].name, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        if recovered.torn is not None:
+            _write_zeros(descriptor, recovered.torn.offset, recovered.torn.byte_count)
+        if recovered.last_group_offset >= 0:
+            _rewrite(descriptor, recovered.last_group_offset, recovered.position.offset)
+        sync_file(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _write_zeros(descriptor: int, offset: int, byte_count: int) -> None:
+    end = offset + byte_count
+    while offset < end:
+        chunk_bytes = min(_CHUNK_BYTES, end - offset)
+        write_all(descriptor, bytes(chunk_bytes), offset)
+        offset += chunk_bytes
+
+
+def _rewrite(descriptor: int, offset: int, end: int) -> None:
+    while offset < end:
+        chunk = os.pread(descriptor, min(_CHUNK_BYTES, end - offset), offset)
+        if not chunk:
+            return  # the file was cut right behind the group: its padding is not there
+        write_all(descriptor, chunk, offset)
+        offset += len(chunk)
+
+
+def remove_leftovers(recovered: Recovered) -> None:
+    """Remove unfinished files, and what the snapshot stands for. What was read must be durable."""
+    directory = recovered.directory
+    for name in recovered.leftovers:
+        (directory / name).unlink(missing_ok=True)
+    if recovered.snapshot is not None:
+        retire(directory, recovered.snapshot)
+
+
+def retire(directory: Path, snapshot: Position) -> list[str]:
+    """Remove the snapshots and segments that a durable snapshot at that position makes needless; their names.
+
+    A segment goes when its successor starts at or before the position. The oldest goes first, so that a crash leaves
+    no gap. Raises OSError.
+    """
+    folder = list_folder(directory)
+    segments = [read_segment_file(directory, number) for number in folder.segments]
+    names = [segment.name for segment, following in pairwise(segments) if _is_covered(following, snapshot)]
+    names += [snapshot_name(older) for older in folder.snapshots if older < snapshot.revision]
+    for name in names:
+        (directory / name).unlink(missing_ok=True)
+    if names:
+        sync_directory(directory)
+    return names
+
+
+def _is_covered(following: SegmentFile, snapshot: Position) -> bool:
+    return following.start is not None and following.start.group <= snapshot.group
+
+
+def _begin_log(recovered: Recovered, directory_descriptor: int, limits: Limits) -> int:
+    """The first segment of a new database; its descriptor."""
+    recovered.database_id = os.urandom(16)
+    recovered.documents.begin(FIRST_POSITION, b"")
+    header = SegmentHeader(recovered.database_id, 1, limits.segment_bytes, FIRST_POSITION, 0)
+    descriptor = create_segment(directory_descriptor, header)
+    segment = SegmentFile(1, segment_name(1), limits.segment_bytes, header, None)
+    recovered.segments.append(segment)
+    return descriptor
+
+
+def _committer(recovered: Recovered, directory_descriptor: int, segment_descriptor: int, limits: Limits) -> Committer:
+    return Committer(
+        recovered.documents,
+        directory_fd=directory_descriptor,
+        segment_fd=segment_descriptor,
+        database_id=recovered.database_id,
+        position=recovered.position,
+        segment_size=recovered.segments[-1].size,
+        segment_bytes=limits.segment_bytes,
+        group_bytes_max=limits.group_bytes_max,
+        key_bytes_max=limits.key_bytes_max,
+        value_bytes_max=limits.value_bytes_max,
+        depth_max=limits.depth_max,
+        event_bytes_max=limits.event_bytes_max,
+        checkpoint_log_bytes=limits.checkpoint_log_bytes,
+        log_bytes=recovered.log_bytes,
+    )
