@@ -42,6 +42,7 @@ class GrammarError(Exception):
 
 def parse(line: str) -> Command | None:
     """The command that ``line`` says; None where it is empty or a comment. Raises GrammarError."""
+    line = line.rstrip(_SPACE)
     start = _skip_spaces(line, 0)
     if start == len(line) or line[start] == "#":
         return None
@@ -175,7 +176,7 @@ class _Line:
         return str(key)
 
     def json(self) -> str:
-        text = self.line[self.position :].rstrip(_SPACE)
+        text = self.line[self.position :]
         if not text:
             raise self.error("expected JSON behind the key")
         try:

@@ -30,8 +30,8 @@ def _side(text: str | None) -> str:
 
 
 def error(message: str, place: str = "") -> str:
-    """``error: ...``, or ``line 3: error: ...``"""
-    return one_line(f"{place}: error: {message}" if place else f"error: {message}")
+    """``error: ...``, or ``error: line 3: ...``"""
+    return one_line(f"error: {place}: {message}" if place else f"error: {message}")
 
 
 _STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")

@@ -115,7 +115,7 @@ def test_the_largest_version_is_taken_and_the_next_is_refused() -> None:
         ("  FOO k", 3, "is no command"),
         ("HELP FOO", 6, "is no command"),
         ("GET", 4, "expected a key"),
-        ("GET   ", 7, "expected a key"),
+        ("GET   \n", 4, "expected a key"),
         ("SET", 4, "expected a key"),
         ("SET k", 6, "expected JSON"),
         ("SET k v", 7, "double quotes"),

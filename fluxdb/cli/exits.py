@@ -1,0 +1,27 @@
+"""Exit codes: what a script can tell from them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fluxdb import errors
+
+OK: Final = 0
+REFUSED: Final = 1  # the database said no
+USAGE: Final = 2
+NO_CONNECTION: Final = 3  # or timed out
+NOT_AUTHENTICATED: Final = 4
+STORAGE: Final = 5
+INTERRUPTED: Final = 130  # Ctrl-C
+BROKEN_PIPE: Final = 141  # whoever read our output has gone: what the shell shows for any program that this ends
+
+
+def exit_code(error: errors.FluxDBError | OSError) -> int:
+    """The exit code that stands for ``error``."""
+    if isinstance(error, (errors.ConnectionLostError, errors.RequestTimeoutError)):
+        return NO_CONNECTION
+    if isinstance(error, errors.AuthError):
+        return NOT_AUTHENTICATED
+    if isinstance(error, (errors.StorageError, OSError)):
+        return STORAGE
+    return REFUSED

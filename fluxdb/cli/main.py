@@ -1,0 +1,61 @@
+"""``fluxdb``: the terminal, pipes, ``exec``, and the tools for a folder that nobody has open.
+
+Only what a command needs is imported when it runs: ``fluxdb exec`` in a script should cost no line editor.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+import fluxdb
+from fluxdb.cli.program import Program
+
+DATA_DIR = "fluxdb-data"
+_DATA_DIR_TYPE = click.Path(path_type=Path)
+
+
+@click.group(cls=Program, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--data-dir",
+    type=_DATA_DIR_TYPE,
+    default=DATA_DIR,
+    envvar="FLUXDB_DATA_DIR",
+    show_default=True,
+    show_envvar=True,
+    metavar="DIR",
+    help="The folder of the database; made where there is none.",
+)
+@click.version_option(fluxdb.__version__, message="fluxdb %(version)s")
+@click.pass_context
+def main(context: click.Context, data_dir: Path) -> None:
+    """Without a command: open the terminal, or run each line of what is piped in (also behind one that failed).
+
+    Exit codes: 0 ok, 1 the database said no, 2 usage, 5 storage, 130 Ctrl-C.
+    """
+    context.obj = data_dir
+    if context.invoked_subcommand is None:
+        from fluxdb.cli import online
+
+        terminal = sys.stdin.isatty() and sys.stdout.isatty()
+        context.exit(online.talk(data_dir) if terminal else online.run_pipe(data_dir))
+
+
+@main.command("exec")
+@click.option("--data-dir", type=_DATA_DIR_TYPE, default=None, metavar="DIR", help="As before the command.")
+@click.argument("commands", nargs=-1, required=True)
+@click.pass_context
+def execute(context: click.Context, data_dir: Path | None, commands: tuple[str, ...]) -> None:
+    """Run each COMMAND, such as 'GET user', up to the first that fails.
+
+    None is run where one of them can't be read. HELP lists the commands: fluxdb exec HELP
+    """
+    from fluxdb.cli import online
+
+    context.exit(online.run_exec(data_dir or context.obj, commands))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""How the programs end: each error one line on stderr and an exit code, never a traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import traceback
+from typing import Any
+
+import click
+
+from fluxdb.cli import exits, render
+from fluxdb.cli.output import guard_standard_streams, standard_lines
+from fluxdb.errors import FluxDBError
+
+TRACEBACK_SETTING = "FLUXDB_TRACEBACK"
+"""Set to anything, it shows where an error that nobody expected came from."""
+
+
+class Program(click.Group):
+    """A group of commands whose errors end as the exit codes say."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        guard_standard_streams()
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, click.Abort):
+            code = exits.INTERRUPTED
+        except BrokenPipeError:
+            _silence_stdout()
+            code = exits.BROKEN_PIPE
+        except (FluxDBError, OSError) as error:
+            standard_lines().error(render.error(str(error)))
+            code = exits.exit_code(error)
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            if os.environ.get(TRACEBACK_SETTING):
+                traceback.print_exc()
+            message = f"unexpected {type(error).__name__}: {error} (a bug: {TRACEBACK_SETTING}=1 shows where)"
+            standard_lines().error(render.error(message))
+            code = exits.REFUSED
+        raise click.exceptions.Exit(code)
+
+
+def _silence_stdout() -> None:
+    """Nobody reads it any more: what is left in its buffer must not fail once more when the interpreter ends."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    with contextlib.suppress(OSError):  # it is no file
+        os.dup2(null, sys.stdout.fileno())
+    os.close(null)

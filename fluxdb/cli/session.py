@@ -1,0 +1,99 @@
+"""Commands in, lines out: what the terminal, pipes, ``exec`` and the client's shell have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from fluxdb.cli import commands, render
+from fluxdb.cli.commands import Command
+from fluxdb.cli.grammar import quote_key
+from fluxdb.cli.recent import RecentKeys
+from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Subscriber, Written
+
+Print = Callable[[str], None]
+
+
+class Events(Protocol):
+    """How the events of subscribed keys get printed."""
+
+    def start(self, key: str, subscriber: Subscriber) -> None: ...
+    def stop(self, key: str) -> bool:
+        """End the subscription to ``key``. False: there is none."""
+
+    def written(self, key: str, version: int) -> None:
+        """This session has brought ``key`` to ``version``."""
+
+    def __contains__(self, key: str) -> bool: ...
+    def close(self) -> None: ...
+
+
+class Session:
+    """Runs commands on an engine and prints what they answer. Closing it ends its subscriptions, not the engine."""
+
+    def __init__(self, engine: EngineHandle, events: Events, output: Print) -> None:
+        self._engine = engine
+        self._events = events
+        self._print = output
+        self.recent_keys = RecentKeys()
+
+    def run(self, command: Command) -> bool:
+        """Run one command. False: it was EXIT. Raises FluxDBError where the database refuses."""
+        if isinstance(command, (commands.Set, commands.Patch, commands.Delete)):
+            self._write(command)
+        elif isinstance(command, commands.Get):
+            self._get(command.key)
+        elif isinstance(command, commands.Subscribe):
+            self._subscribe(command.key)
+        elif isinstance(command, commands.Unsubscribe):
+            stopped = self._events.stop(command.key)
+            self._print(f"ok, {'unsubscribed from' if stopped else 'was not subscribed to'} {quote_key(command.key)}")
+        elif isinstance(command, commands.Checkpoint):
+            self._print(f"ok, revision {self._engine.checkpoint()}")
+        elif isinstance(command, commands.Info):
+            self._print_all(render.table(self._engine.info()))
+        elif isinstance(command, commands.Help):
+            self._print_all(render.help_text(command.topic))
+        return not isinstance(command, commands.Exit)
+
+    def close(self) -> None:
+        self._events.close()
+
+    def _write(self, command: commands.Set | commands.Patch | commands.Delete) -> None:
+        if_version = ANY_VERSION if command.if_version is None else command.if_version
+        done: Written | None
+        if isinstance(command, commands.Set):
+            done = self._engine.set(command.key, command.text.encode(), if_version)
+        elif isinstance(command, commands.Patch):
+            delta = command.text.encode()
+            done = self._engine.patch(command.key, delta, if_version, remove_nulls=command.remove_nulls)
+        else:
+            done = self._engine.delete(command.key, if_version)
+        if done is None:
+            self._print(f"{render.NIL}, there is no {quote_key(command.key)}: nothing was written")
+            return
+        version, _ = done
+        self.recent_keys.used(command.key)
+        self._print(render.written(version))
+        self._events.written(command.key, version)
+
+    def _get(self, key: str) -> None:
+        found = self._engine.get_text(key)
+        if found is None:
+            self._print(render.NIL)
+            return
+        text, version = found
+        self._print(render.document(text.decode(), version))
+        self.recent_keys.used(key)
+
+    def _subscribe(self, key: str) -> None:
+        if key in self._events:
+            self._print(f"ok, was subscribed to {quote_key(key)} already")
+            return
+        subscriber = self._engine.subscribe([key])
+        self.recent_keys.used(key)
+        self._print(f"ok, subscribed to {quote_key(key)}")
+        self._events.start(key, subscriber)
+
+    def _print_all(self, lines: Iterable[str]) -> None:
+        self._print("\n".join(lines))

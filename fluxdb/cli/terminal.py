@@ -1,0 +1,107 @@
+"""The terminal: a line editor with history and completion; events are printed above the line being typed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.history import DummyHistory, History, InMemoryHistory
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.patch_stdout import patch_stdout
+
+from fluxdb.cli import exits, render
+from fluxdb.cli.completion import CommandCompleter
+from fluxdb.cli.events import EventsLive
+from fluxdb.cli.grammar import GrammarError, parse, split_statements
+from fluxdb.cli.history import FileHistory, history_path
+from fluxdb.cli.output import Lines, colours_wanted
+from fluxdb.cli.session import Session
+from fluxdb.engine.handle import EngineHandle
+from fluxdb.errors import FluxDBError
+
+PROMPT = "fluxdb> "
+CONTINUED = "   ...> "
+MENU_ROWS = 6
+
+
+def run_terminal(engine: EngineHandle, greeting: str) -> int:
+    """Talk to the user until EXIT or Ctrl-D. Returns the exit code. Closes its subscriptions, not the engine."""
+    answers = Lines(sys.stdout, sys.stderr)
+    answers.line(greeting)
+    history = _open_history(answers)
+    # Answers go straight to the terminal while no line is being edited; events come at any time, so they go through
+    # the editor, which prints them above its line.
+    with patch_stdout(raw=True):
+        events = Lines(sys.stdout, sys.stderr, colours=colours_wanted(answers.output))
+        session = Session(engine, EventsLive(events.event, events.error), answers.line)
+        try:
+            _converse(_editor(session, history), session, answers)
+        finally:
+            session.close()
+            if isinstance(history, FileHistory):
+                history.close()
+    return exits.OK
+
+
+def _converse(editor: PromptSession[str], session: Session, answers: Lines) -> None:
+    while True:
+        try:
+            text = editor.prompt(PROMPT)
+        except KeyboardInterrupt:  # the line is given up, not the terminal
+            continue
+        except EOFError:
+            return
+        try:
+            if not _run(text, session, answers):
+                return
+        except KeyboardInterrupt:
+            answers.error(render.error("interrupted: a write that was on its way may have been made"))
+
+
+def _run(text: str, session: Session, answers: Lines) -> bool:
+    """Run what was typed, or pasted: one command or several, up to the first that fails. False: it was EXIT."""
+    try:
+        for statement in split_statements(text):
+            command = parse(statement)
+            if command is not None and not session.run(command):
+                return False
+    except (GrammarError, FluxDBError) as error:
+        answers.error(render.error(str(error)))
+    return True
+
+
+def _editor(session: Session, history: History) -> PromptSession[str]:
+    return PromptSession(
+        history=history,
+        completer=CommandCompleter(session.recent_keys),
+        complete_while_typing=False,
+        reserve_space_for_menu=MENU_ROWS,
+        key_bindings=_key_bindings(),
+        prompt_continuation=CONTINUED,
+        color_depth=None if colours_wanted(sys.__stdout__ or sys.stdout) else ColorDepth.DEPTH_1_BIT,
+    )
+
+
+def _key_bindings() -> KeyBindings:
+    bindings = KeyBindings()
+
+    @bindings.add("escape", "enter")
+    def _(event: KeyPressEvent) -> None:
+        """Alt-Enter goes on in the next line: for long JSON."""
+        event.current_buffer.insert_text("\n")
+
+    return bindings
+
+
+def _open_history(answers: Lines) -> History:
+    path: Path | None = None
+    try:
+        path = history_path()
+        return DummyHistory() if path is None else FileHistory(path)
+    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home directory
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        answers.note(render.one_line(f"note: the history is not kept: {path or '~'}: {reason}"))
+        return InMemoryHistory()

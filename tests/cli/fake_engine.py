@@ -1,0 +1,106 @@
+"""An engine that keeps its documents in a dict, for tests of what the command line makes of an engine's answers."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from fluxdb.engine.handle import ANY_VERSION, EngineHandle, RawEvent, Subscriber, Written
+from fluxdb.errors import ClosedError, FluxDBError, VersionConflictError
+from fluxdb.model import Document, Kind
+
+
+class FakeSubscriber:
+    """Events in a queue; an exception in it is raised."""
+
+    def __init__(self) -> None:
+        self.queue: queue.Queue[RawEvent | FluxDBError] = queue.Queue()
+        self.last_revision = 0
+
+    def take(self) -> RawEvent | None:
+        try:
+            item = self.queue.get_nowait()
+        except queue.Empty:
+            return None
+        if isinstance(item, FluxDBError):
+            self.queue.put(item)
+            raise item
+        return item
+
+    def wait(self, timeout_seconds: float | None) -> None:
+        self.queue.put(self.queue.get(timeout=60 if timeout_seconds is None else timeout_seconds))
+
+    def close(self) -> None:
+        self.queue.put(ClosedError("closed"))
+
+
+class FakeEngine(EngineHandle):
+    """``fail_with``: what the next call raises."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, tuple[bytes, int]] = {}
+        self.revision = 0
+        self.subscribers: dict[str, list[FakeSubscriber]] = {}
+        self.fail_with: Exception | None = None
+
+    def get(self, key: str) -> Document | None:
+        found = self.get_text(key)
+        return None if found is None else Document(orjson.loads(found[0]), found[1])
+
+    def get_text(self, key: str) -> tuple[bytes, int] | None:
+        self._fail()
+        return self.documents.get(key)
+
+    def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Written:
+        return self._write(Kind.SET, key, orjson.dumps(orjson.loads(text)), if_version)
+
+    def patch(self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False) -> Written:
+        old = orjson.loads(self.documents[key][0]) if key in self.documents else {}
+        merged = old | orjson.loads(text)
+        if remove_nulls:
+            merged = {member: value for member, value in merged.items() if value is not None}
+        return self._write(Kind.PATCH, key, orjson.dumps(merged), if_version)
+
+    def delete(self, key: str, if_version: int = ANY_VERSION) -> Written | None:
+        return self._write(Kind.DELETE, key, None, if_version) if key in self.documents else None
+
+    def subscribe(self, keys: Sequence[str]) -> Subscriber:
+        subscriber = FakeSubscriber()
+        for key in keys:
+            self.subscribers.setdefault(key, []).append(subscriber)
+        return subscriber
+
+    def checkpoint(self) -> int:
+        self._fail()
+        return self.revision
+
+    def info(self) -> dict[str, Any]:
+        return {"keys": len(self.documents), "revision": self.revision, "limits": {"key_bytes_max": 1024}}
+
+    def ping(self) -> None:
+        self._fail()
+
+    def close(self) -> None:
+        pass
+
+    def _write(self, kind: Kind, key: str, new: bytes | None, if_version: int) -> Written:
+        self._fail()
+        old, version = self.documents.get(key, (None, 0))
+        if if_version not in (ANY_VERSION, version):
+            raise VersionConflictError(if_version, version)
+        self.revision += 1
+        if new is None:
+            del self.documents[key]
+        else:
+            self.documents[key] = new, version + 1
+        for subscriber in self.subscribers.get(key, []):
+            subscriber.queue.put((kind, key, old, new, version + 1, self.revision))
+        return version + 1, self.revision
+
+    def _fail(self) -> None:
+        if self.fail_with is not None:
+            error, self.fail_with = self.fail_with, None
+            raise error

@@ -1,0 +1,74 @@
+"""What is printed: the forms that are promised, and that nothing stored can steer a terminal."""
+
+from __future__ import annotations
+
+import pytest
+
+from fluxdb.cli import render
+from fluxdb.cli.commands import NAMES, SYNTAX
+
+
+def test_a_document_is_printed_exactly_so() -> None:
+    text = '{"name":"vaibhav","age":21}'
+    assert render.document(text, 1) == 'Document { value: {"name":"vaibhav","age":21}, version: 1 }'
+
+
+def test_an_event_is_one_line_with_both_sides() -> None:
+    assert render.event("set", "user", None, '{"a":1}', 1) == '[event] set user: nil -> {"a":1}, version 1'
+    assert render.event("patch", "user", "1", "2", 2) == "[event] patch user: 1 -> 2, version 2"
+    assert render.event("delete", "user", "2", None, 3) == "[event] delete user: 2 -> nil, version 3"
+
+
+def test_a_stored_null_is_told_from_no_document() -> None:
+    assert render.event("set", "k", None, "null", 1) == "[event] set k: nil -> null, version 1"
+    assert render.document("null", 1) == "Document { value: null, version: 1 }"
+
+
+def test_keys_and_values_of_events_are_escaped() -> None:
+    line = render.event("set", "a\n\x1b[2J", '"\x9b2J"', '"\u202e"', 1)
+    assert line == '[event] set "a\\n\\u001b[2J": "\\u009b2J" -> "\\u202e", version 1'
+
+
+def test_an_error_is_one_harmless_line() -> None:
+    assert render.error("no") == "error: no"
+    assert render.error("no", "line 3") == "error: line 3: no"
+    assert render.error("a\nb\x1b[31m\u202e\udcff") == "error: a\\x0ab\\x1b[31m\\u202e\\udcff"
+
+
+def test_info_is_an_aligned_table() -> None:
+    values = {
+        "keys": 1234567,
+        "poisoned": None,
+        "open": True,
+        "seconds": 0.25,
+        "limits": {"depth_max": 128},
+        "path": "a\nb",
+    }
+    assert list(render.table(values)) == [
+        "keys              1,234,567",
+        "poisoned          none",
+        "open              yes",
+        "seconds           0.250",
+        "limits.depth_max  128",
+        "path              a\\x0ab",
+    ]
+    assert list(render.table({})) == []
+
+
+def test_help_lists_every_command() -> None:
+    text = "\n".join(render.help_text(None))
+    for syntax in SYNTAX.values():
+        assert syntax.usage in text
+
+
+@pytest.mark.parametrize("name", SYNTAX)
+def test_help_of_a_command_has_its_usage_its_options_and_an_example(name: str) -> None:
+    text = "\n".join(render.help_text(name))
+    syntax = SYNTAX[name]
+    assert text.startswith(syntax.usage)
+    assert text.endswith(syntax.example)
+    for option in syntax.options:
+        assert f"\n  {option}" in text
+    for alias in syntax.aliases:
+        assert NAMES[alias] == name
+        assert alias in text
