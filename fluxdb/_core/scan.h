@@ -120,6 +120,12 @@ static inline uint32_t fluxdb_chunk_not_space(fluxdb_chunk chunk)
             | fluxdb_chunk_equal(chunk, '\t'));
 }
 
+static inline uint32_t fluxdb_chunk_structure(fluxdb_chunk chunk)
+{
+    return fluxdb_chunk_equal(chunk, '"') | fluxdb_chunk_equal(chunk, '{') | fluxdb_chunk_equal(chunk, '}')
+         | fluxdb_chunk_equal(chunk, '[') | fluxdb_chunk_equal(chunk, ']');
+}
+
 /* The first byte at or behind `at` that set_of() finds; `end` where there is none. */
 #define FLUXDB_SCAN(name, set_of)                                                                                      \
     static inline const uint8_t *name(const uint8_t *begin, const uint8_t *at, const uint8_t *end)                     \
@@ -144,7 +150,62 @@ static inline uint32_t fluxdb_chunk_not_space(fluxdb_chunk chunk)
 
 FLUXDB_SCAN(fluxdb_scan_plain, fluxdb_chunk_not_plain)
 FLUXDB_SCAN(fluxdb_scan_quote, fluxdb_chunk_quotes)
+FLUXDB_SCAN(fluxdb_scan_structure, fluxdb_chunk_structure)
 FLUXDB_SCAN(fluxdb_scan_space, fluxdb_chunk_not_space)
+
+/* From here on the text is taken to be canonical; of other text the ends may be found wrong, but never outside of it.
+ *
+ * The closing quote of the string whose first byte is at `at`; NULL where there is none. */
+static inline const uint8_t *fluxdb_scan_string_end(const uint8_t *begin, const uint8_t *at, const uint8_t *end)
+{
+    for (;;) {
+        at = fluxdb_scan_quote(begin, at, end);
+        if (at == end)
+            return NULL;
+        if (*at == '"')
+            return at;
+        if (end - at < 2)
+            return NULL;
+        at += 2; /* a backslash, and what it escapes */
+    }
+}
+
+/* Behind the bracket that closes the array or object in which `at` is, not in a string; NULL where there is none. */
+static inline const uint8_t *fluxdb_scan_nested_end(const uint8_t *begin, const uint8_t *at, const uint8_t *end)
+{
+    for (size_t depth = 1;;) {
+        at = fluxdb_scan_structure(begin, at, end);
+        if (at == end)
+            return NULL;
+        if (*at == '"') {
+            at = fluxdb_scan_string_end(begin, at + 1, end);
+            if (at == NULL)
+                return NULL;
+        } else if (*at == '{' || *at == '[') {
+            depth++;
+        } else if (--depth == 0) {
+            return at + 1;
+        }
+        at++;
+    }
+}
+
+/* Behind the value at `at`; NULL where there is none. */
+static inline const uint8_t *fluxdb_scan_value_end(const uint8_t *begin, const uint8_t *at, const uint8_t *end)
+{
+    const uint8_t *value = at;
+    if (at == end)
+        return NULL;
+    if (*at == '"') {
+        at = fluxdb_scan_string_end(begin, at + 1, end);
+        return at ? at + 1 : NULL;
+    }
+    if (*at == '{' || *at == '[')
+        return fluxdb_scan_nested_end(begin, at + 1, end);
+    while (at < end && *at != ',' && *at != '}' && *at != ']')
+        at++;
+    return at > value ? at : NULL;
+}
 
 /* Copies a run of a text to its canonical form, which never gets longer: where a whole chunk can be read, there is room for
  * it, too. What it writes behind the run is overwritten by what follows. */
