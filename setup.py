@@ -96,6 +96,13 @@ class BuildCore(build_ext):
         super().run()
         if self.inplace:
             built_for.write_text(FLAVOUR)
+            self.remove_orphans()
+
+    def remove_orphans(self) -> None:
+        """A module whose source is gone could still be imported."""
+        for module in CORE.glob("*.so"):
+            if not (CORE / module.name.split(".")[0]).with_suffix(".pyx").exists():
+                module.unlink()
 
     def check_tools(self) -> None:
         """Say what is missing in one plain message, not in a page of the compiler's."""

@@ -1,4 +1,5 @@
-# Sourced by the tools: an environment of our own (.venv in the checkout) with the core built in it. Fast when it is there.
+# Sourced by the tools: an environment of our own (.venv in the checkout) with the core built in it.
+# Fast when it is there already.
 #
 # PYTHON=...       the interpreter that .venv is made with (default: the first of python3, python3.13 ... new enough)
 # FLUXDB_VENV=...  another place for the environment
@@ -25,75 +26,29 @@ quietly() {
     rm -f "$log"
 }
 
-is_new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; }
-
-find_python() {
-    local candidate
-    if [ -n "${PYTHON:-}" ]; then
-        command -v "$PYTHON" >/dev/null || fail "PYTHON=$PYTHON: there is no such program"
-        is_new_enough "$PYTHON" || fail "PYTHON=$PYTHON is $("$PYTHON" --version 2>&1): FluxDB needs CPython 3.10 or newer"
-        python=$PYTHON
-        return
-    fi
-    for candidate in python3 python3.13 python3.12 python3.11 python3.10; do
-        if command -v "$candidate" >/dev/null && is_new_enough "$candidate"; then
-            python=$candidate
-            return
-        fi
-    done
-    fail "FluxDB needs CPython 3.10 or newer, and none was found (python3 is: $(python3 --version 2>&1 || true))." \
-        "Install one (Debian, Ubuntu: apt-get install python3 python3-venv python3-dev), or name one: PYTHON=/path/to/python $0"
-}
-
-compiler() { printf '%s' "${CC:-$("$python" -c 'import sysconfig; print((sysconfig.get_config_var("CC") or "cc").split()[0])')}"; }
-python_header() { "$python" -c 'import os, sysconfig; print(os.path.join(sysconfig.get_path("include"), "Python.h"))'; }
-
-# What the build needs besides Python itself, as lines "Debian package: what it is for".
-missing_packages() {
-    command -v "$(compiler)" >/dev/null || echo "gcc: a C compiler (looked for $(compiler))"
-    if [ "$(uname)" = Linux ]; then
-        printf '#include <stdlib.h>\n' | "$(compiler)" -E - >/dev/null 2>&1 || echo "libc6-dev: the C library's headers"
-    fi
-    [ -e "$(python_header)" ] || echo "python3-dev: the headers of $("$python" --version) (looked for $(python_header))"
-    "$python" -c 'import venv, ensurepip' 2>/dev/null || echo "python3-venv: the venv and ensurepip modules of $("$python" --version)"
-}
-
-# Installs them where that can be done without asking (INSTALL_PACKAGES=1, root, apt), else says which they are.
-check_system() {
-    local missing
-    missing=$(missing_packages)
-    if [ -n "$missing" ] && [ "${INSTALL_PACKAGES:-0}" = 1 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        say "Installing from Debian:" $(printf '%s\n' "$missing" | cut -d: -f1)
-        apt-get update -q >&2 || true
-        # shellcheck disable=SC2046
-        DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
-            $(printf '%s\n' "$missing" | cut -d: -f1) >&2 || true
-        missing=$(missing_packages)
-    fi
-    [ -z "$missing" ] && return
-    say "FluxDB's core is compiled here, and this is missing (by the names of the Debian and Ubuntu packages):"
-    printf '%s\n' "$missing" | sed 's/^/  /' >&2
-    say "Debian, Ubuntu: apt-get install" $(printf '%s\n' "$missing" | cut -d: -f1)
-    say "macOS: xcode-select --install, and Python from python.org or Homebrew"
-    exit 1
-}
+source "$root/tools/system.sh"
 
 checksum() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi; }
 
 # Changes when the environment has to be made anew, or packages have to be installed.
 environment_state() { { "$venv/bin/python" -VV; printf '%s\n' "$root"; cat "$root/pyproject.toml"; } 2>&1 | checksum; }
 
-# Changes when the core has to be built: its sources, the flavour that was built last, modules that are not there.
+# Changes when the core has to be built anew.
 core_state() {
+    {
+        printf '%s\n' "${FLUXDB_DEBUG:-}" "${FLUXDB_SANITIZE:-}"
+        cat "$root/setup.py" "$root"/fluxdb/_core/*.pyx "$root"/fluxdb/_core/*.pxd "$root"/fluxdb/_core/*.h
+    } 2>/dev/null | checksum
+}
+
+# Are the modules there, and of the flavour that was built by these tools? Someone may have used setup.py, or git clean.
+core_is_in_place() {
     local source suffix
     suffix=$(cat "$venv/fluxdb-suffix" 2>/dev/null || true)
-    {
-        for source in "$root"/fluxdb/_core/*.pyx; do
-            [ -e "${source%.pyx}$suffix" ] || echo "missing: $source $RANDOM"
-        done
-        cat "$root/setup.py" "$root"/fluxdb/_core/*.pyx "$root"/fluxdb/_core/*.pxd "$root"/fluxdb/_core/*.h
-        cat "$root"/build/inplace-*
-    } 2>/dev/null | checksum
+    for source in "$root"/fluxdb/_core/*.pyx; do
+        [ -e "${source%.pyx}$suffix" ] || return 1
+    done
+    [ "$(cat "$root"/build/inplace-* 2>/dev/null)" = "$(cat "$venv/fluxdb-flavour" 2>/dev/null)" ]
 }
 
 make_venv() {
@@ -106,15 +61,18 @@ make_venv() {
 
 # The requirements of the build, from pyproject.toml (tomllib is not there before 3.11).
 build_requirements() {
-    "$venv/bin/python" -c 'import ast, re, sys
-print(*ast.literal_eval(re.search(r"^requires = (\[.*\])$", open(sys.argv[1]).read(), re.M)[1]), sep="\n")' "$root/pyproject.toml"
+    "$venv/bin/python" - "$root/pyproject.toml" <<'END'
+import ast, re, sys
+requires = re.search(r"^requires = (\[.*\])$", open(sys.argv[1]).read(), re.MULTILINE)
+print(*ast.literal_eval(requires[1]), sep="\n")
+END
 }
 
 install_packages() {
     say "Installing packages${1:+ ($1)} and building the core"
     build_requirements >"$venv/build-requirements.txt"
     quietly "pip could not install what the build needs (above): is PyPI reached from here?" \
-        "$venv/bin/python" -m pip install --upgrade pip -r "$venv/build-requirements.txt"
+        "$venv/bin/python" -m pip install --upgrade -r "$venv/build-requirements.txt"
     cd "$root"
     quietly "pip could not install FluxDB and what it needs (above)" \
         "$venv/bin/python" -m pip install --no-build-isolation -e ".${1:+[$1]}"
@@ -130,27 +88,36 @@ build_core() {
 
 # prepare_environment [EXTRA[,EXTRA]]: afterwards $venv/bin has it all.
 prepare_environment() {
-    local extras=${1:-} stamp="$venv/fluxdb-packages-${1:-}"
     if command -v flock >/dev/null; then
         mkdir -p "$root/build"
-        exec 9>"$root/build/.lock"
+        exec 9>"$root/build/.lock" # two of these tools at once: one waits
         flock 9
+        update_environment "${1:-}" 9>&-
+        exec 9>&-
+    else
+        update_environment "${1:-}"
     fi
+}
+
+update_environment() {
+    local packages="$venv/fluxdb-packages-$1" core
+    core=$(core_state) # before the build: what is edited meanwhile is built the next time
     if [ -n "${PYTHON:-}" ] && [ -x "$venv/bin/python" ]; then
         find_python
         [ "$("$python" -VV)" = "$("$venv/bin/python" -VV)" ] || rm -rf "$venv"
     fi
     "$venv/bin/python" -c 'import pip' 2>/dev/null || make_venv
-    if [ "$(cat "$stamp" 2>/dev/null)" != "$(environment_state)" ]; then
+    if [ "$(cat "$packages" 2>/dev/null)" != "$(environment_state)" ]; then
         python=$venv/bin/python
         check_system
-        install_packages "$extras"
-        "$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))' >"$venv/fluxdb-suffix"
-        core_state >"$venv/fluxdb-core"
-        environment_state >"$stamp"
-    elif [ "$(cat "$venv/fluxdb-core" 2>/dev/null)" != "$(core_state)" ]; then
+        install_packages "$1"
+        environment_state >"$packages"
+    elif [ "$(cat "$venv/fluxdb-core" 2>/dev/null)" != "$core" ] || ! core_is_in_place; then
         build_core
-        core_state >"$venv/fluxdb-core"
+    else
+        return 0
     fi
-    if command -v flock >/dev/null; then exec 9>&-; fi
+    "$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))' >"$venv/fluxdb-suffix"
+    cat "$root"/build/inplace-* >"$venv/fluxdb-flavour"
+    printf '%s\n' "$core" >"$venv/fluxdb-core"
 }
