@@ -1,8 +1,8 @@
 """Python values at the edge: to JSON text on their way in, from it on their way out.
 
-What goes in must be plain: None, bool, int, float, str, list, tuple, and dict with str keys, in any nesting. Anything else
-is refused, never turned into something that would be read back as another thing. Tuples are the one exception: they are
-stored as arrays and read back as lists.
+What goes in must be plain: None, bool, int, float, str, list, tuple, and dict with str keys, in any nesting. Anything
+else is refused, never turned into something that would be read back as another thing. Tuples are the one exception:
+they are stored as arrays and read back as lists.
 """
 
 from __future__ import annotations

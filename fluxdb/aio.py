@@ -1,0 +1,265 @@
+"""The asyncio API: ``fluxdb.aio.open``. Its blocking twin is ``fluxdb.open``: the same names, here awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import warnings
+from collections.abc import Generator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from fluxdb.engine.events import parse_event
+from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, AsyncSubscriber, EngineHandle
+from fluxdb.engine.loop_engine import LoopEngine
+from fluxdb.engine.runtime import Engine
+from fluxdb.errors import ClosedError
+from fluxdb.limits import DEFAULT_LIMITS, Limits
+from fluxdb.model import Document, Event
+from fluxdb.opening import Target, open_engine
+from fluxdb.values import check_version, encode
+
+if TYPE_CHECKING:
+    from typing_extensions import Self  # in typing from CPython 3.11 on
+
+
+def open(path: Target, *, limits: Limits = DEFAULT_LIMITS) -> Opening:
+    """Open the database in the folder ``path``; it is created where there is none. Await it, or use ``async with``.
+
+    Recovers what the last owner left, however it ended, without blocking the event loop; when this returns, all that it
+    acknowledged is there.
+    Raises LockedError (another process, or this one, has it open), CorruptionError, DiskFullError, StorageError.
+    """
+    return Opening(path, limits)
+
+
+def wrap(db: Lender) -> FluxDB:
+    """The twin of an open fluxdb.FluxDB, over the same engine, for one event loop. Closing it leaves ``db`` open."""
+    if not isinstance(db.handle, Engine):
+        raise TypeError("only a database in this process has a twin")
+    twin = FluxDB(LoopEngine(db.handle, closes_engine=False))
+    twin.lender = db
+    return twin
+
+
+class Lender(Protocol):
+    """A blocking database: fluxdb.FluxDB."""
+
+    @property
+    def handle(self) -> EngineHandle: ...
+
+
+class Opening:
+    """A database that is being opened: ``async with open(path) as db``, or ``db = await open(path)``."""
+
+    def __init__(self, path: Target, limits: Limits) -> None:
+        self._path = path
+        self._limits = limits
+        self._db: FluxDB | None = None
+
+    def __await__(self) -> Generator[Any, None, FluxDB]:
+        return self._open().__await__()
+
+    async def __aenter__(self) -> FluxDB:
+        self._db = await self._open()
+        return self._db
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._db is not None:
+            await self._db.close()
+
+    async def _open(self) -> FluxDB:
+        opening = asyncio.get_running_loop().run_in_executor(None, open_engine, self._path, self._limits)
+        try:
+            engine = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_unwanted)
+            raise
+        return FluxDB(LoopEngine(engine, closes_engine=True))
+
+
+def _close_unwanted(opening: asyncio.Future[Engine]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close_aside()
+
+
+class FluxDB:
+    """An open database, for the tasks of one event loop. Their writes are made durable together.
+
+    Use it as an asynchronous context manager, or close() it. A program that forgets to still ends, and keeps every
+    acknowledged write. A write whose await is cancelled may take effect or not; it never disturbs another.
+    """
+
+    def __init__(self, handle: AsyncEngineHandle) -> None:
+        self._handle = handle
+        self._get = handle.get
+        self._set = handle.set
+        self.lender: Lender | None = None  # of wrap(): kept alive as long as its twin
+
+    @property
+    def handle(self) -> AsyncEngineHandle:
+        """The engine behind it, which speaks JSON text instead of Python values."""
+        return self._handle
+
+    async def get(self, key: str) -> Document | None:
+        """The latest acknowledged document of ``key``, or None where there is none.
+
+        Each call parses anew: the value is yours to change. Raises InvalidKeyError, ClosedError.
+        """
+        return await self._get(key)
+
+    async def set(self, key: str, value: Any, *, if_version: int | None = None) -> int:
+        """Store ``value``: None, bool, int, float, str, list, tuple, dict. Its version, once it is durable.
+
+        ``if_version``: only where the current version is this one; 0: only where the key does not exist.
+        Raises InvalidKeyError, InvalidValueError, LimitError, VersionConflictError, ClosedError, StorageError.
+        """
+        text = encode(value)
+        return (await self._set(key, text, ANY_VERSION if if_version is None else check_version(if_version)))[0]
+
+    async def patch(self, key: str, delta: Any, *, if_version: int | None = None, remove_nulls: bool = False) -> int:
+        """Merge ``delta`` into the document, objects member by member at every depth. Its version, once it is durable.
+
+        Anything but an object overwrites, null too; with ``remove_nulls`` a null removes the member (RFC 7396).
+        A missing key starts from nothing. ``if_version`` and errors as in set().
+        """
+        condition = ANY_VERSION if if_version is None else check_version(if_version)
+        return (await self._handle.patch(key, encode(delta), condition, remove_nulls=remove_nulls))[0]
+
+    async def delete(self, key: str, *, if_version: int | None = None) -> int | None:
+        """Delete the document. The version of the deletion, once it is durable; None where there was nothing to delete.
+
+        ``if_version`` and errors as in set().
+        """
+        written = await self._handle.delete(key, ANY_VERSION if if_version is None else check_version(if_version))
+        return None if written is None else written[0]
+
+    def subscribe(self, *keys: str) -> Subscription:
+        """Watch ``keys``: every change that commits after the return is told, per key in the order of versions.
+
+        Iterate over the subscription, and close it (or use it as a context manager). One that falls behind by more than
+        Limits.subscriber_events_max events or subscriber_bytes_max bytes is evicted: the next event that is asked for
+        raises SubscriberEvictedError, and what was not taken is gone.
+        Raises InvalidKeyError, LimitError, ClosedError, ValueError (no key).
+        """
+        return Subscription(keys, self._handle)
+
+    async def checkpoint(self) -> int:
+        """Write a snapshot of all that was acknowledged before, and retire that log. Its revision, once it is durable.
+
+        Writers go on meanwhile. Checkpoints come by themselves, too (Limits.checkpoint_log_bytes and
+        checkpoint_interval_seconds). Raises ClosedError, DiskFullError, StorageError.
+        """
+        return await self._handle.checkpoint()
+
+    async def info(self) -> dict[str, Any]:
+        """State, counters and limits. Raises ClosedError."""
+        return await self._handle.info()
+
+    async def ping(self) -> None:
+        """Return where the database answers. Raises ClosedError where it does not."""
+        await self._handle.ping()
+
+    async def close(self) -> None:
+        """Wait for writes on their way, end subscriptions, let go of the folder. Idempotent."""
+        await self._handle.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __del__(self) -> None:
+        handle = getattr(self, "_handle", None)
+        if isinstance(handle, LoopEngine) and handle.forgotten:
+            engine = handle.engine
+            warnings.warn(f"unclosed database {engine.directory!r}", ResourceWarning, stacklevel=2, source=self)
+            engine.close_aside()
+
+
+class Subscription:
+    """The changes of some keys, as they are committed. Iterates Event; ends when it, or the database, is closed.
+
+    It is active from the moment that it is awaited, entered, or first asked for an event.
+    """
+
+    def __init__(self, keys: tuple[str, ...], handle: AsyncEngineHandle) -> None:
+        self.keys = keys
+        self._handle = handle
+        self._subscriber: AsyncSubscriber | None = None
+        self._closed = False
+        self._opening = asyncio.Lock()
+
+    async def _open(self) -> AsyncSubscriber:
+        async with self._opening:  # another task may have begun to
+            if self._subscriber is None and not self._closed:
+                self._subscriber = await self._handle.subscribe(self.keys)
+        if self._closed and self._subscriber is not None:
+            self._subscriber.close()
+        if self._subscriber is None:
+            raise ClosedError("the subscription was closed")
+        return self._subscriber
+
+    async def get(self, timeout: float | None = None) -> Event | None:
+        """The next event; waits for it, at most ``timeout`` seconds (None: as long as it takes), then None.
+
+        Cancelling it loses no event. Raises SubscriberEvictedError; ClosedError where there will be no more.
+        """
+        subscriber = self._subscriber or await self._open()
+        loop = asyncio.get_running_loop()
+        deadline = None if timeout is None else loop.time() + timeout
+        while True:
+            raw = subscriber.take()
+            if raw is not None:
+                return parse_event(raw)
+            if deadline is None:
+                await subscriber.wait()
+            elif deadline <= loop.time():
+                return None
+            else:
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(subscriber.wait(), deadline - loop.time())
+
+    @property
+    def last_revision(self) -> int:
+        """The revision of the last event that was taken (0: none)."""
+        return 0 if self._subscriber is None else self._subscriber.last_revision
+
+    def close(self) -> None:
+        """Watch no more; what was not taken is gone. Idempotent."""
+        self._closed = True
+        if self._subscriber is not None:
+            self._subscriber.close()
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        return self.__aenter__().__await__()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        try:
+            event = await self.get()
+        except ClosedError:
+            raise StopAsyncIteration from None
+        assert event is not None
+        return event
+
+    async def __aenter__(self) -> Self:
+        await self._open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        subscriber = getattr(self, "_subscriber", None)
+        if subscriber is not None:
+            subscriber.close()

@@ -1,0 +1,132 @@
+"""What every engine offers, wherever it runs: in this process, behind a connection, or as many behind one front.
+
+A handle speaks JSON text. Python values are the business of the classes that users see (``sync``, ``aio``); a
+terminal or a server hands text through as it came. ``EngineHandle`` blocks, ``AsyncEngineHandle`` is awaited: twins
+by name.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Sequence
+from typing import Any, Final, Protocol
+
+from fluxdb.model import Document
+
+ANY_VERSION: Final = -1  # as if_version: no condition
+
+# kind, key, old, new, version, revision: shared by all subscribers, parsed by each that takes it
+RawEvent = tuple[int, str, bytes | None, bytes | None, int, int]
+
+# version, revision
+Written = tuple[int, int]
+
+
+class EngineHandle(ABC):
+    """A blocking engine. Safe from any thread. Every method but close raises ClosedError once it is closed."""
+
+    @abstractmethod
+    def get(self, key: str) -> Document | None:
+        """The latest acknowledged document, parsed. Raises InvalidKeyError."""
+
+    @abstractmethod
+    def get_text(self, key: str) -> tuple[bytes, int] | None:
+        """The latest acknowledged document as compact JSON text, and its version. Raises InvalidKeyError."""
+
+    @abstractmethod
+    def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Written:
+        """Store any JSON text. Version and revision, once it is durable."""
+
+    @abstractmethod
+    def patch(self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False) -> Written:
+        """Merge any JSON text into the document. Version and revision, once it is durable."""
+
+    @abstractmethod
+    def delete(self, key: str, if_version: int = ANY_VERSION) -> Written | None:
+        """The tombstone's version and revision, once it is durable; None where there was no such key."""
+
+    @abstractmethod
+    def subscribe(self, keys: Sequence[str]) -> Subscriber:
+        """A subscriber to which every change of the keys is told that commits after the return."""
+
+    @abstractmethod
+    def checkpoint(self) -> int:
+        """Write a snapshot of all that was acknowledged before the call. Its revision, once it is durable."""
+
+    @abstractmethod
+    def info(self) -> dict[str, Any]:
+        """State, counters, limits."""
+
+    @abstractmethod
+    def ping(self) -> None:
+        """Return where the engine answers, raise where it does not."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Wait for writes on their way, end subscribers, let go of everything. Idempotent."""
+
+
+class AsyncEngineHandle(ABC):
+    """An engine for one event loop. Methods as in EngineHandle; an awaitable that is dropped may take effect or not."""
+
+    @abstractmethod
+    async def get(self, key: str) -> Document | None: ...
+
+    @abstractmethod
+    async def get_text(self, key: str) -> tuple[bytes, int] | None: ...
+
+    @abstractmethod
+    def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Awaitable[Written]: ...
+
+    @abstractmethod
+    def patch(
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False
+    ) -> Awaitable[Written]: ...
+
+    @abstractmethod
+    def delete(self, key: str, if_version: int = ANY_VERSION) -> Awaitable[Written | None]: ...
+
+    @abstractmethod
+    async def subscribe(self, keys: Sequence[str]) -> AsyncSubscriber: ...
+
+    @abstractmethod
+    async def checkpoint(self) -> int: ...
+
+    @abstractmethod
+    async def info(self) -> dict[str, Any]: ...
+
+    @abstractmethod
+    async def ping(self) -> None: ...
+
+    @abstractmethod
+    async def close(self) -> None: ...
+
+
+class Subscriber(Protocol):
+    """One who watches keys, as the engine sees him."""
+
+    @property
+    def last_revision(self) -> int:
+        """Of the last event that was taken (0: none)."""
+
+    def take(self) -> RawEvent | None:
+        """The next event; None where there is none yet. Raises SubscriberEvictedError; ClosedError after the last."""
+
+    def wait(self, timeout_seconds: float | None) -> None:
+        """Block until take() has something to say, or the time is over."""
+
+    def close(self) -> None:
+        """Take no more events. Wakes who waits. Idempotent; never blocks, so it may be called by a finalizer."""
+
+
+class AsyncSubscriber(Protocol):
+    """As Subscriber, for one event loop."""
+
+    @property
+    def last_revision(self) -> int: ...
+
+    def take(self) -> RawEvent | None: ...
+
+    async def wait(self) -> None: ...
+
+    def close(self) -> None: ...

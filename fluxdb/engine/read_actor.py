@@ -1,0 +1,30 @@
+"""The read actor: answers from the documents as they were last acknowledged. It has no mailbox; reads never wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fluxdb._core.documents import Documents, Reader
+from fluxdb.errors import ClosedError
+from fluxdb.model import Document
+from fluxdb.values import decode
+
+
+class ReadActor:
+    """GET. What a write changes is seen here only after it is durable, since only then it is applied."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+        self._reader = Reader(documents, decode, Document)
+        self._closed = False
+        # One compiled call: look up, copy, parse, wrap. Raises InvalidKeyError, ClosedError.
+        self.get: Callable[[str], Document | None] = self._reader.get
+
+    def get_text(self, key: str) -> tuple[bytes, int] | None:
+        if self._closed:
+            raise ClosedError("the database is closed")
+        return self._documents.get(key)
+
+    def close(self) -> None:
+        self._closed = True
+        self._reader.close()

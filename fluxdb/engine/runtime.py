@@ -1,0 +1,143 @@
+"""The engine in this process: the actors over an open database.
+
+Every open engine is known here, so that it is closed at the interpreter's exit where the program forgot to, while
+threads can still run; and so that a forked child lets go of what belongs to its parent.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import warnings
+import weakref
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Written
+from fluxdb.engine.notify_actor import NotifyActor
+from fluxdb.engine.read_actor import ReadActor
+from fluxdb.engine.snapshot_actor import SnapshotActor
+from fluxdb.engine.subscriber import ThreadSubscriber
+from fluxdb.engine.write_actor import WriteActor
+from fluxdb.errors import ClosedError
+from fluxdb.limits import Limits
+from fluxdb.model import Document, Kind
+from fluxdb.storage.database import Database
+
+# As plain ints, the compiled core takes them without a detour.
+SET = int(Kind.SET)
+DELETE = int(Kind.DELETE)
+PATCH = int(Kind.PATCH)
+PATCH_REMOVE_NULLS = int(Kind.PATCH_REMOVE_NULLS)
+
+FINALIZER_PATIENCE_SECONDS = 5.0
+
+
+class Engine(EngineHandle):
+    """An open database with its actors."""
+
+    def __init__(self, database: Database, limits: Limits) -> None:
+        self._database = database
+        self._close_lock = threading.Lock()
+        self.closed = False
+        self.reads = ReadActor(database.documents)
+        self.notify = NotifyActor(database.committer, limits)
+        self.writes = WriteActor(database.committer, self.notify.dispatch)
+        self.snapshots = SnapshotActor(database.committer, database.checkpoint, limits)
+        self._write = self.writes.write
+        _open_engines.add(self)
+
+    @property
+    def directory(self) -> str:
+        return str(self._database.directory)
+
+    def get(self, key: str) -> Document | None:
+        return self.reads.get(key)
+
+    def get_text(self, key: str) -> tuple[bytes, int] | None:
+        return self.reads.get_text(key)
+
+    def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Written:
+        return took_effect(self._write(SET, key, text, if_version))
+
+    def patch(self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False) -> Written:
+        return took_effect(self._write(PATCH_REMOVE_NULLS if remove_nulls else PATCH, key, text, if_version))
+
+    def delete(self, key: str, if_version: int = ANY_VERSION) -> Written | None:
+        return self._write(DELETE, key, None, if_version)
+
+    def subscribe(self, keys: Sequence[str]) -> ThreadSubscriber:
+        return self.notify.subscribe_thread(keys)
+
+    def checkpoint(self) -> int:
+        return self.snapshots.ask().result()
+
+    def info(self) -> dict[str, Any]:
+        self.ping()
+        return {
+            **self._database.info(),
+            "checkpoints": self.snapshots.checkpoints,
+            "checkpoint_failures": self.snapshots.failures,
+            "subscribers": self.notify.subscribers,
+            "subscriber_evictions": self.notify.evictions,
+        }
+
+    def ping(self) -> None:
+        if self.closed:
+            raise ClosedError("the database is closed")
+
+    def close(self) -> None:
+        with self._close_lock:  # a second caller returns when it is closed, not before
+            if self.closed:
+                return
+            self.closed = True
+            with ExitStack() as steps:  # last in, first out; each is done, whatever becomes of those before it
+                steps.callback(self._database.close)
+                steps.callback(self.reads.close)
+                steps.callback(self.notify.close)
+                steps.callback(self.writes.close)
+                steps.callback(self.snapshots.close)
+
+    def close_aside(self) -> None:
+        """For finalizers, which run in the middle of anything: close in another thread, wait as long as is wise."""
+        if not self.closed:
+            closing = threading.Thread(target=self.close, name="fluxdb-close")
+            closing.start()
+            closing.join(FINALIZER_PATIENCE_SECONDS)
+
+    def abandon(self) -> None:
+        """After fork, in the child: everything raises ClosedError from here on. The database lets go by itself."""
+        self.closed = True
+        self._close_lock = threading.Lock()
+        self.reads.close()
+        self.notify.abandon()
+        self.writes.abandon()
+        self.snapshots.abandon()
+
+
+def took_effect(written: Written | None) -> Written:
+    """Of a SET or a PATCH, which always take effect where they don't raise."""
+    assert written is not None
+    return written
+
+
+_open_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+def _close_forgotten() -> None:
+    for engine in list(_open_engines):
+        if not engine.closed:
+            warnings.warn(f"unclosed database {engine.directory!r}", ResourceWarning, stacklevel=1, source=engine)
+            engine.close()
+
+
+def _abandon_in_child() -> None:
+    for engine in list(_open_engines):
+        if not engine.closed:
+            engine.abandon()
+
+
+atexit.register(_close_forgotten)
+os.register_at_fork(after_in_child=_abandon_in_child)

@@ -1,0 +1,152 @@
+"""Who walks a feed: from a thread that blocks, or from tasks of an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+from fluxdb.engine.feed import Feed, Node, call_in_loop, open_gate, resolve
+from fluxdb.engine.handle import RawEvent
+from fluxdb.errors import ClosedError, SubscriberEvictedError
+
+
+class FeedSubscriber:
+    """A place in a feed. One taker at a time."""
+
+    __slots__ = ("_at", "_on_end", "after_revision", "closed", "counted", "evicted", "feed", "keys", "last_revision")
+
+    def __init__(self, feed: Feed, keys: tuple[str, ...], on_end: Callable[[FeedSubscriber], None]) -> None:
+        self.feed = feed
+        self.keys = keys
+        self.after_revision = 0  # events up to here are older than the subscription
+        self.last_revision = 0
+        self.evicted = False
+        self.closed = False
+        self.counted = True  # by the notify actor, which alone changes it
+        self._at: Node | None = feed.tail
+        self._on_end = on_end
+
+    def take(self) -> RawEvent | None:
+        """The next event; None where there is none yet. Raises SubscriberEvictedError; ClosedError after the last."""
+        ended = self.feed.ended  # looked at first: what is appended before the end must still be taken
+        while True:
+            at = self._at
+            if at is None or self._is_over():
+                raise self._why_ended()
+            node = at.next
+            if node is None:
+                if ended:
+                    raise self._why_ended()
+                return None
+            if self.is_slow():
+                self.evict()
+                self._on_end(self)
+                continue
+            self._at = node
+            if self._is_over():  # meanwhile, by another thread: don't hold the rest of the list
+                self._at = None
+            event = node.event
+            assert event is not None
+            if event[5] > self.after_revision:
+                self.last_revision = event[5]
+                return event
+
+    def is_slow(self) -> bool:
+        at, tail = self._at, self.feed.tail
+        if at is None:
+            return False
+        waiting = tail.number - at.number
+        if waiting <= 1:  # a lone event is always taken, however large
+            return False
+        return waiting > self.feed.events_max or tail.bytes_total - at.bytes_total > self.feed.bytes_max
+
+    def evict(self) -> None:
+        """Drop what was not taken. From any thread."""
+        self.evicted = True
+        self._at = None
+
+    def close(self) -> None:
+        """Take no more. Never blocks, takes no lock that may be held: finalizers call it."""
+        if self.closed:
+            return
+        self.closed = True
+        self._at = None
+        self._on_end(self)
+
+    def _is_over(self) -> bool:
+        return self.closed or self.evicted
+
+    def _has_news(self) -> bool:
+        at = self._at
+        return at is None or at.next is not None or self.feed.ended or self._is_over()
+
+    def _why_ended(self) -> Exception:
+        self._at = None
+        if self.evicted and not self.closed:
+            return SubscriberEvictedError(self.last_revision)
+        return ClosedError("the subscription was closed" if self.closed else "the database was closed")
+
+
+class ThreadSubscriber(FeedSubscriber):
+    """A subscriber whose taker is a thread."""
+
+    __slots__ = ("_gate",)
+
+    def __init__(self, feed: Feed, keys: tuple[str, ...], on_end: Callable[[FeedSubscriber], None]) -> None:
+        super().__init__(feed, keys, on_end)
+        self._gate: threading.Lock | None = None
+
+    def wait(self, timeout_seconds: float | None) -> None:
+        gate = threading.Lock()
+        gate.acquire()
+        self._gate = gate
+        gates = self.feed.gates
+        gates.add(gate)
+        try:
+            if not self._has_news():
+                gate.acquire(timeout=-1 if timeout_seconds is None else min(timeout_seconds, threading.TIMEOUT_MAX))
+        finally:
+            self._gate = None
+            self.feed.gates.discard(gate)
+
+    def close(self) -> None:
+        super().close()
+        gate = self._gate
+        if gate is not None:
+            open_gate(gate)
+
+
+class TaskSubscriber(FeedSubscriber):
+    """A subscriber whose takers are tasks of one event loop."""
+
+    __slots__ = ("_futures", "_loop")
+
+    def __init__(
+        self,
+        feed: Feed,
+        keys: tuple[str, ...],
+        on_end: Callable[[FeedSubscriber], None],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        super().__init__(feed, keys, on_end)
+        self._loop = loop
+        self._futures: set[asyncio.Future[None]] = set()
+
+    async def wait(self) -> None:
+        future = self._loop.create_future()
+        self._futures.add(future)
+        self.feed.futures.setdefault(self._loop, set()).add(future)
+        try:
+            if not self._has_news():
+                await future
+        finally:
+            self._futures.discard(future)
+            waiting = self.feed.futures.get(self._loop)
+            if waiting is not None:
+                waiting.discard(future)
+
+    def close(self) -> None:
+        super().close()
+        if self._futures:
+            call_in_loop(self._loop, resolve, list(self._futures))

@@ -1,0 +1,61 @@
+"""The write actor: a write on its way to the committer, whose filling group is the mailbox.
+
+A thread that writes calls the committer itself: it leads the group where no other thread does, and waits. An event
+loop must not wait: each gets a mailbox of its own (see ``mailbox``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+from fluxdb._core.commit import Committer
+from fluxdb.engine.handle import Written
+from fluxdb.engine.mailbox import Mailbox
+from fluxdb.errors import ClosedError
+
+
+class WriteActor:
+    """Owner of the way to the committer, and of the mailboxes of the event loops."""
+
+    def __init__(self, committer: Committer, dispatch: Callable[[], None]) -> None:
+        self._committer = committer
+        self._dispatch = dispatch
+        self._lock = threading.Lock()
+        self._mailboxes: dict[asyncio.AbstractEventLoop, Mailbox] = {}
+        self._closed = False
+        # (kind, key, text, if_version): returns when the write is durable and applied.
+        self.write: Callable[[int, str, bytes | None, int], Written | None] = committer.write
+
+    def mailbox(self, loop: asyncio.AbstractEventLoop) -> Mailbox:
+        """The mailbox of the running ``loop``. Raises ClosedError."""
+        with self._lock:
+            if self._closed:
+                raise ClosedError("the database is closed")
+            mailbox = self._mailboxes.get(loop)
+            if mailbox is None:
+                self._forget_closed_loops()
+                mailbox = Mailbox(self._committer.channel(), loop, self._dispatch)
+                self._mailboxes[loop] = mailbox
+            return mailbox
+
+    def _forget_closed_loops(self) -> None:
+        for loop in [loop for loop in self._mailboxes if loop.is_closed()]:
+            self._mailboxes.pop(loop).close()
+
+    def close(self) -> None:
+        """Commit what is staged; then each mailbox hands out what is left to hand out, in its own loop. Idempotent."""
+        with self._lock:
+            self._closed = True
+            mailboxes = list(self._mailboxes.values())
+            self._mailboxes.clear()
+        self._committer.close()
+        for mailbox in mailboxes:
+            mailbox.close_soon()
+
+    def abandon(self) -> None:
+        """After fork, in the child: the locks may be held by threads that are not there."""
+        self._closed = True
+        self._lock = threading.Lock()
+        self._mailboxes = {}

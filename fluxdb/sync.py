@@ -1,0 +1,187 @@
+"""The blocking API: ``fluxdb.open``. Its twin for asyncio is ``fluxdb.aio``."""
+
+from __future__ import annotations
+
+import threading
+import time
+import warnings
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from fluxdb.engine.events import parse_event
+from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Subscriber
+from fluxdb.engine.runtime import Engine
+from fluxdb.errors import ClosedError
+from fluxdb.limits import DEFAULT_LIMITS, Limits
+from fluxdb.model import Document, Event
+from fluxdb.opening import Target, open_engine
+from fluxdb.values import check_version, encode
+
+if TYPE_CHECKING:
+    from typing_extensions import Self  # in typing from CPython 3.11 on
+
+
+def open(path: Target, *, limits: Limits = DEFAULT_LIMITS) -> FluxDB:
+    """Open the database in the folder ``path``; it is created where there is none.
+
+    Recovers what the last owner left, however it ended; when this returns, all that it acknowledged is there.
+    Raises LockedError (another process, or this one, has it open), CorruptionError, DiskFullError, StorageError.
+    """
+    return FluxDB(open_engine(path, limits))
+
+
+class FluxDB:
+    """An open database. Safe from many threads at once; their writes are made durable together.
+
+    Use it as a context manager, or close() it. A program that forgets to still ends, and keeps every acknowledged
+    write.
+    """
+
+    def __init__(self, handle: EngineHandle) -> None:
+        self._handle = handle
+        self._get = handle.get
+        self._set = handle.set
+
+    @property
+    def handle(self) -> EngineHandle:
+        """The engine behind it, which speaks JSON text instead of Python values."""
+        return self._handle
+
+    def get(self, key: str) -> Document | None:
+        """The latest acknowledged document of ``key``, or None where there is none.
+
+        Each call parses anew: the value is yours to change. Raises InvalidKeyError, ClosedError.
+        """
+        return self._get(key)
+
+    def set(self, key: str, value: Any, *, if_version: int | None = None) -> int:
+        """Store ``value``: None, bool, int, float, str, list, tuple, dict. Its version, once it is durable.
+
+        ``if_version``: only where the current version is this one; 0: only where the key does not exist.
+        Raises InvalidKeyError, InvalidValueError, LimitError, VersionConflictError, ClosedError, StorageError.
+        """
+        text = encode(value)
+        return self._set(key, text, ANY_VERSION if if_version is None else check_version(if_version))[0]
+
+    def patch(self, key: str, delta: Any, *, if_version: int | None = None, remove_nulls: bool = False) -> int:
+        """Merge ``delta`` into the document, objects member by member at every depth. Its version, once it is durable.
+
+        Anything but an object overwrites, null too; with ``remove_nulls`` a null removes the member (RFC 7396).
+        A missing key starts from nothing. ``if_version`` and errors as in set().
+        """
+        condition = ANY_VERSION if if_version is None else check_version(if_version)
+        return self._handle.patch(key, encode(delta), condition, remove_nulls=remove_nulls)[0]
+
+    def delete(self, key: str, *, if_version: int | None = None) -> int | None:
+        """Delete the document. The version of the deletion, once it is durable; None where there was nothing to delete.
+
+        ``if_version`` and errors as in set().
+        """
+        written = self._handle.delete(key, ANY_VERSION if if_version is None else check_version(if_version))
+        return None if written is None else written[0]
+
+    def subscribe(self, *keys: str) -> Subscription:
+        """Watch ``keys``: every change that commits after the return is told, per key in the order of versions.
+
+        Iterate over the subscription, and close it (or use it as a context manager). One that falls behind by more than
+        Limits.subscriber_events_max events or subscriber_bytes_max bytes is evicted: the next event that is asked for
+        raises SubscriberEvictedError, and what was not taken is gone.
+        Raises InvalidKeyError, LimitError, ClosedError, ValueError (no key).
+        """
+        return Subscription(keys, self._handle.subscribe(keys))
+
+    def checkpoint(self) -> int:
+        """Write a snapshot of all that was acknowledged before, and retire that log. Its revision, once it is durable.
+
+        Writers go on meanwhile. Checkpoints come by themselves, too (Limits.checkpoint_log_bytes and
+        checkpoint_interval_seconds). Raises ClosedError, DiskFullError, StorageError.
+        """
+        return self._handle.checkpoint()
+
+    def info(self) -> dict[str, Any]:
+        """State, counters and limits. Raises ClosedError."""
+        return self._handle.info()
+
+    def ping(self) -> None:
+        """Return where the database answers. Raises ClosedError where it does not."""
+        self._handle.ping()
+
+    def close(self) -> None:
+        """Wait for writes on their way, end subscriptions, let go of the folder. Idempotent."""
+        self._handle.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        handle = getattr(self, "_handle", None)
+        if isinstance(handle, Engine) and not handle.closed:
+            warnings.warn(f"unclosed database {handle.directory!r}", ResourceWarning, stacklevel=2, source=self)
+            handle.close_aside()
+
+
+class Subscription:
+    """The changes of some keys, as they are committed. Iterates Event; ends when it, or the database, is closed."""
+
+    def __init__(self, keys: tuple[str, ...], subscriber: Subscriber) -> None:
+        self.keys = keys
+        self._subscriber = subscriber
+        self._taking = threading.Lock()  # one taker at a time; others wait for him
+
+    def get(self, timeout: float | None = None) -> Event | None:
+        """The next event; waits for it, at most ``timeout`` seconds (None: as long as it takes), then None.
+
+        Raises SubscriberEvictedError; ClosedError where there will be no more.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        if not self._taking.acquire(timeout=-1 if timeout is None else max(0.0, min(timeout, threading.TIMEOUT_MAX))):
+            return None
+        try:
+            while True:
+                raw = self._subscriber.take()
+                if raw is not None:
+                    return parse_event(raw)
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    return None
+                self._subscriber.wait(left)
+        finally:
+            self._taking.release()
+
+    @property
+    def last_revision(self) -> int:
+        """The revision of the last event that was taken (0: none)."""
+        return self._subscriber.last_revision
+
+    def close(self) -> None:
+        """Watch no more; what was not taken is gone. Idempotent; from any thread."""
+        self._subscriber.close()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Event:
+        try:
+            event = self.get()
+        except ClosedError:
+            raise StopIteration from None
+        assert event is not None
+        return event
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        subscriber = getattr(self, "_subscriber", None)
+        if subscriber is not None:
+            subscriber.close()
