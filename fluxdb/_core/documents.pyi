@@ -58,3 +58,8 @@ class Reader(Generic[D]):
     def get(self, key: str) -> D | None:
         """Raises InvalidKeyError, ClosedError."""
     def close(self) -> None: ...
+
+# A record as it lies in a block: u64 revision, u64 version, u32 value bytes, u16 key bytes, u8 flags (1: tombstone), u8 0, key, value.
+def pack_record(key: str, text: bytes | None, version: int, revision: int) -> bytes: ...
+def read_records(payload: bytes | bytearray | memoryview) -> list[tuple[str, bytes | None, int, int]]:
+    """(key, text or None of a tombstone, version, revision) of each record of a block. Raises ValueError."""

@@ -15,7 +15,7 @@ class SegmentHeader(NamedTuple):
 
 def encode_header(header: SegmentHeader) -> bytes: ...
 def decode_header(block: bytes) -> SegmentHeader:
-    """Raises ValueError with the reason: not a segment, from a newer format (``FORMAT_VERSION``), checksum."""
+    """Raises ValueError with the reason (not a segment, checksum), StorageError for a format newer than FORMAT_VERSION."""
 
 def segment_name(number: int) -> str: ...  # log-0000000000000001
 def create_segment(directory_fd: int, header: SegmentHeader) -> int:

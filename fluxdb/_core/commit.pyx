@@ -1,0 +1,436 @@
+"""The committer as Python sees it: the write path in C, with exceptions for its outcomes."""
+
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.unicode cimport PyUnicode_DecodeUTF8
+from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdlib cimport free
+from libc.string cimport memcpy, memset
+
+from fluxdb._core.documents cimport Documents, LogPosition
+from fluxdb._core.frame cimport KIND_DELETE, KIND_PATCH_REMOVE_NULLS, KIND_SET
+from fluxdb._core.group cimport (
+    BAD_JSON, CLOSED, CONFLICT, KEY_TOO_LONG, MISSING, NO_MEMORY, NO_ROOM, OK, REFUSED, UNKNOWN, VALUE_TOO_LARGE,
+    WOULD_BLOCK, ChannelState, Failure, Outcome,
+)
+from fluxdb._core.jsontext cimport JSON_DEPTH, json_status_words
+from fluxdb._core.keys cimport key_utf8
+from fluxdb._core.platform cimport (
+    fluxdb_bell_silence, fluxdb_cond_wait_until, fluxdb_now_ns, pthread_cond_broadcast, pthread_mutex_lock,
+    pthread_mutex_unlock,
+)
+from fluxdb._core.stage cimport Request, request_free, request_prepare
+from fluxdb._core.watch cimport Event, event_data, events_free, watch_add, watch_remove
+from fluxdb._core.write_path cimport (
+    CHECKPOINT, ENDED, SPARE, Commit, close_descriptors, commit_add_channel, commit_checkpointed, commit_close,
+    commit_free, commit_init, commit_log_bytes, commit_prepare_spare, commit_remove_channel, commit_start_thread,
+    commit_submit, commit_write,
+)
+
+import os
+
+from fluxdb.errors import (
+    ClosedError, DiskFullError, InvalidKeyError, InvalidValueError, LimitError, PoisonedError, StorageError,
+    VersionConflictError,
+)
+
+cdef enum:
+    GIL_TEXT_BYTES_MAX = 16384      # shorter texts are staged without giving the GIL up: it costs more than they do
+
+CHORE_SPARE = SPARE
+CHORE_CHECKPOINT = CHECKPOINT
+CHORE_CLOSED = ENDED
+
+
+cdef class Committer:
+    cdef Commit commit
+    cdef Documents documents        # kept alive: the commit points into them
+    cdef bint ready
+    cdef bint abandoned             # in a forked child: the locks may be held by threads that are not here
+
+    def __cinit__(
+        self, Documents documents not None, *, int directory_fd, int segment_fd, bytes database_id not None, position,
+        uint64_t segment_size, uint64_t segment_bytes, size_t group_bytes_max, size_t key_bytes_max,
+        size_t value_bytes_max, unsigned int depth_max, size_t event_bytes_max, uint64_t checkpoint_log_bytes,
+        uint64_t log_bytes,
+    ):
+        cdef Commit* commit = &self.commit
+        cdef LogPosition* end = &commit.log.end
+        memset(commit, 0, sizeof(Commit))
+        self.documents = documents
+        commit.log.descriptor = commit.log.directory = commit.log.spare = commit.ready_spare = -1
+        end.revision, end.group, end.segment, end.offset, end.chain = position
+        if len(database_id) != 16:
+            raise ValueError("a database id has 16 bytes")
+        if position != documents.position:
+            raise ValueError(f"the log ends at {position}, the documents stand at {documents.position}")
+        if commit_init(commit, &documents.state, int.from_bytes(os.urandom(8), "little"), event_bytes_max) != 0:
+            raise MemoryError
+        memcpy(commit.log.database_id, <const uint8_t*>database_id, 16)
+        commit.staging.revision = end.revision
+        documents.state.revision = end.revision
+        commit.log.size = segment_size
+        commit.log.segment_bytes = segment_bytes
+        commit.limits.group_bytes_max = group_bytes_max
+        commit.limits.key_bytes_max = key_bytes_max
+        commit.limits.value_bytes_max = value_bytes_max
+        commit.limits.depth_max = depth_max
+        commit.checkpoint_log_bytes = commit.checkpoint_due_bytes = checkpoint_log_bytes
+        commit.checkpoint_base = log_bytes
+        commit.log.directory = directory_fd
+        commit.log.descriptor = segment_fd
+        self.ready = True
+
+    def __dealloc__(self):
+        if self.ready and not self.abandoned:
+            with nogil:
+                commit_close(&self.commit)
+                commit_free(&self.commit)
+
+    def write(self, int kind, str key not None, bytes text, int64_t if_version=-1):
+        cdef Request request
+        cdef Outcome outcome
+        self.check_usable()
+        fill_request(&request, kind, key, text, if_version)
+        memset(&outcome, 0, sizeof(Outcome))
+        with nogil:
+            outcome.status = request_prepare(&request, &self.commit.limits, &self.documents.state, &outcome)
+            if outcome.status == OK:
+                commit_write(&self.commit, &request, &outcome)
+            request_free(&request)
+        if outcome.status == OK:
+            return (outcome.version, outcome.revision)
+        if outcome.status == MISSING:
+            return None
+        raise self.exception(&outcome, key)
+
+    def channel(self):
+        self.check_usable()
+        cdef int error
+        with nogil:
+            error = commit_start_thread(&self.commit)
+        if error:
+            raise StorageError(f"can't start the commit thread: {os.strerror(error)}")
+        return Channel(self)
+
+    # Watching
+
+    def watch(self, str key not None):
+        cdef Py_ssize_t key_bytes = 0
+        cdef const uint8_t* utf8 = key_utf8(key, &key_bytes)
+        cdef uint64_t revision
+        cdef int64_t watchers
+        self.check_usable()
+        if <size_t>key_bytes > self.commit.limits.key_bytes_max:
+            raise self.key_too_long(key)
+        with nogil:
+            pthread_mutex_lock(&self.documents.state.lock)
+            watchers = watch_add(&self.commit.watch, utf8, <size_t>key_bytes)
+            revision = self.documents.state.revision
+            pthread_mutex_unlock(&self.documents.state.lock)
+        if watchers < 0:
+            raise MemoryError
+        return revision
+
+    def unwatch(self, str key not None):
+        cdef Py_ssize_t key_bytes = 0
+        cdef const uint8_t* utf8 = key_utf8(key, &key_bytes)
+        if self.abandoned:
+            return
+        with nogil:
+            pthread_mutex_lock(&self.documents.state.lock)
+            watch_remove(&self.commit.watch, utf8, <size_t>key_bytes)
+            pthread_mutex_unlock(&self.documents.state.lock)
+
+    def take_events(self):
+        cdef Event* first
+        cdef Event* event
+        cdef bint overflowed
+        self.check_usable()
+        pthread_mutex_lock(&self.documents.state.lock)
+        first = self.commit.watch.first
+        overflowed = self.commit.watch.overflowed
+        self.commit.watch.first = self.commit.watch.last = NULL
+        self.commit.watch.bytes = 0
+        self.commit.watch.overflowed = False
+        pthread_mutex_unlock(&self.documents.state.lock)
+        events = []
+        event = first
+        try:
+            while event != NULL:
+                events.append(to_event(event))
+                event = event.next
+        finally:
+            events_free(first)
+        return events, overflowed
+
+    def wait_for_events(self, double timeout_seconds):
+        cdef uint64_t deadline = fluxdb_now_ns() + <uint64_t>(max(timeout_seconds, 0.0) * 1e9)
+        cdef Commit* commit = &self.commit
+        cdef bint arrived
+        self.check_usable()
+        with nogil:
+            pthread_mutex_lock(&commit.state.lock)
+            while (commit.watch.first == NULL and not commit.watch.overflowed and not commit.events_woken
+                    and fluxdb_now_ns() < deadline):
+                fluxdb_cond_wait_until(&commit.watch.arrived, &commit.state.lock, deadline)
+            commit.events_woken = commit.closed     # a closed one never makes anybody wait again
+            arrived = commit.watch.first != NULL or commit.watch.overflowed
+            pthread_mutex_unlock(&commit.state.lock)
+        return arrived
+
+    # Chores
+
+    def wait_for_chore(self, double timeout_seconds):
+        cdef uint64_t deadline = fluxdb_now_ns() + <uint64_t>(max(timeout_seconds, 0.0) * 1e9)
+        cdef Commit* commit = &self.commit
+        cdef int chores
+        self.check_usable()
+        with nogil:
+            pthread_mutex_lock(&commit.lock)
+            while commit.chores == 0 and not commit.woken and fluxdb_now_ns() < deadline:
+                fluxdb_cond_wait_until(&commit.chore, &commit.lock, deadline)
+            chores = commit.chores
+            commit.chores &= ENDED
+            commit.woken = False
+            pthread_mutex_unlock(&commit.lock)
+        return chores
+
+    def prepare_spare(self):
+        cdef bint there
+        self.check_usable()
+        with nogil:
+            there = commit_prepare_spare(&self.commit)
+        return there
+
+    def checkpointed(self, position not None):
+        cdef LogPosition at
+        at.revision, at.group, at.segment, at.offset, at.chain = position
+        self.check_usable()
+        with nogil:
+            commit_checkpointed(&self.commit, &at)
+
+    def wake(self):
+        cdef Commit* commit = &self.commit
+        if self.abandoned:
+            return
+        with nogil:
+            pthread_mutex_lock(&commit.lock)
+            commit.woken = True
+            pthread_cond_broadcast(&commit.chore)
+            pthread_mutex_unlock(&commit.lock)
+            pthread_mutex_lock(&commit.state.lock)
+            commit.events_woken = True
+            pthread_cond_broadcast(&commit.watch.arrived)
+            pthread_mutex_unlock(&commit.state.lock)
+
+    # State
+
+    @property
+    def log_bytes(self):
+        return commit_log_bytes(&self.commit)
+
+    @property
+    def poisoned(self):
+        if self.commit.log.failed == NULL:
+            return None
+        return f"{self.commit.log.failed.decode()} failed: {os.strerror(self.commit.log.error)}"
+
+    @property
+    def closed(self):
+        return self.abandoned or self.commit.closing
+
+    def stats(self):
+        counters = &self.commit.log.counters
+        return {
+            "groups": counters.groups,
+            "records": counters.records,
+            "bytes": counters.bytes,
+            "fsyncs": counters.syncs,
+            "fsync_ns_total": counters.sync_ns_total,
+            "fsync_ns_max": counters.sync_ns_max,
+            "fsync_ns_last": counters.sync_ns_last,
+            "rotations": counters.rotations,
+            "segment": self.commit.log.end.segment,
+            "events_dropped": self.commit.watch.dropped,
+            "fsync_ns_histogram": [counters.sync_histogram[i] for i in range(40)],
+            "group_records_histogram": [counters.group_histogram[i] for i in range(40)],
+        }
+
+    def close(self):
+        if self.abandoned:
+            return
+        with nogil:
+            commit_close(&self.commit)
+
+    def abandon(self):
+        self.abandoned = True
+        self.commit.closing = True
+        close_descriptors(&self.commit)
+
+    cdef int check_usable(self) except -1:
+        if self.abandoned:
+            raise ClosedError("the database belongs to the process that forked this one: open it there")
+        return 0
+
+    cdef object key_too_long(self, key):
+        bound = self.commit.limits.key_bytes_max
+        return LimitError(f"a key of {len(key.encode())} bytes is over the limit of {bound} (key_bytes_max)")
+
+    cdef object exception(self, const Outcome* outcome, key):
+        """The exception for an outcome that is one."""
+        status = outcome.status
+        if status == CONFLICT:
+            return VersionConflictError(outcome.expected, outcome.actual)
+        if status == BAD_JSON and outcome.detail == JSON_DEPTH:
+            bound = self.commit.limits.depth_max
+            return LimitError(f"nested deeper than {bound} (depth_max), at byte {outcome.offset} of the value")
+        if status == BAD_JSON:
+            return InvalidValueError(f"{json_status_words(outcome.detail).decode()}, at byte {outcome.offset} of the value")
+        if status == KEY_TOO_LONG:
+            return self.key_too_long(key)
+        if status == VALUE_TOO_LARGE:
+            bound = self.commit.limits.value_bytes_max
+            return LimitError(f"the value{of_key(key)} is over the limit of {bound} bytes (value_bytes_max)")
+        if status == NO_MEMORY:
+            return MemoryError("no memory for the write; nothing was written")
+        if status == CLOSED:
+            return ClosedError("the database is closed")
+        return self.storage_exception(status)
+
+    cdef object storage_exception(self, int status):
+        size = self.commit.log.segment_bytes
+        why = os.strerror(self.commit.log.error)
+        if status == NO_ROOM:
+            return DiskFullError(
+                f"no room for the next log segment ({size} bytes): {why}; nothing was written: make room and write again"
+            )
+        if status == REFUSED:
+            return StorageError(f"can't make the next log segment: {why}; nothing was written")
+        if status == UNKNOWN:
+            return PoisonedError(
+                f"{self.poisoned}; whether this write is durable is not known, and no more are taken: "
+                "close the database, mend the disk, open it again", maybe_applied=True,
+            )
+        return PoisonedError(f"not written: {self.poisoned} before; close the database, mend the disk, open it again")
+
+
+cdef class Channel:
+    cdef Committer owner
+    cdef ChannelState* state
+
+    def __cinit__(self, Committer owner not None):
+        cdef int error = 0
+        self.owner = owner
+        with nogil:
+            self.state = commit_add_channel(&owner.commit, &error)
+        if self.state == NULL:
+            raise StorageError(f"can't make the descriptor that wakes the loop: {os.strerror(error)}")
+
+    def __dealloc__(self):
+        self.close()
+
+    @property
+    def fd(self):
+        return self.state.bell[0] if self.state != NULL else -1
+
+    def submit(self, int kind, str key not None, bytes text, int64_t if_version=-1):
+        cdef Request request
+        cdef Outcome outcome
+        cdef int status
+        self.owner.check_usable()
+        if self.state == NULL:
+            raise ClosedError("the database is closed")
+        fill_request(&request, kind, key, text, if_version)
+        memset(&outcome, 0, sizeof(Outcome))
+        if request.text_bytes > GIL_TEXT_BYTES_MAX:
+            with nogil:
+                status = submit_request(self, &request, &outcome)
+        else:
+            status = submit_request(self, &request, &outcome)
+        if status == OK:
+            return (outcome.version, outcome.revision) if outcome.status != MISSING else None
+        if status == WOULD_BLOCK:
+            return False
+        raise self.owner.exception(&outcome, key)
+
+    def collect(self):
+        cdef Commit* commit = &self.owner.commit
+        cdef uint64_t first, end
+        cdef Failure* failures = NULL
+        if self.state == NULL:
+            return 0
+        fluxdb_bell_silence(self.state.bell)
+        pthread_mutex_lock(&commit.lock)
+        first = self.state.collected
+        end = self.state.collected = self.state.settled
+        failures = self.state.first_failure
+        self.state.first_failure = self.state.last_failure = NULL
+        pthread_mutex_unlock(&commit.lock)
+        return end - first if failures == NULL else self.outcomes(first, end, failures)
+
+    cdef object outcomes(self, uint64_t first, uint64_t end, Failure* failures):
+        """One item for each, None but where there is a failure; frees them."""
+        cdef Failure* failure = failures
+        cdef Failure* next
+        outcomes = [None] * <Py_ssize_t>(end - first)
+        while failure != NULL:
+            if failure.outcome.status != MISSING:
+                outcomes[failure.sequence - first] = self.owner.exception(&failure.outcome, None)
+            next = failure.next
+            free(failure)
+            failure = next
+        return outcomes
+
+    def close(self):
+        cdef ChannelState* state = self.state
+        self.state = NULL
+        if state == NULL or self.owner.abandoned:
+            return
+        with nogil:
+            commit_remove_channel(&self.owner.commit, state)
+
+
+cdef int submit_request(Channel channel, Request* request, Outcome* outcome) noexcept nogil:
+    cdef int status = request_prepare(request, &channel.owner.commit.limits, &channel.owner.documents.state, outcome)
+    outcome.status = status
+    if status == OK:
+        status = commit_submit(&channel.owner.commit, request, channel.state, outcome)
+    request_free(request)
+    return status
+
+
+cdef int fill_request(Request* request, int kind, str key, bytes text, int64_t if_version) except -1:
+    cdef Py_ssize_t key_bytes = 0
+    memset(request, 0, sizeof(Request))
+    if not KIND_SET <= kind <= KIND_PATCH_REMOVE_NULLS:
+        raise ValueError(f"{kind} is no kind of write")
+    if (kind == KIND_DELETE) != (text is None):
+        raise ValueError("a DELETE has no value, every other write has one")
+    request.kind = <uint8_t>kind
+    request.key = key_utf8(key, &key_bytes)
+    request.key_bytes = <size_t>key_bytes
+    request.if_version = if_version
+    if text is not None:
+        request.text = <const uint8_t*>text
+        request.text_bytes = <size_t>len(text)
+    return 0
+
+
+cdef object to_event(Event* event):
+    cdef const char* key = <const char*>event_data(event)
+    cdef const char* old = key + event.key_bytes
+    cdef const char* new = old + event.old_bytes
+    return (
+        event.kind,
+        PyUnicode_DecodeUTF8(key, <Py_ssize_t>event.key_bytes, NULL),
+        PyBytes_FromStringAndSize(old, <Py_ssize_t>event.old_bytes) if event.has_old else None,
+        PyBytes_FromStringAndSize(new, <Py_ssize_t>event.new_bytes) if event.has_new else None,
+        event.version,
+        event.revision,
+    )
+
+
+cdef object of_key(key):
+    if key is None:
+        return ""
+    return f" of key {key!a}" if len(key) <= 40 else f" of key {key[:40]!a}..."

@@ -1,0 +1,93 @@
+"""How the log lies on disk: groups of frames. All numbers are little-endian.
+
+    group  := header frame{records} trailer zeros      begins on a 512-byte sector, the zeros fill its last one
+
+    header     64 bytes                                frame      28 bytes + key + text
+      0  u32  magic "FXG1"                               0  u32  CRC-32C of all that follows in this frame
+      4  u32  CRC-32C of bytes 8 to 63                   4  u32  bytes of the text
+      8  u64  number of the group, from 1                8  u16  bytes of the key (UTF-8), at least 1
+     16  u64  number of the segment                     10  u8   kind: 1 set, 2 delete, 3 patch, 4 patch that
+     24  u64  offset in the segment                              removes nulls (RFC 7396)
+     32  u64  revision of the first frame               11  u8   0
+     40  u64  bytes of all frames together              12  u64  revision
+     48  u32  number of frames, at least 1              20  u64  version of the key after it
+     52  u32  CRC-32C in the header of the group        28       key, then text: compact JSON; of a patch its
+              before (0: there is none)                          delta; empty for a delete
+     56  u64  0
+                                                       trailer    4 bytes: f1 db e5 d7, none of them zero
+
+A group is written only when the group before it is durable, and is recovered whole or not at all. The header names
+segment, offset and group, so bytes that once stood elsewhere never pass for a group. The trailer tells a group that was
+cut short (its end reads as zeros) from one that was damaged.
+"""
+
+from libc.stddef cimport size_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+
+cdef enum:
+    SECTOR_BYTES = 512
+    GROUP_HEADER_BYTES = 64
+    FRAME_HEADER_BYTES = 28
+    TRAILER_BYTES = 4
+
+cdef enum RecordKind:
+    KIND_SET = 1
+    KIND_DELETE = 2
+    KIND_PATCH = 3
+    KIND_PATCH_REMOVE_NULLS = 4
+
+cdef packed struct GroupHeader:
+    uint32_t magic
+    uint32_t checksum
+    uint64_t group
+    uint64_t segment
+    uint64_t offset
+    uint64_t first_revision
+    uint64_t body_bytes
+    uint32_t records
+    uint32_t chain
+    uint64_t reserved
+
+cdef packed struct FrameHeader:
+    uint32_t checksum
+    uint32_t text_bytes
+    uint16_t key_bytes
+    uint8_t kind
+    uint8_t reserved
+    uint64_t revision
+    uint64_t version
+
+# A frame where it lies in a buffer.
+cdef struct Frame:
+    FrameHeader header
+    const uint8_t* key
+    const uint8_t* text
+    size_t frame_bytes
+
+cdef inline size_t frame_size(size_t key_bytes, size_t text_bytes) noexcept nogil:
+    return FRAME_HEADER_BYTES + key_bytes + text_bytes
+
+cdef inline size_t group_size(size_t body_bytes) noexcept nogil:
+    return GROUP_HEADER_BYTES + body_bytes + TRAILER_BYTES
+
+cdef inline size_t round_up(size_t value, size_t unit) noexcept nogil:
+    return (value + unit - 1) // unit * unit
+
+# Writes a frame to out, which has room for frame_size bytes. checksum is filled in, whatever header holds.
+cdef void frame_encode(
+    uint8_t* out, const FrameHeader* header, const uint8_t* key, const uint8_t* text,
+) noexcept nogil
+# Writes a group's header to out; returns its checksum. magic, checksum and reserved are filled in.
+cdef uint32_t group_header_encode(uint8_t* out, const GroupHeader* header) noexcept nogil
+cdef void trailer_encode(uint8_t* out) noexcept nogil
+
+# Is there a valid group header at offset? (Magic, checksum, and that it says that offset.)
+cdef bint group_header_decode(
+    const uint8_t* buffer, size_t buffer_bytes, size_t offset, GroupHeader* header,
+) noexcept nogil
+# The valid frame at the front of left bytes; False where there is none.
+cdef bint frame_decode(const uint8_t* at, size_t left, Frame* frame) noexcept nogil
+# Are all frames of the group there, valid and in sequence, and its trailer?
+cdef bint group_is_whole(
+    const uint8_t* buffer, size_t buffer_bytes, size_t offset, const GroupHeader* header,
+) noexcept nogil

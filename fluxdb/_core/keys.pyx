@@ -1,0 +1,17 @@
+"""Keys on their way in: a str as UTF-8, checked."""
+
+from fluxdb.errors import InvalidKeyError
+
+cdef extern from "Python.h":
+    const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
+
+
+cdef const uint8_t* key_utf8(str key, Py_ssize_t* key_bytes) except NULL:
+    cdef const char* utf8
+    try:
+        utf8 = PyUnicode_AsUTF8AndSize(key, key_bytes)
+    except UnicodeEncodeError as error:
+        raise InvalidKeyError(f"a key can't hold a lone surrogate: {key!a} has one at character {error.start}") from None
+    if key_bytes[0] == 0:
+        raise InvalidKeyError("a key can't be empty")
+    return <const uint8_t*>utf8

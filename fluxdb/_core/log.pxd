@@ -1,0 +1,36 @@
+"""The end of the log: the segment that is written, the place in it, and the next segment. The leader's alone."""
+
+from libc.stddef cimport size_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from fluxdb._core.documents cimport LogPosition
+from fluxdb._core.group cimport Group
+
+cdef struct LogCounters:
+    uint64_t groups
+    uint64_t records
+    uint64_t bytes              # of groups, padding included
+    uint64_t syncs
+    uint64_t sync_ns_total
+    uint64_t sync_ns_max
+    uint64_t sync_ns_last
+    uint64_t rotations
+    uint64_t sync_histogram[40]     # [i]: syncs that took less than 2^i ns (and not less than 2^(i-1))
+    uint64_t group_histogram[40]    # likewise: records in a group
+
+cdef struct Log:
+    int directory
+    int descriptor
+    LogPosition end             # of what is written and durable
+    uint64_t size               # of the file behind descriptor
+    uint64_t segment_bytes      # of the next ones
+    uint8_t database_id[16]
+    int spare                   # the next segment, allocated ahead, or -1
+    uint64_t spare_size
+    const char* failed          # the call that failed, NULL while the log is sound
+    int error                   # and its errno
+    LogCounters counters
+
+# Makes the group durable: Status OK, NO_ROOM, REFUSED (nothing was written; log.error says why), or UNKNOWN
+# (log.failed is set and stays so).
+cdef int log_append(Log* log, Group* group) noexcept nogil

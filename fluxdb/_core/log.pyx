@@ -1,0 +1,116 @@
+"""The end of the log: write, sync, rotate."""
+
+from libc.string cimport memcpy, memset
+
+from fluxdb._core.frame cimport SECTOR_BYTES, GroupHeader, group_size, round_up
+from fluxdb._core.group cimport NO_ROOM, OK, REFUSED, UNKNOWN, group_write
+from fluxdb._core.platform cimport fluxdb_now_ns, fluxdb_sync_data
+from fluxdb._core.segment cimport (
+    HEADER_BYTES, SEGMENT_FAILED, SEGMENT_NO_ROOM, SEGMENT_OK, SegmentHead, segment_activate, segment_allocate,
+    segment_discard,
+)
+
+cdef extern from "<unistd.h>" nogil:
+    int close(int descriptor) noexcept
+
+
+cdef int fail(Log* log, const char* call, int error) noexcept nogil:
+    log.failed = call
+    log.error = error
+    return UNKNOWN
+
+
+cdef int rotate(Log* log, size_t needed) noexcept nogil:
+    """Go on in the next segment, which has room for needed bytes. All groups so far are durable."""
+    cdef SegmentHead head
+    cdef const char* name = b"log.spare"
+    cdef uint64_t size = round_up(HEADER_BYTES + needed, HEADER_BYTES)
+    cdef int descriptor = log.spare
+    cdef int status = SEGMENT_OK
+    if size < log.segment_bytes:
+        size = log.segment_bytes
+    if descriptor >= 0 and log.spare_size < size:
+        segment_discard(log.directory, name, descriptor)
+        descriptor = -1
+    if descriptor < 0:
+        name = b"segment.tmp"
+        status = segment_allocate(log.directory, name, size, &descriptor, &log.error)
+        log.spare_size = size
+    log.spare = -1
+    if status == SEGMENT_OK:
+        memset(&head, 0, sizeof(head))
+        memcpy(head.database_id, log.database_id, 16)
+        head.number = log.end.segment + 1
+        head.segment_bytes = log.spare_size
+        head.revision = log.end.revision
+        head.group = log.end.group
+        head.previous_end = log.end.offset
+        head.chain = log.end.chain
+        status = segment_activate(log.directory, name, descriptor, &head, &log.error)
+        if status != SEGMENT_OK:
+            segment_discard(log.directory, name, descriptor)
+    if status != SEGMENT_OK:
+        if status == SEGMENT_FAILED:
+            return fail(log, b"fsync of the folder", log.error)
+        return NO_ROOM if status == SEGMENT_NO_ROOM else REFUSED
+    close(log.descriptor)
+    log.descriptor = descriptor
+    log.size = log.spare_size
+    log.end.segment += 1
+    log.end.offset = HEADER_BYTES
+    log.counters.rotations += 1
+    return OK
+
+
+cdef inline size_t bucket(uint64_t value) noexcept nogil:
+    cdef size_t bits = 0
+    while value and bits < 39:
+        value >>= 1
+        bits += 1
+    return bits
+
+
+cdef void count(Log* log, const Group* group, size_t written, uint64_t sync_ns) noexcept nogil:
+    cdef LogCounters* counters = &log.counters
+    counters.groups += 1
+    counters.records += group.records
+    counters.bytes += written
+    counters.syncs += 1
+    counters.sync_ns_total += sync_ns
+    counters.sync_ns_last = sync_ns
+    if sync_ns > counters.sync_ns_max:
+        counters.sync_ns_max = sync_ns
+    counters.sync_histogram[bucket(sync_ns)] += 1
+    counters.group_histogram[bucket(group.records)] += 1
+
+
+cdef int log_append(Log* log, Group* group) noexcept nogil:
+    cdef size_t needed = round_up(group_size(group.body_bytes), SECTOR_BYTES)
+    cdef GroupHeader header
+    cdef uint32_t checksum = 0
+    cdef uint64_t started
+    cdef int status, error
+    if log.end.offset + needed > log.size:
+        status = rotate(log, needed)
+        if status != OK:
+            return status
+    header.group = log.end.group + 1
+    header.segment = log.end.segment
+    header.offset = log.end.offset
+    header.first_revision = group.first_revision
+    header.body_bytes = group.body_bytes
+    header.records = group.records
+    header.chain = log.end.chain
+    error = group_write(group, log.descriptor, &header, &checksum)
+    if error:
+        return fail(log, b"write", error)
+    started = fluxdb_now_ns()
+    error = fluxdb_sync_data(log.descriptor)
+    if error:
+        return fail(log, b"fdatasync", error)
+    count(log, group, needed, fluxdb_now_ns() - started)
+    log.end.revision += group.records
+    log.end.group += 1
+    log.end.offset += needed
+    log.end.chain = checksum
+    return OK

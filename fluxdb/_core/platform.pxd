@@ -1,0 +1,32 @@
+"""What the core asks of the operating system: threads, locks, and the calls that differ between Linux and macOS."""
+
+from libc.stdint cimport int64_t, uint64_t
+
+cdef extern from "<pthread.h>" nogil:
+    ctypedef struct pthread_mutex_t:
+        pass
+    ctypedef struct pthread_cond_t:
+        pass
+    ctypedef unsigned long pthread_t
+    int pthread_mutex_init(pthread_mutex_t*, void*) noexcept
+    int pthread_mutex_destroy(pthread_mutex_t*) noexcept
+    int pthread_mutex_lock(pthread_mutex_t*) noexcept
+    int pthread_mutex_unlock(pthread_mutex_t*) noexcept
+    int pthread_cond_destroy(pthread_cond_t*) noexcept
+    int pthread_cond_wait(pthread_cond_t*, pthread_mutex_t*) noexcept
+    int pthread_cond_signal(pthread_cond_t*) noexcept
+    int pthread_cond_broadcast(pthread_cond_t*) noexcept
+    int pthread_join(pthread_t, void**) noexcept
+
+cdef extern from "platform.h" nogil:
+    int fluxdb_sync_data(int descriptor) noexcept       # 0 or an errno, as all of these
+    int fluxdb_sync_file(int descriptor) noexcept
+    int fluxdb_allocate(int descriptor, int64_t size) noexcept
+    int fluxdb_bell_open(int* ends) noexcept            # int[2]
+    void fluxdb_bell_ring(const int* ends) noexcept
+    void fluxdb_bell_silence(const int* ends) noexcept
+    void fluxdb_bell_close(int* ends) noexcept
+    int fluxdb_thread_start(pthread_t*, void* (*run)(void*) noexcept nogil, void* argument) noexcept
+    uint64_t fluxdb_now_ns() noexcept
+    int fluxdb_cond_init(pthread_cond_t*) noexcept
+    void fluxdb_cond_wait_until(pthread_cond_t*, pthread_mutex_t*, uint64_t deadline_ns) noexcept

@@ -1,0 +1,72 @@
+"""The write path: stage, write, sync, apply, acknowledge. One function reads so: lead.
+
+Whoever waits for a write leads its group where nobody leads: a thread does so for itself, the native thread for event
+loops. While one group is written and synced the next one fills; that is all the batching there is, and no timer.
+
+Locks: lock guards everything here; it is never held over a system call that may wait for the disk, and nobody waits for
+the GIL while holding it. state.lock (of the documents) is taken inside it, never the other way round.
+"""
+
+from libc.stddef cimport size_t
+from libc.stdint cimport uint64_t
+
+from fluxdb._core.documents cimport LogPosition, State
+from fluxdb._core.group cimport ChannelState, Group, Outcome
+from fluxdb._core.log cimport Log
+from fluxdb._core.platform cimport pthread_cond_t, pthread_mutex_t, pthread_t
+from fluxdb._core.stage cimport Request, StageLimits, Staging
+from fluxdb._core.watch cimport Watch
+
+cdef struct Commit:
+    pthread_mutex_t lock
+    Staging staging
+    StageLimits limits
+    Group groups[2]
+    Group* filling              # the other one is written, or empty
+    bint leading                # somebody writes a group; the log is theirs
+    Log log
+    State* state
+    Watch watch                 # guarded by state.lock
+    bint closing                # no more writes are taken
+    bint closed                 # and all is settled, the descriptors are closed
+    pthread_cond_t work         # the native thread waits here
+    pthread_cond_t room         # threads that found the filling group full
+    size_t room_waiters
+    pthread_cond_t chore        # the one thread that waits for chores
+    int chores
+    bint woken
+    bint events_woken           # guarded by state.lock
+    bint has_spare              # a spare was made, or is being made, and not yet used
+    bint making_spare
+    int ready_spare             # made, and not yet the log's: -1 for none
+    uint64_t ready_spare_size
+    uint64_t checkpoint_log_bytes
+    uint64_t checkpoint_due_bytes   # of log, at which the next one is asked for
+    uint64_t checkpoint_base    # bytes of log since the last checkpoint, when the counter stood at
+    uint64_t checkpoint_counter # this many
+    bint spare_refused          # there was no room for one; not tried again before the next rotation
+    pthread_t thread
+    bint thread_running
+    ChannelState* channels
+
+# 0, or -1 where there is no memory. Zeroed before; descriptors, limits and positions are the caller's to fill in.
+cdef int commit_init(Commit* commit, State* state, uint64_t seed, size_t event_bytes_max) noexcept nogil
+# Frees it; it must be closed.
+cdef void commit_free(Commit* commit) noexcept nogil
+# How the write went is in outcome, and returned.
+cdef int commit_write(Commit* commit, Request* request, Outcome* outcome) noexcept nogil
+cdef int commit_submit(Commit* commit, Request* request, ChannelState* channel, Outcome* outcome) noexcept nogil
+cdef void commit_close(Commit* commit) noexcept nogil
+cdef int commit_start_thread(Commit* commit) noexcept nogil
+cdef ChannelState* commit_add_channel(Commit* commit, int* error) noexcept nogil
+cdef void commit_remove_channel(Commit* commit, ChannelState* channel) noexcept nogil
+# Allocates the next segment ahead, where that is wanted. False where there is no room.
+cdef bint commit_prepare_spare(Commit* commit) noexcept nogil
+cdef void commit_checkpointed(Commit* commit, const LogPosition* position) noexcept nogil
+cdef uint64_t commit_log_bytes(const Commit* commit) noexcept nogil
+cdef void close_descriptors(Commit* commit) noexcept nogil
+
+cdef enum Chore:
+    SPARE = 1
+    CHECKPOINT = 2
+    ENDED = 4

@@ -1,0 +1,473 @@
+"""The write path; write_path.pxd says who may hold what."""
+
+from libc.stdint cimport uint64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memset
+
+from fluxdb._core.documents cimport state_apply, state_release
+from fluxdb._core.group cimport (
+    CLOSED, MISSING, NO_MEMORY, OK, POISONED, UNKNOWN, WOULD_BLOCK, Failure, Operation, Waiter, group_add_operation,
+    group_free, group_init, group_reserve, group_reset,
+)
+from fluxdb._core.log cimport log_append
+from fluxdb._core.platform cimport (
+    fluxdb_bell_close, fluxdb_bell_open, fluxdb_bell_ring, fluxdb_cond_init, fluxdb_thread_start, pthread_cond_broadcast,
+    pthread_cond_destroy, pthread_cond_signal, pthread_cond_wait, pthread_join, pthread_mutex_destroy,
+    pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock,
+)
+from fluxdb._core.segment cimport SEGMENT_OK, segment_allocate, segment_discard
+from fluxdb._core.stage cimport request_frame_bytes, stage_write
+from fluxdb._core.table cimport Record, record_key, table_clear, table_find, table_free, table_init, table_remove
+from fluxdb._core.watch cimport watch_commit, watch_free, watch_init
+
+cdef extern from "<unistd.h>" nogil:
+    int close(int descriptor) noexcept
+
+cdef enum:
+    APPLY_BATCH = 128               # records applied in one hold of the documents' lock: readers wait for no more
+    OPERATIONS_MAX = 1 << 16        # of a group, whatever their bytes
+
+
+# ---- the guarantee ----
+
+cdef void lead(Commit* commit) noexcept nogil:
+    """Commit the filling group. Called with the lock held and nobody leading; returns so."""
+    cdef Group* group = commit.filling
+    cdef int status = OK
+    commit.leading = True
+    commit.filling = &commit.groups[0] if group == &commit.groups[1] else &commit.groups[1]
+    take_spare(commit)
+    pthread_mutex_unlock(&commit.lock)
+    if group.records:
+        status = log_append(&commit.log, group)     # written and synced: durable,
+        if status == OK:
+            status = apply(commit, group)           # then visible,
+    pthread_mutex_lock(&commit.lock)
+    settle(commit, group, status)                   # then acknowledged.
+    commit.leading = False
+    hand_over(commit)
+
+
+cdef int apply(Commit* commit, Group* group) noexcept nogil:
+    """Make a durable group what readers see, and tell the watchers."""
+    cdef State* state = commit.state
+    cdef Operation* operation
+    cdef Record* replaced
+    cdef size_t i
+    cdef int status = OK
+    pthread_mutex_lock(&state.lock)
+    state.applying = True
+    for i in range(group.operation_count):
+        if i and i % APPLY_BATCH == 0:
+            pthread_mutex_unlock(&state.lock)
+            pthread_mutex_lock(&state.lock)
+        operation = &group.operations[i]
+        if operation.record == NULL:
+            continue
+        replaced = NULL
+        if state_apply(state, operation.record, operation.hash, &replaced) != 0:
+            commit.log.failed = b"making room in memory"
+            status = UNKNOWN
+            forget_applied(group, i)
+            break
+        state.revision = operation.record.revision
+        watch_commit(&commit.watch, operation.kind, replaced, operation.record)
+        if replaced != NULL:
+            state_release(state, replaced, operation.hash)
+    if status == OK:
+        state.position = commit.log.end
+    state.applying = False
+    pthread_mutex_unlock(&state.lock)
+    return status
+
+
+cdef void forget_applied(Group* group, size_t count) noexcept nogil:
+    """The first records of the group are the documents' now: they must not be freed with the group."""
+    cdef size_t i
+    for i in range(count):
+        group.operations[i].record = NULL
+
+
+cdef void settle(Commit* commit, Group* group, int status) noexcept nogil:
+    """Tell everybody who waits for the group what became of it. With the lock held."""
+    cdef size_t i
+    cdef Operation* operation
+    if status == OK:
+        for i in range(group.operation_count):
+            operation = &group.operations[i]
+            unstage(commit, operation)
+            answer(operation, operation.outcome.status)
+    else:
+        # What was staged behind it rests on it, and goes with it: none of that was written.
+        table_clear(&commit.staging.staged)
+        commit.staging.revision = commit.log.end.revision
+        discard(group, status)
+        discard(commit.filling, POISONED if status == UNKNOWN else status)
+        pthread_cond_broadcast(&commit.filling.settled)
+        group_reset(commit.filling)
+    pthread_cond_broadcast(&group.settled)
+    group_reset(group)
+    if commit.room_waiters:
+        pthread_cond_broadcast(&commit.room)
+    ring_channels(commit)
+    note_chores(commit)
+
+
+cdef void hand_over(Commit* commit) noexcept nogil:
+    """Wake somebody who leads the next group."""
+    if commit.filling.operation_count == 0:
+        if commit.closing:
+            pthread_cond_broadcast(&commit.room)
+            pthread_cond_signal(&commit.work)
+    elif commit.filling.thread_waiters:
+        pthread_cond_signal(&commit.filling.settled)
+    else:
+        pthread_cond_signal(&commit.work)
+
+
+# ---- what settling is made of ----
+
+cdef inline void unstage(Commit* commit, Operation* operation) noexcept nogil:
+    cdef Record* record = operation.record
+    if record == NULL:
+        return
+    if table_find(&commit.staging.staged, record_key(record), record.key_bytes, operation.hash) == record:
+        table_remove(&commit.staging.staged, record_key(record), record.key_bytes, operation.hash)
+
+
+cdef void answer(Operation* operation, int status) noexcept nogil:
+    cdef ChannelState* channel = operation.channel
+    cdef Failure* failure
+    operation.outcome.status = status
+    if operation.waiter != NULL:
+        operation.waiter.outcome = operation.outcome
+        operation.waiter.settled = True
+    if channel != NULL:
+        if status != OK:
+            # Without memory for the bad news there is none to go on with either: the process is about to be killed.
+            failure = <Failure*>malloc(sizeof(Failure))
+            if failure != NULL:
+                failure.next = NULL
+                failure.sequence = channel.settled
+                failure.outcome = operation.outcome
+                if channel.last_failure == NULL:
+                    channel.first_failure = failure
+                else:
+                    channel.last_failure.next = failure
+                channel.last_failure = failure
+        channel.settled += 1
+        channel.must_ring = True
+
+
+cdef void discard(Group* group, int status) noexcept nogil:
+    cdef size_t i
+    for i in range(group.operation_count):
+        free(group.operations[i].record)
+        answer(&group.operations[i], status)
+
+
+cdef void ring_channels(Commit* commit) noexcept nogil:
+    cdef ChannelState** link = &commit.channels
+    cdef ChannelState* channel
+    cdef bint has_events = commit.watch.first != NULL or commit.watch.overflowed   # at worst rung once too often
+    while link[0] != NULL:
+        channel = link[0]
+        if channel.closed and channel.settled == channel.submitted:
+            link[0] = channel.next
+            free_channel(channel)
+            continue
+        if channel.must_ring or channel.wants_room or has_events:
+            channel.must_ring = channel.wants_room = False
+            fluxdb_bell_ring(channel.bell)
+        link = &channel.next
+
+
+cdef void free_channel(ChannelState* channel) noexcept nogil:
+    cdef Failure* failure = channel.first_failure
+    cdef Failure* next
+    while failure != NULL:
+        next = failure.next
+        free(failure)
+        failure = next
+    fluxdb_bell_close(channel.bell)
+    free(channel)
+
+
+cdef void note_chores(Commit* commit) noexcept nogil:
+    commit.has_spare = commit.ready_spare >= 0 or commit.log.spare >= 0 or commit.making_spare
+    if commit.log.end.offset <= commit.log.size // 2:
+        commit.spare_refused = False
+    elif not commit.has_spare and not commit.spare_refused:
+        commit.chores |= SPARE
+    if commit.checkpoint_log_bytes and commit_log_bytes(commit) >= commit.checkpoint_due_bytes:
+        # Should it fail, the next one is due after as much log again.
+        commit.checkpoint_due_bytes = commit_log_bytes(commit) + commit.checkpoint_log_bytes
+        commit.chores |= CHECKPOINT
+    if commit.chores:
+        pthread_cond_signal(&commit.chore)
+
+
+cdef void take_spare(Commit* commit) noexcept nogil:
+    if commit.log.spare < 0 and commit.ready_spare >= 0:
+        commit.log.spare = commit.ready_spare
+        commit.log.spare_size = commit.ready_spare_size
+        commit.ready_spare = -1
+
+
+# ---- the ways in ----
+
+cdef inline int refusal(const Commit* commit) noexcept nogil:
+    if commit.closing:
+        return CLOSED
+    return POISONED if commit.log.failed != NULL else OK
+
+
+cdef inline bint has_room(const Commit* commit, size_t frame_bytes) noexcept nogil:
+    cdef const Group* group = commit.filling
+    if group.operation_count == 0:
+        return True
+    return (group.body_bytes + frame_bytes <= commit.limits.group_bytes_max
+            and group.operation_count < OPERATIONS_MAX)
+
+
+cdef Operation* stage(Commit* commit, Request* request, bint by_channel, Outcome* outcome) noexcept nogil:
+    """The staged operation; NULL for a refusal that can be told at once. With the lock held."""
+    cdef Operation* operation = NULL
+    cdef bint unsettled = False
+    outcome.status = stage_write(
+        &commit.staging, request, &commit.limits, commit.filling, &operation, outcome, &unsettled
+    )
+    if outcome.status != OK and (unsettled or (by_channel and outcome.status == MISSING)):
+        # The refusal rests on a write that is not durable yet, so it waits for it like a write of its own.
+        if group_reserve(commit.filling, 0) != 0:
+            outcome.status = NO_MEMORY
+            return NULL
+        operation = group_add_operation(commit.filling)
+    if operation != NULL:
+        operation.outcome = outcome[0]
+    return operation
+
+
+cdef int commit_write(Commit* commit, Request* request, Outcome* outcome) noexcept nogil:
+    """Stage a write of this thread and return when its outcome is known, leading the group where nobody does."""
+    cdef Waiter waiter
+    cdef Group* group
+    cdef Operation* operation
+    cdef size_t frame_bytes = request_frame_bytes(request)
+    waiter.settled = False
+    pthread_mutex_lock(&commit.lock)
+    outcome.status = refusal(commit)
+    while outcome.status == OK and not has_room(commit, frame_bytes):
+        commit.room_waiters += 1
+        pthread_cond_wait(&commit.room, &commit.lock)
+        commit.room_waiters -= 1
+        outcome.status = refusal(commit)
+    if outcome.status == OK:
+        group = commit.filling
+        operation = stage(commit, request, False, outcome)
+        if operation != NULL:
+            operation.waiter = &waiter
+            group.thread_waiters += 1
+            while not waiter.settled:
+                if commit.leading:
+                    pthread_cond_wait(&group.settled, &commit.lock)
+                else:
+                    lead(commit)
+            outcome[0] = waiter.outcome
+    pthread_mutex_unlock(&commit.lock)
+    return outcome.status
+
+
+cdef int commit_submit(Commit* commit, Request* request, ChannelState* channel, Outcome* outcome) noexcept nogil:
+    """Stage a write of an event loop. OK: the channel will hear of it."""
+    cdef Operation* operation
+    pthread_mutex_lock(&commit.lock)
+    outcome.status = refusal(commit)
+    if outcome.status == OK and not has_room(commit, request_frame_bytes(request)):
+        channel.wants_room = True
+        outcome.status = WOULD_BLOCK
+    if outcome.status == OK:
+        operation = stage(commit, request, True, outcome)
+        if operation != NULL:
+            operation.channel = channel
+            channel.submitted += 1
+            if not commit.leading and commit.filling.operation_count == 1:
+                pthread_cond_signal(&commit.work)
+            pthread_mutex_unlock(&commit.lock)
+            return OK
+    pthread_mutex_unlock(&commit.lock)
+    return outcome.status
+
+
+cdef void* thread_main(void* argument) noexcept nogil:
+    """The native thread: leads for event loops, which can't wait."""
+    cdef Commit* commit = <Commit*>argument
+    pthread_mutex_lock(&commit.lock)
+    while True:
+        if commit.filling.operation_count and not commit.leading:
+            lead(commit)
+        elif commit.closing and not commit.leading and commit.filling.operation_count == 0:
+            break
+        else:
+            pthread_cond_wait(&commit.work, &commit.lock)
+    pthread_mutex_unlock(&commit.lock)
+    return NULL
+
+
+cdef int commit_start_thread(Commit* commit) noexcept nogil:
+    cdef int error = 0
+    pthread_mutex_lock(&commit.lock)
+    if not commit.thread_running and not commit.closing:
+        error = fluxdb_thread_start(&commit.thread, thread_main, commit)
+        commit.thread_running = error == 0
+    pthread_mutex_unlock(&commit.lock)
+    return error
+
+
+cdef void commit_close(Commit* commit) noexcept nogil:
+    """Take no more writes, settle those that are staged, end the thread, close the descriptors."""
+    pthread_mutex_lock(&commit.lock)
+    if commit.closing:
+        # Somebody else closes it: return when that is done, so that the folder can be opened again.
+        while not commit.closed:
+            pthread_cond_wait(&commit.room, &commit.lock)
+        pthread_mutex_unlock(&commit.lock)
+        return
+    commit.closing = True
+    pthread_cond_broadcast(&commit.room)
+    pthread_cond_signal(&commit.work)
+    while commit.leading or commit.filling.operation_count:
+        if commit.leading:
+            pthread_cond_wait(&commit.room, &commit.lock)
+        else:
+            lead(commit)
+    pthread_mutex_unlock(&commit.lock)
+    if commit.thread_running:
+        pthread_join(commit.thread, NULL)
+    pthread_mutex_lock(&commit.lock)
+    commit.thread_running = False
+    take_spare(commit)
+    if commit.log.spare >= 0:
+        segment_discard(commit.log.directory, b"log.spare", commit.log.spare)
+    commit.log.spare = -1
+    close_descriptors(commit)
+    commit.closed = True
+    commit.chores |= ENDED
+    pthread_cond_broadcast(&commit.chore)
+    pthread_cond_broadcast(&commit.room)
+    pthread_mutex_unlock(&commit.lock)
+    pthread_mutex_lock(&commit.state.lock)
+    commit.events_woken = True
+    pthread_cond_broadcast(&commit.watch.arrived)
+    pthread_mutex_unlock(&commit.state.lock)
+
+
+cdef void close_descriptors(Commit* commit) noexcept nogil:
+    if commit.log.descriptor >= 0:
+        close(commit.log.descriptor)
+    if commit.log.directory >= 0:
+        close(commit.log.directory)
+    commit.log.descriptor = commit.log.directory = -1
+
+
+# ---- beside the path ----
+
+cdef int commit_init(Commit* commit, State* state, uint64_t seed, size_t event_bytes_max) noexcept nogil:
+    commit.state = commit.staging.state = state
+    commit.filling = &commit.groups[0]
+    pthread_mutex_init(&commit.lock, NULL)
+    # The staged table asks with the documents' hashes, so it has their seed.
+    if (table_init(&commit.staging.staged, 0, state.table.seed) != 0
+            or watch_init(&commit.watch, event_bytes_max, seed) != 0):
+        return -1
+    return (
+        group_init(&commit.groups[0]) | group_init(&commit.groups[1]) | fluxdb_cond_init(&commit.work)
+        | fluxdb_cond_init(&commit.room) | fluxdb_cond_init(&commit.chore)
+    )
+
+
+cdef void commit_free(Commit* commit) noexcept nogil:
+    cdef ChannelState* channel
+    while commit.channels != NULL:
+        channel = commit.channels
+        commit.channels = channel.next
+        free_channel(channel)
+    table_free(&commit.staging.staged, False)
+    watch_free(&commit.watch)
+    group_free(&commit.groups[0])
+    group_free(&commit.groups[1])
+    pthread_cond_destroy(&commit.work)
+    pthread_cond_destroy(&commit.room)
+    pthread_cond_destroy(&commit.chore)
+    pthread_mutex_destroy(&commit.lock)
+
+
+cdef ChannelState* commit_add_channel(Commit* commit, int* error) noexcept nogil:
+    cdef ChannelState* channel = <ChannelState*>calloc(1, sizeof(ChannelState))
+    if channel == NULL:
+        return NULL
+    error[0] = fluxdb_bell_open(channel.bell)
+    if error[0]:
+        free(channel)
+        return NULL
+    pthread_mutex_lock(&commit.lock)
+    channel.next = commit.channels
+    commit.channels = channel
+    pthread_mutex_unlock(&commit.lock)
+    return channel
+
+
+cdef void commit_remove_channel(Commit* commit, ChannelState* channel) noexcept nogil:
+    cdef ChannelState** link
+    pthread_mutex_lock(&commit.lock)
+    channel.closed = True       # what it still has on its way settles first
+    if channel.settled == channel.submitted:
+        link = &commit.channels
+        while link[0] != channel:
+            link = &link[0].next
+        link[0] = channel.next
+        free_channel(channel)
+    pthread_mutex_unlock(&commit.lock)
+
+
+cdef bint commit_prepare_spare(Commit* commit) noexcept nogil:
+    cdef int descriptor = -1, error = 0
+    cdef bint wanted
+    pthread_mutex_lock(&commit.lock)
+    wanted = not commit.has_spare and not commit.closing
+    if wanted:
+        commit.has_spare = commit.making_spare = True   # so that no second one is begun under the same name
+    pthread_mutex_unlock(&commit.lock)
+    if not wanted:
+        return True
+    if segment_allocate(commit.log.directory, b"log.spare", commit.log.segment_bytes, &descriptor, &error) != SEGMENT_OK:
+        descriptor = -1
+    pthread_mutex_lock(&commit.lock)
+    commit.making_spare = False
+    commit.ready_spare = descriptor
+    commit.ready_spare_size = commit.log.segment_bytes
+    commit.has_spare = descriptor >= 0
+    commit.spare_refused = descriptor < 0
+    if commit.closed and descriptor >= 0:   # closed meanwhile: nobody else will
+        close(descriptor)
+        commit.ready_spare = -1
+    pthread_mutex_unlock(&commit.lock)
+    return descriptor >= 0
+
+
+cdef uint64_t commit_log_bytes(const Commit* commit) noexcept nogil:
+    return commit.checkpoint_base + commit.log.counters.bytes - commit.checkpoint_counter
+
+
+cdef void commit_checkpointed(Commit* commit, const LogPosition* position) noexcept nogil:
+    cdef const LogPosition* end
+    cdef uint64_t bytes_since
+    pthread_mutex_lock(&commit.state.lock)
+    end = &commit.state.position        # what is applied: the log's own end is its leader's
+    bytes_since = end.offset + (end.segment - position.segment) * commit.log.segment_bytes - position.offset
+    pthread_mutex_unlock(&commit.state.lock)
+    pthread_mutex_lock(&commit.lock)
+    commit.checkpoint_base = bytes_since
+    commit.checkpoint_counter = commit.log.counters.bytes
+    commit.checkpoint_due_bytes = commit.checkpoint_log_bytes
+    pthread_mutex_unlock(&commit.lock)
