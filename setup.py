@@ -39,7 +39,6 @@ DIRECTIVES = {
     "cdivision": True,
     "boundscheck": DEBUG,
     "initializedcheck": DEBUG,
-    "nonecheck": DEBUG,
     "show_performance_hints": not DEBUG,  # a check costs something: no news
 }
 
