@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
-import fluxdb
+from fluxdb import __version__
 from fluxdb.cli import exits, render
 from fluxdb.cli.events import EventsInStep
 from fluxdb.cli.output import Lines, standard_lines
 from fluxdb.cli.script import find_grammar_error, run_arguments, run_lines
 from fluxdb.cli.session import Session
+from fluxdb.engine.handle import EngineHandle
+from fluxdb.limits import DEFAULT_LIMITS
 from fluxdb.opening import open_engine
 
 
@@ -19,17 +23,15 @@ def talk(data_dir: Path) -> int:
     """Open the terminal. Returns the exit code."""
     from fluxdb.cli.terminal import run_terminal
 
-    with open_engine(data_dir) as engine:
-        return run_terminal(engine, greeting(data_dir, engine.info()))
+    with closing(open_engine(data_dir, DEFAULT_LIMITS)) as engine:
+        return run_terminal(engine, _greeting(engine.info()))
 
 
 def run_pipe(data_dir: Path) -> int:
     """Run each line of stdin. Returns the exit code."""
     lines = standard_lines()
-    with open_engine(data_dir) as engine:
-        _note_recovery(lines, engine.info())
-        session = Session(engine, EventsInStep(lines.event, lines.error), lines.line)
-        return run_lines(session, sys.stdin.buffer, lines.error)
+    with closing(open_engine(data_dir, DEFAULT_LIMITS)) as engine:
+        return run_lines(_session(engine, lines), sys.stdin.buffer, lines.error)
 
 
 def run_exec(data_dir: Path, arguments: Sequence[str]) -> int:
@@ -38,10 +40,22 @@ def run_exec(data_dir: Path, arguments: Sequence[str]) -> int:
     wrong = find_grammar_error(arguments)
     if wrong is not None:
         lines.error(wrong)
-        if len(arguments) > 1 and find_grammar_error([" ".join(arguments)]) is None:
-            lines.note(f"each command is one argument: fluxdb exec {render.one_line(repr(' '.join(arguments)))}")
+        whole = " ".join(arguments)
+        if len(arguments) > 1 and find_grammar_error([whole]) is None:
+            lines.note(render.one_line(f"each command is one argument: fluxdb exec {shlex.quote(whole)}"))
         return exits.USAGE
-    with open_engine(data_dir) as engine:
-        _note_recovery(lines, engine.info())
-        session = Session(engine, EventsInStep(lines.event, lines.error), lines.line)
-        return run_arguments(session, arguments, lines.error)
+    with closing(open_engine(data_dir, DEFAULT_LIMITS)) as engine:
+        return run_arguments(_session(engine, lines), arguments, lines.error)
+
+
+def _session(engine: EngineHandle, lines: Lines) -> Session:
+    return Session(engine, EventsInStep(lines.event, lines.error), lines.line)
+
+
+def _greeting(info: Mapping[str, object]) -> str:
+    keys, revision = info["keys"], info["revision"]
+    folder = render.one_line(str(info["path"]))
+    return (
+        f"FluxDB {__version__}, {folder}: {keys:,} {'key' if keys == 1 else 'keys'}, revision {revision:,}\n"
+        "HELP lists the commands, TAB completes, Ctrl-D leaves."
+    )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
+
+from fluxdb.cli.render import one_line
 
 _RED = "31"
 _CYAN = "36"
@@ -46,6 +49,20 @@ class Lines:
 def standard_lines() -> Lines:
     """To stdout and stderr as they are now."""
     return Lines(sys.stdout, sys.stderr)
+
+
+class _WarningsToStderr(logging.Handler):
+    """Each record as one line."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        standard_lines().note(one_line(f"{record.levelname.lower()}: {record.getMessage()}"))
+
+
+def show_warnings() -> None:
+    """What the engine logs although nobody has asked, such as a tail that was cut off, goes to stderr from here on."""
+    logger = logging.getLogger("fluxdb")
+    if not any(isinstance(handler, _WarningsToStderr) for handler in logger.handlers):
+        logger.addHandler(_WarningsToStderr(logging.WARNING))
 
 
 def colours_wanted(stream: TextIO) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from fluxdb.cli import exits, render
-from fluxdb.cli.output import guard_standard_streams, standard_lines
+from fluxdb.cli.output import guard_standard_streams, show_warnings, standard_lines
 from fluxdb.errors import FluxDBError
 
 TRACEBACK_SETTING = "FLUXDB_TRACEBACK"
@@ -23,6 +23,7 @@ class Program(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         guard_standard_streams()
+        show_warnings()
         try:
             return super().invoke(ctx)
         except (KeyboardInterrupt, click.Abort):

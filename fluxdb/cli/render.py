@@ -70,6 +70,8 @@ def _cell(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
+    if isinstance(value, (list, tuple)):
+        return "; ".join(map(_cell, value)) or "none"
     if isinstance(value, float):
         return f"{value:,.3f}"
     return one_line(str(value))
