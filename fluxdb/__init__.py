@@ -1,5 +1,61 @@
-"""FluxDB: a durable, reactive JSON document store."""
+"""FluxDB: a durable, reactive JSON document store.
+
+    with fluxdb.open("data") as db:
+        version = db.set("user", {"name": "vaibhav"})  # durable when it returns
+        db.patch("user", {"age": 21}, if_version=version)
+        db.get("user")  # Document(value={"name": "vaibhav", "age": 21}, version=2)
+
+``fluxdb.aio`` has the same, awaited.
+"""
 
 from __future__ import annotations
 
+from fluxdb import aio
+from fluxdb.errors import (
+    AuthError,
+    ClosedError,
+    ConnectionLostError,
+    CorruptionError,
+    DiskFullError,
+    FluxDBError,
+    InvalidKeyError,
+    InvalidValueError,
+    LimitError,
+    LockedError,
+    PoisonedError,
+    RequestTimeoutError,
+    StorageError,
+    SubscriberEvictedError,
+    VersionConflictError,
+)
+from fluxdb.limits import DEFAULT_LIMITS, Limits
+from fluxdb.model import Document, Event
+from fluxdb.sync import FluxDB, Subscription, open
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "DEFAULT_LIMITS",
+    "AuthError",
+    "ClosedError",
+    "ConnectionLostError",
+    "CorruptionError",
+    "DiskFullError",
+    "Document",
+    "Event",
+    "FluxDB",
+    "FluxDBError",
+    "InvalidKeyError",
+    "InvalidValueError",
+    "LimitError",
+    "Limits",
+    "LockedError",
+    "PoisonedError",
+    "RequestTimeoutError",
+    "StorageError",
+    "Subscription",
+    "SubscriberEvictedError",
+    "VersionConflictError",
+    "aio",
+    "open",
+]

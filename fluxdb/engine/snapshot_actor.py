@@ -21,7 +21,6 @@ from fluxdb.limits import Limits
 logger = logging.getLogger("fluxdb.snapshot")
 
 IDLE_SECONDS = 60.0
-RETRY_SECONDS = 5.0
 
 
 class SnapshotActor:
@@ -34,7 +33,6 @@ class SnapshotActor:
         self._lock = threading.Lock()
         self._asked: Future[int] | None = None  # shared by all who asked since the last snapshot began
         self._stopping = threading.Event()
-        self._retry_at = 0.0  # after a failure: no chore of its own accord before
         self._next_by_time = time.monotonic() + self._interval_seconds
         self.checkpoints = 0
         self.failures = 0
@@ -58,13 +56,9 @@ class SnapshotActor:
             chores = self._committer.wait_for_chore(self._patience_seconds())
             if self._stopping.is_set():
                 return
-            if self._asked is not None:
-                self._checkpoint()
-            elif time.monotonic() < self._retry_at:
-                self._stopping.wait(0.05)  # the chore that failed is still due; who asks is served all the same
-            elif chores & CHORE_SPARE:
+            if chores & CHORE_SPARE:
                 self._prepare_spare()
-            elif chores & CHORE_CHECKPOINT or self._due_by_time():
+            if self._asked is not None or chores & CHORE_CHECKPOINT or self._due_by_time():
                 self._checkpoint()
 
     def _patience_seconds(self) -> float:
@@ -85,8 +79,6 @@ class SnapshotActor:
             logger.warning("no room to allocate the next log segment ahead; writes go on until this one is full")
         except Exception:
             logger.exception("could not allocate the next log segment ahead")
-        self.failures += 1
-        self._retry_at = time.monotonic() + RETRY_SECONDS
 
     def _checkpoint(self) -> None:
         with self._lock:
@@ -95,7 +87,6 @@ class SnapshotActor:
             revision = self._write_snapshot()
         except Exception as error:
             self.failures += 1
-            self._retry_at = time.monotonic() + RETRY_SECONDS
             if asked is None:
                 logger.exception("an automatic checkpoint failed; it will be tried again")
             else:
