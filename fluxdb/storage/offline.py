@@ -1,4 +1,4 @@
-"""Reading a database without owning it: nothing on disk is changed, and the owner, if there is one, is not disturbed."""
+"""Reading a database without owning it: nothing on disk is changed, and no owner may be there."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def read_database(
 def database_info(
     path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS, *, progress: ProgressCallback | None = None
 ) -> dict[str, object]:
-    """What `fluxdb info` prints, the digest of the state included. Raises LockedError, CorruptionError, StorageError."""
+    """What `fluxdb info` prints, with the digest of the state. Raises LockedError, CorruptionError, StorageError."""
     recovered = read_database(path, limits, progress=progress)
     documents = recovered.documents
     return {

@@ -20,3 +20,7 @@ class Progress:
         self._done_bytes = min(self._done_bytes + byte_count, self._total_bytes)
         if self._callback is not None:
             self._callback(self._done_bytes, self._total_bytes)
+
+    def finish(self) -> None:
+        """All is done, however the bytes were counted."""
+        self.add(self._total_bytes - self._done_bytes)

@@ -6,12 +6,10 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from fluxdb._core.segment import FORMAT_VERSION, SEGMENT_HEADER_BYTES, SegmentHeader, decode_header, segment_name
+from fluxdb._core.segment import SEGMENT_HEADER_BYTES, SegmentHeader, decode_header, segment_name
 from fluxdb.errors import StorageError
 from fluxdb.model import Position
 from fluxdb.storage.oserrors import storage_errors
-
-_MAGIC = b"FLUXLOG\0"
 
 
 class SegmentFile(NamedTuple):
@@ -35,14 +33,10 @@ def read_segment_file(directory: Path, number: int) -> SegmentFile:
     with storage_errors(f"can't read {directory / name}"), (directory / name).open("rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         block = file.read(SEGMENT_HEADER_BYTES)
-    format_version = int.from_bytes(block[8:12], "little")
-    if block.startswith(_MAGIC) and format_version > FORMAT_VERSION:
-        raise StorageError(
-            f"{name} has format {format_version}, this FluxDB reads {FORMAT_VERSION}: "
-            "open it with the version that wrote it, or a newer one; nothing was changed"
-        )
     try:
         header = decode_header(block)
+    except StorageError as error:
+        raise StorageError(f"{name}: {error}; nothing was changed") from None
     except ValueError as error:
         return SegmentFile(number, name, size, None, str(error))
     if header.number != number:

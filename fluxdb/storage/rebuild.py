@@ -1,0 +1,58 @@
+"""A database from documents in memory: a snapshot that holds them all, and a log that begins behind it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+from fluxdb._core.documents import Documents
+from fluxdb._core.segment import SegmentHeader, create_segment, segment_name
+from fluxdb.storage.base import FIRST_POSITION
+from fluxdb.storage.durable import sync_directory
+from fluxdb.storage.oserrors import storage_errors
+from fluxdb.storage.snapshot_writer import BLOCK_BYTES_MIN, SnapshotWriter
+
+
+def write_database(
+    directory: Path,
+    documents: Documents,
+    revision: int,
+    segment_bytes: int,
+    clear_away: Callable[[], None] = lambda: None,
+) -> None:
+    """Write ``documents`` as they would stand at ``revision``, durably, under a new database id.
+
+    ``clear_away`` is called when the snapshot is written but not yet named: it moves the old log out of the way.
+    A crash leaves what was there, or a folder that does not open, or the new database. Raises DiskFullError,
+    StorageError; the new files are gone then.
+    """
+    database_id = os.urandom(16)
+    position = FIRST_POSITION._replace(revision=revision)
+    writer_of = partial(SnapshotWriter, directory, database_id, position)
+    with documents.open_view() as view, closing(writer_of(view.floors())) as writer:
+        while True:
+            payload, records = view.read_block(BLOCK_BYTES_MIN)
+            if not records:
+                break
+            writer.add_block(payload, records)
+        clear_away()
+        _begin_log(directory, SegmentHeader(database_id, position.segment, segment_bytes, position, 0))
+        try:
+            writer.commit()
+        except BaseException:
+            with storage_errors(f"can't remove {directory / segment_name(position.segment)}"):
+                (directory / segment_name(position.segment)).unlink()
+                sync_directory(directory)
+            raise
+
+
+def _begin_log(directory: Path, header: SegmentHeader) -> None:
+    with storage_errors(f"can't create {directory / segment_name(header.number)}"):
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.close(create_segment(descriptor, header))
+        finally:
+            os.close(descriptor)
