@@ -127,11 +127,13 @@ class BuildCore(build_ext):
             each.sources = sources[each.name]
 
 
+OPTIONS: dict[str, dict[str, Any]] = {
+    "build": {"build_base": str(BUILD)},
+    "build_ext": {"parallel": os.cpu_count() or 1},
+}
+
 setup(
     ext_modules=extensions(),
     cmdclass={"build_ext": BuildCore},
-    options={
-        "build": {"build_base": str(BUILD)},
-        "build_ext": {"parallel": os.cpu_count() or 1},
-    },
+    options=OPTIONS,
 )
