@@ -14,13 +14,14 @@ import fluxdb
 from fluxdb.cli.program import Program
 
 DATA_DIR = "fluxdb-data"
-_DATA_DIR_TYPE = click.Path(path_type=Path)
+_PATH = click.Path(path_type=Path)
+_DIRECTORY = click.argument("directory", type=_PATH, metavar="DIR")
 
 
 @click.group(cls=Program, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--data-dir",
-    type=_DATA_DIR_TYPE,
+    type=_PATH,
     default=DATA_DIR,
     envvar="FLUXDB_DATA_DIR",
     show_default=True,
@@ -44,7 +45,7 @@ def main(context: click.Context, data_dir: Path) -> None:
 
 
 @main.command("exec")
-@click.option("--data-dir", type=_DATA_DIR_TYPE, default=None, metavar="DIR", help="As before the command.")
+@click.option("--data-dir", type=_PATH, default=None, metavar="DIR", help="As before the command.")
 @click.argument("commands", nargs=-1, required=True)
 @click.pass_context
 def execute(context: click.Context, data_dir: Path | None, commands: tuple[str, ...]) -> None:
@@ -55,6 +56,45 @@ def execute(context: click.Context, data_dir: Path | None, commands: tuple[str, 
     from fluxdb.cli import online
 
     context.exit(online.run_exec(data_dir or context.obj, commands))
+
+
+@main.command()
+@_DIRECTORY
+@click.option("--json", "as_json", is_flag=True, help="As one line of JSON.")
+@click.pass_context
+def info(context: click.Context, directory: Path, as_json: bool) -> None:
+    """Show what the database in DIR holds, with the digest of its state. Changes nothing."""
+    from fluxdb.cli import offline
+
+    context.exit(offline.info(directory, as_json))
+
+
+@main.command()
+@_DIRECTORY
+@click.option("-o", "--output", type=_PATH, default="-", metavar="FILE", help="Write there, not to stdout.")
+@click.pass_context
+def dump(context: click.Context, directory: Path, output: Path) -> None:
+    """Write the database in DIR as JSON Lines: key, value and version. Changes nothing.
+
+    FILE appears when the dump is whole. `fluxdb load` makes the same state of it again.
+    """
+    from fluxdb.cli import offline
+
+    context.exit(offline.dump(directory, output))
+
+
+@main.command()
+@_DIRECTORY
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@click.pass_context
+def load(context: click.Context, directory: Path, file: Path) -> None:
+    """Make a new database in DIR from FILE (- for stdin), a dump or lines such as {"key":"a","value":1}.
+
+    All or nothing. DIR must be missing or empty.
+    """
+    from fluxdb.cli import offline
+
+    context.exit(offline.load(directory, file))
 
 
 if __name__ == "__main__":

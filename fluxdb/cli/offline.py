@@ -1,0 +1,95 @@
+"""The tools for a folder that nobody has open: check, repair, dump, load, info."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+
+import orjson
+
+from fluxdb.cli import exits, render
+from fluxdb.cli.grammar import escape_text
+from fluxdb.cli.output import standard_lines
+from fluxdb.cli.progress import progress_bar
+
+STANDARD_STREAM = "-"
+
+
+def info(directory: Path, as_json: bool) -> int:
+    """Print what the next open would find, and the digest of the state."""
+    from fluxdb.storage.offline import database_info
+
+    with progress_bar("reading") as progress:
+        known = database_info(directory, progress=progress)
+    lines = standard_lines()
+    lines.line(orjson.dumps(known).decode() if as_json else "\n".join(render.table(known)))
+    return exits.OK
+
+
+def dump(directory: Path, target: Path) -> int:
+    """Write the database as JSON Lines to ``target``."""
+    from fluxdb.storage.dump import dump_database
+
+    to_stdout = str(target) == STANDARD_STREAM
+    mixed = to_stdout and sys.stdout.isatty()  # a bar would be drawn between the lines
+    with progress_bar("writing") as progress, _writer(target) as write:
+        dumped = dump_database(directory, write, progress=None if mixed else progress)
+    keys, deleted = _count(dumped.documents, "document"), _count(dumped.tombstones, "deleted key")
+    standard_lines().note(f"dumped {keys} and {deleted} at revision {dumped.revision:,}")
+    return exits.OK
+
+
+def load(directory: Path, source: Path) -> int:
+    """Make a new database in ``directory`` from the JSON Lines of ``source``."""
+    from fluxdb.storage.load import load_database
+
+    from_stdin = str(source) == STANDARD_STREAM
+    with (
+        progress_bar("reading") as progress,
+        nullcontext(sys.stdin.buffer) if from_stdin else source.open("rb") as lines,
+    ):
+        total_bytes = 0 if from_stdin else os.fstat(lines.fileno()).st_size
+        loaded = load_database(directory, lines, total_bytes=total_bytes, progress=progress)
+    note = standard_lines().note
+    if not loaded.is_dump:
+        note("note: the file does not begin as a dump does, so nothing tells whether it is whole")
+    keys, deleted = _count(loaded.documents, "document"), _count(loaded.tombstones, "deleted key")
+    note(f"loaded {keys} and {deleted} at revision {loaded.revision:,}")
+    return exits.OK
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number:,} {name}{'' if number == 1 else 's'}"
+
+
+@contextmanager
+def _writer(target: Path) -> Iterator[Callable[[bytes], object]]:
+    """Takes the lines of a dump. A file is there whole and durable when this ends without an error, else it is as it was."""
+    if str(target) == STANDARD_STREAM:
+        if sys.stdout.isatty():
+            yield lambda line: sys.stdout.write(escape_text(line.decode()))
+        else:
+            yield sys.stdout.buffer.write
+        sys.stdout.flush()
+        return
+    if target.exists() and not target.is_file():  # a device, a named pipe
+        with target.open("wb") as stream:
+            yield stream.write
+        return
+    beside = target.with_name(target.name + ".tmp")
+    with suppress(FileNotFoundError):
+        beside.unlink()
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, stat.S_IRUSR | stat.S_IWUSR)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            yield stream.write
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(target)
+    except BaseException:
+        beside.unlink()
+        raise

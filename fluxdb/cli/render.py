@@ -48,7 +48,10 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def table(values: Mapping[str, object]) -> Iterator[str]:
-    """Names and values in two columns. A mapping within becomes rows of its own, with its name before theirs."""
+    """Names and values in two columns. A mapping within becomes rows of its own, with its name before theirs.
+
+    Histograms are for machines: they are left out.
+    """
     rows = list(_rows(values, ""))
     width = max((len(name) for name, _ in rows), default=0)
     for name, value in rows:
@@ -57,6 +60,8 @@ def table(values: Mapping[str, object]) -> Iterator[str]:
 
 def _rows(values: Mapping[str, object], prefix: str) -> Iterator[tuple[str, str]]:
     for name, value in values.items():
+        if name.endswith("_histogram"):
+            continue
         if isinstance(value, Mapping):
             yield from _rows(value, f"{prefix}{name}.")
         else:

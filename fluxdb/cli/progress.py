@@ -1,0 +1,55 @@
+"""A progress bar for long work, on a terminal only."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from fluxdb.storage.progress import ProgressCallback
+
+if TYPE_CHECKING:
+    from click._termui_impl import ProgressBar
+
+DELAY_SECONDS = 0.5
+"""Work that is done sooner shows no bar."""
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[ProgressCallback | None]:
+    """What the work calls with the bytes done and the bytes in all; None where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    bar = _Bar(label)
+    try:
+        yield bar.update
+    finally:
+        bar.close()
+
+
+class _Bar:
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._shown_from = time.monotonic() + DELAY_SECONDS
+        self._bar: ProgressBar[int] | None = None
+        self._drawn_bytes = 0
+
+    def update(self, done_bytes: int, total_bytes: int) -> None:
+        if self._bar is None:
+            if total_bytes == 0 or time.monotonic() < self._shown_from:
+                return
+            self._bar = click.progressbar(length=total_bytes, label=self._label, file=sys.stderr)
+            self._bar.__enter__()
+        step = done_bytes - self._drawn_bytes
+        if step >= total_bytes // 200 or done_bytes == total_bytes:
+            self._bar.update(step)
+            self._drawn_bytes = done_bytes
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
