@@ -80,9 +80,13 @@ class Channel:
     @property
     def fd(self) -> int:
         """Readable when collect() has something (an eventfd on Linux, a pipe elsewhere), or events are waiting."""
+    @property
+    def outstanding(self) -> int:
+        """Submits that were staged and whose outcomes collect() has not returned yet."""
     def submit(self, kind: int, key: str, text: bytes | None, if_version: int = -1) -> tuple[int, int] | None | bool:
         """Stage; the result that the write will have once it is acknowledged by collect(). Raises as Committer.write.
 
+        None: DELETE of a missing key; it is staged all the same, so that collect() answers it.
         False: the filling group is full, nothing was staged; try again after the next collect().
         A refusal (VersionConflictError, None for a missing key) that rests on a write not yet durable is staged, too:
         its result comes through collect()."""

@@ -86,7 +86,7 @@ cdef class Committer:
                 commit_close(&self.commit)
                 commit_free(&self.commit)
 
-    def write(self, int kind, str key not None, bytes text, int64_t if_version=-1):
+    def write(self, int kind, key, bytes text, int64_t if_version=-1):
         cdef Request request
         cdef Outcome outcome
         self.check_usable()
@@ -114,7 +114,7 @@ cdef class Committer:
 
     # Watching
 
-    def watch(self, str key not None):
+    def watch(self, key):
         cdef Py_ssize_t key_bytes = 0
         cdef const uint8_t* utf8 = key_utf8(key, &key_bytes)
         cdef uint64_t revision
@@ -131,7 +131,7 @@ cdef class Committer:
             raise MemoryError
         return revision
 
-    def unwatch(self, str key not None):
+    def unwatch(self, key):
         cdef Py_ssize_t key_bytes = 0
         cdef const uint8_t* utf8 = key_utf8(key, &key_bytes)
         if self.abandoned:
@@ -333,7 +333,11 @@ cdef class Channel:
     def fd(self):
         return self.state.bell[0] if self.state != NULL else -1
 
-    def submit(self, int kind, str key not None, bytes text, int64_t if_version=-1):
+    @property
+    def outstanding(self):
+        return self.state.submitted - self.state.collected if self.state != NULL else 0
+
+    def submit(self, int kind, key, bytes text, int64_t if_version=-1):
         cdef Request request
         cdef Outcome outcome
         cdef int status
@@ -399,7 +403,7 @@ cdef int submit_request(Channel channel, Request* request, Outcome* outcome) noe
     return status
 
 
-cdef int fill_request(Request* request, int kind, str key, bytes text, int64_t if_version) except -1:
+cdef int fill_request(Request* request, int kind, object key, bytes text, int64_t if_version) except -1:
     cdef Py_ssize_t key_bytes = 0
     memset(request, 0, sizeof(Request))
     if not KIND_SET <= kind <= KIND_PATCH_REMOVE_NULLS:

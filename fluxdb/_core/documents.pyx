@@ -265,7 +265,7 @@ cdef class Documents:
             pthread_mutex_unlock(&self.state.lock)
         return to_position(&position)
 
-    def get(self, str key not None):
+    def get(self, key):
         cdef uint64_t version = 0
         text = find_text(&self.state, key, &version)
         return None if text is None else (text, version)
@@ -319,7 +319,7 @@ cdef class Documents:
         return View(self)
 
 
-def pack_record(str key not None, bytes text, uint64_t version, uint64_t revision):
+def pack_record(key, bytes text, uint64_t version, uint64_t revision):
     """A record as it lies in a snapshot block; text None: a tombstone."""
     cdef Record head
     cdef Py_ssize_t key_bytes = 0
@@ -388,7 +388,7 @@ cdef void digest_state(State* state, uint64_t* first, uint64_t* second) noexcept
     second[0] += fluxdb_hash(&state.position.revision, sizeof(uint64_t), 4)
 
 
-cdef object find_text(State* state, str key, uint64_t* version):
+cdef object find_text(State* state, object key, uint64_t* version):
     """The key's value as new bytes, or None."""
     cdef Py_ssize_t key_bytes = 0
     cdef const uint8_t* utf8 = key_utf8(key, &key_bytes)
@@ -588,7 +588,7 @@ cdef class Reader:
         self.loads = loads
         self.document = document
 
-    def get(self, str key not None):
+    def get(self, key):
         cdef uint64_t version = 0
         if self.closed:
             raise ClosedError("the database is closed")

@@ -2,5 +2,5 @@
 
 from libc.stdint cimport uint8_t
 
-# The key's UTF-8, owned by the str. Raises InvalidKeyError where it is empty or holds a lone surrogate.
-cdef const uint8_t* key_utf8(str key, Py_ssize_t* key_bytes) except NULL
+# The key's UTF-8, owned by the str. Raises InvalidKeyError where it is no str, is empty, or holds a lone surrogate.
+cdef const uint8_t* key_utf8(object key, Py_ssize_t* key_bytes) except NULL

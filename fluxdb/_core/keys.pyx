@@ -6,8 +6,10 @@ cdef extern from "Python.h":
     const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
 
 
-cdef const uint8_t* key_utf8(str key, Py_ssize_t* key_bytes) except NULL:
+cdef const uint8_t* key_utf8(object key, Py_ssize_t* key_bytes) except NULL:
     cdef const char* utf8
+    if not isinstance(key, str):
+        raise InvalidKeyError(f"a key is a str, not {type(key).__name__}")
     try:
         utf8 = PyUnicode_AsUTF8AndSize(key, key_bytes)
     except UnicodeEncodeError as error:

@@ -130,6 +130,10 @@ cdef bint is_zero(const uint8_t* at, size_t count) noexcept nogil:
 cdef void replay_groups(State* state, const uint8_t* buffer, size_t buffer_bytes, Run* run) noexcept nogil:
     cdef Header header
     cdef size_t offset, left
+    if state != NULL and state.position.group == run.position.group:
+        # Nothing lies between the two places but the end of a segment.
+        state.position.segment = run.position.segment
+        state.position.offset = run.position.offset
     while True:
         offset = run.position.offset
         left = buffer_bytes - offset if offset < buffer_bytes else 0
