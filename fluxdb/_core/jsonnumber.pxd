@@ -38,13 +38,17 @@ cdef inline int number_end(const uint8_t** at, const uint8_t* end) noexcept nogi
     cdef const uint8_t* begin = at[0]
     cdef const uint8_t* digits = begin + (begin[0] == c'-')
     cdef const uint8_t* here
+    cdef int status
     if digits == end or not is_digit(digits[0]):
         at[0] = digits
         return NUMBER_SYNTAX
     here = digits + 1 if digits[0] == c'0' else skip_digits(digits + 1, end)
     at[0] = here
     if here < end and (here[0] == c'.' or (here[0] | 0x20) == c'e'):
-        return real_end(at, digits, end)
+        status = real_end(at, digits, end)
+        if status == NUMBER_RANGE:
+            at[0] = begin
+        return status
     if here - digits >= 19 and not integer_fits(digits, here - digits, digits > begin):
         at[0] = begin
         return NUMBER_RANGE
@@ -88,7 +92,6 @@ cdef inline int real_end(const uint8_t** at, const uint8_t* digits, const uint8_
         return NUMBER_OK
     if real_fits(digits, digits_end, integer_digits, -exponent if negative else exponent):
         return NUMBER_OK
-    at[0] = digits
     return NUMBER_RANGE
 
 
