@@ -49,7 +49,7 @@ class Recovered:
     position: Position  # the end of the log
     segments: list[SegmentFile]
     leftovers: list[str]
-    database_id: bytes = b""  # empty: there is no database here yet
+    database_id: bytes = b""  # empty: there is no database here yet, or nothing to begin with
     snapshot: Position | None = None  # what the snapshot that recovery began with stands for
     log_bytes: int = 0  # from the snapshot to the end
     records: int = 0
@@ -58,6 +58,7 @@ class Recovered:
     torn: Torn | None = None
     warnings: list[str] = field(default_factory=list)
     damage: CorruptionError | None = None  # then documents and position are what lies before it
+    is_foreign: bool = False  # the damage is a file of another database
 
     def report(self) -> dict[str, object]:
         """For people: what recovery did."""
@@ -89,6 +90,7 @@ def read_folder(
     meter = Progress(progress, sum(segment.size for segment in segments) + _newest_snapshot_bytes(directory, folder))
     recovered.damage = find_foreign(directory, folder, segments)
     if recovered.damage is not None:
+        recovered.is_foreign = True
         return recovered
     try:
         base, passed_over = find_base(directory, folder, segments, tombstones_max, meter)

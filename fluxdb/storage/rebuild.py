@@ -18,18 +18,18 @@ from fluxdb.storage.snapshot_writer import BLOCK_BYTES_MIN, SnapshotWriter
 
 def write_database(
     directory: Path,
+    database_id: bytes,
     documents: Documents,
     revision: int,
     segment_bytes: int,
     clear_away: Callable[[], None] = lambda: None,
 ) -> None:
-    """Write ``documents`` as they would stand at ``revision``, durably, under a new database id.
+    """Write ``documents`` as they would stand at ``revision``, durably.
 
     ``clear_away`` is called when the snapshot is written but not yet named: it moves the old log out of the way.
     A crash leaves what was there, or a folder that does not open, or the new database. Raises DiskFullError,
     StorageError; the new files are gone then.
     """
-    database_id = os.urandom(16)
     position = FIRST_POSITION._replace(revision=revision)
     writer_of = partial(SnapshotWriter, directory, database_id, position)
     with documents.open_view() as view, closing(writer_of(view.floors())) as writer:

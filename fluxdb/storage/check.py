@@ -1,0 +1,171 @@
+"""Looking at every byte that counts, and telling what is wrong with it. Changes nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from fluxdb._core.replay import STOP_PLACE, last_nonzero, replay
+from fluxdb._core.segment import SECTOR_BYTES
+from fluxdb.errors import CorruptionError
+from fluxdb.limits import DEFAULT_LIMITS, Limits
+from fluxdb.model import Position
+from fluxdb.storage.layout import LOCK_NAME, Folder, list_folder, snapshot_name
+from fluxdb.storage.offline import shared_folder
+from fluxdb.storage.oserrors import storage_errors
+from fluxdb.storage.progress import Progress, ProgressCallback
+from fluxdb.storage.reader import Recovered, look_around, read_folder
+from fluxdb.storage.recovery import Verdict, decide
+from fluxdb.storage.salvage import find_blocks, find_groups
+from fluxdb.storage.segments import SegmentFile, read_segment, read_segment_file
+from fluxdb.storage.snapshot_reader import SnapshotReader
+
+
+class Finding(NamedTuple):
+    """One thing that was noticed."""
+
+    file: str
+    offset: int
+    meaning: str
+    is_damage: bool  # else it is good to know, and the next open deals with it
+
+    def __str__(self) -> str:
+        return f"{'damage' if self.is_damage else 'note'}: {self.file}, byte {self.offset}: {self.meaning}"
+
+
+@dataclass
+class CheckReport:
+    """What was looked at and what was found. ``ok``: the database opens, and no byte that counts is damaged."""
+
+    directory: Path
+    segments: int = 0
+    groups: int = 0
+    records: int = 0
+    snapshots: int = 0
+    snapshot_records: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    opens: bool = False
+    state: dict[str, object] = field(default_factory=dict)  # revision, keys, tombstones, digest: where it opens
+
+    @property
+    def ok(self) -> bool:
+        return self.opens and not any(finding.is_damage for finding in self.findings)
+
+
+def check_database(
+    path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS, *, progress: ProgressCallback | None = None
+) -> CheckReport:
+    """Verify every segment, group and snapshot block, then recover the state as an open would.
+
+    Damage is reported, not raised. Raises LockedError, StorageError (no database there, a format from the future).
+    """
+    with shared_folder(path) as directory:
+        return check_folder(directory, limits, progress)
+
+
+def check_folder(directory: Path, limits: Limits, progress: ProgressCallback | None = None) -> CheckReport:
+    """The same for a folder that is locked already."""
+    report = CheckReport(directory)
+    try:
+        folder = list_folder(directory)
+    except CorruptionError as error:
+        report.findings.append(Finding(error.segment, error.offset, error.reason, True))
+        return report
+    segments = [read_segment_file(directory, number) for number in folder.segments]
+    meter = Progress(progress, sum(segment.size for segment in segments) + _snapshot_bytes(directory, folder))
+    for index, segment in enumerate(segments):
+        _check_segment(report, segment, segments[index + 1] if index + 1 < len(segments) else None)
+        meter.add(segment.size)
+    for revision in folder.snapshots:
+        _check_snapshot(report, revision, meter)
+    _check_state(report, read_folder(directory, tombstones_max=limits.tombstones_max))
+    for name in folder.leftovers:
+        report.findings.append(Finding(name, 0, "unfinished, and without meaning: the next open removes it", False))
+    for name in folder.others:
+        if name != LOCK_NAME:
+            report.findings.append(Finding(name, 0, "not a file of the database", False))
+    meter.finish()
+    return report
+
+
+def _snapshot_bytes(directory: Path, folder: Folder) -> int:
+    with storage_errors(f"can't read {directory}"):
+        return sum((directory / snapshot_name(revision)).stat().st_size for revision in folder.snapshots)
+
+
+def _check_segment(report: CheckReport, segment: SegmentFile, following: SegmentFile | None) -> None:
+    """Go through the groups from the first to the last, on behind what is damaged."""
+    report.segments += 1
+    data = read_segment(report.directory, segment)
+    if segment.problem is not None:
+        report.findings.append(Finding(segment.name, 0, segment.problem, True))
+    position = segment.start or _first_position(data, segment.number)
+    while position is not None:
+        stop = replay(None, data, position)
+        report.groups += stop.groups
+        report.records += stop.records
+        row = decide(look_around(data, stop, following))
+        at = stop.position.offset
+        if row.verdict is Verdict.CORRUPT:
+            report.findings.append(Finding(segment.name, at, row.cause, True))
+            position = _position_behind(data, stop.position, same_place=stop.reason == STOP_PLACE)
+            continue
+        if row.verdict is Verdict.TORN:
+            meaning = f"a torn tail ({row.cause}): never acknowledged, the next open cuts it off"
+            report.findings.append(Finding(segment.name, at, meaning, False))
+        elif last_nonzero(data, at) >= 0:
+            report.findings.append(Finding(segment.name, at, "bytes without meaning behind the last group", False))
+        position = None
+
+
+def _first_position(data: bytearray, number: int) -> Position | None:
+    """Where the groups begin, from the first that can be found: for a segment whose header is damaged."""
+    return next(_positions(data, number, offset=0, after_group=0), None)
+
+
+def _position_behind(data: bytearray, stop: Position, *, same_place: bool) -> Position | None:
+    """The next group that has a valid header, behind the damage at ``stop``."""
+    offset = stop.offset if same_place else stop.offset + SECTOR_BYTES
+    return next(_positions(data, stop.segment, offset, stop.group), None)
+
+
+def _positions(data: bytearray, number: int, offset: int, after_group: int) -> Iterator[Position]:
+    for group in find_groups(data, number, offset, after_group):
+        header = group.header
+        yield Position(header.first_revision - 1, header.group - 1, number, group.offset, header.chain)
+
+
+def _check_snapshot(report: CheckReport, revision: int, progress: Progress) -> None:
+    report.snapshots += 1
+    name = snapshot_name(revision)
+    try:
+        with closing(SnapshotReader(report.directory, revision)) as reader:
+            for _, payload, records in reader.blocks():
+                report.snapshot_records += records
+                progress.add(len(payload))
+    except CorruptionError as error:
+        whole = sum(block.records for block in find_blocks(report.directory / name, revision))
+        meaning = f"{error.reason}; {whole} records in it are in blocks that are whole"
+        report.findings.append(Finding(name, error.offset, meaning, True))
+
+
+def _check_state(report: CheckReport, recovered: Recovered) -> None:
+    damage = recovered.damage
+    if damage is not None:
+        if not any((finding.file, finding.offset) == (damage.segment, damage.offset) for finding in report.findings):
+            report.findings.append(Finding(damage.segment, damage.offset, damage.reason, True))
+        return
+    report.opens = True
+    documents = recovered.documents
+    report.state = {
+        "revision": recovered.position.revision,
+        "keys": len(documents),
+        "tombstones": documents.tombstones,
+        "digest": documents.digest(),
+    }
+    for warning in recovered.warnings:
+        report.findings.append(Finding(str(recovered.directory), 0, warning, False))

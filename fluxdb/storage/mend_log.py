@@ -1,0 +1,95 @@
+"""Repairs of the log: a header made anew, or the log ended before the damage."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from fluxdb._core.replay import last_nonzero, read_group_header, replay
+from fluxdb._core.segment import SEGMENT_HEADER_BYTES, SegmentHeader, encode_header
+from fluxdb.errors import CorruptionError
+from fluxdb.model import Position
+from fluxdb.storage.aside import copy_aside, rename_aside
+from fluxdb.storage.durable import sync_file, write_all
+from fluxdb.storage.oserrors import storage_errors
+from fluxdb.storage.reader import Recovered
+from fluxdb.storage.repair_report import RepairReport
+from fluxdb.storage.salvage_file import SalvageFile
+from fluxdb.storage.segments import SegmentFile, read_segment
+
+
+def mend_header(recovered: Recovered, damage: CorruptionError, report: RepairReport) -> bool:
+    """Make the header of the damaged segment anew from what its neighbours say. False: that is not to be done."""
+    names = [segment.name for segment in recovered.segments]
+    index = names.index(damage.segment) if damage.segment in names else -1
+    if index < 0 or recovered.segments[index].problem is None:
+        return False
+    segment = recovered.segments[index]
+    data = read_segment(recovered.directory, segment)
+    end_before = _end_of(recovered.directory, recovered.segments[index - 1]) if index else None
+    if end_before is not None and end_before.segment != segment.number - 1:
+        end_before = None
+    start = _start_of(data, segment.number, end_before)
+    if start is None:
+        return False
+    previous_end = end_before.offset if end_before is not None else 0
+    header = SegmentHeader(_database_id(recovered), segment.number, segment.size, start, previous_end)
+    report.kept.append(copy_aside(recovered.directory, segment.name))
+    _overwrite(recovered.directory / segment.name, 0, encode_header(header))
+    report.actions.append(f"the header of {segment.name} was made anew")
+    return True
+
+
+def _end_of(directory: Path, segment: SegmentFile) -> Position | None:
+    return None if segment.start is None else replay(None, read_segment(directory, segment), segment.start).position
+
+
+def _start_of(data: bytearray, number: int, end_before: Position | None) -> Position | None:
+    """Where the segment starts, as its first group and the end of the segment before say; None where they disagree."""
+    starts = set()
+    if end_before is not None:
+        starts.add(end_before._replace(segment=number, offset=SEGMENT_HEADER_BYTES))
+    first = read_group_header(data, SEGMENT_HEADER_BYTES)
+    if first is not None and first.segment == number:
+        starts.add(Position(first.first_revision - 1, first.group - 1, number, SEGMENT_HEADER_BYTES, first.chain))
+    return starts.pop() if len(starts) == 1 and len(data) > SEGMENT_HEADER_BYTES else None
+
+
+def _database_id(recovered: Recovered) -> bytes:
+    headers = [segment.header for segment in recovered.segments if segment.header is not None]
+    return recovered.database_id or (headers[0].database_id if headers else b"") or os.urandom(16)
+
+
+def cut_log(recovered: Recovered, report: RepairReport) -> None:
+    """End the log where reading stopped; save what is whole behind that first."""
+    directory, end = recovered.directory, recovered.position
+    later = [segment for segment in recovered.segments if segment.number > end.segment]
+    last = next(segment for segment in recovered.segments if segment.number == end.segment)
+    salvage = SalvageFile(directory)
+    salvage.add_segment(last, end.offset, end.group, end.revision)
+    for segment in later:
+        salvage.add_segment(segment, 0, end.group, end.revision)
+    salvage.close()
+    for segment in reversed(later):  # the last first: a crash leaves the damage in place, to be mended anew
+        report.kept.append(rename_aside(directory, segment.name))
+        report.actions.append(f"{segment.name} was renamed to {report.kept[-1]}")
+    _zero_behind(directory, last, end.offset, report)
+    report.add_salvage(salvage, end.revision + 1)
+
+
+def _zero_behind(directory: Path, segment: SegmentFile, offset: int, report: RepairReport) -> None:
+    byte_count = last_nonzero(read_segment(directory, segment), offset) + 1 - offset
+    if byte_count > 0:
+        report.kept.append(copy_aside(directory, segment.name))
+        _overwrite(directory / segment.name, offset, bytes(byte_count))
+        report.actions.append(f"{segment.name} was cut at byte {offset}; a copy is in {report.kept[-1]}")
+
+
+def _overwrite(path: Path, offset: int, data: bytes) -> None:
+    with storage_errors(f"can't write {path}"):
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            write_all(descriptor, data, offset)
+            sync_file(descriptor)
+        finally:
+            os.close(descriptor)

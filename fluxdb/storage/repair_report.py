@@ -1,0 +1,40 @@
+"""What a repair tells of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fluxdb.storage.salvage_file import SalvageFile
+
+
+@dataclass
+class RepairReport:
+    """What was wrong, what was done, what is no longer there."""
+
+    directory: Path
+    damage: list[str] = field(default_factory=list)
+    actions: list[str] = field(default_factory=list)  # in words, in order
+    kept: list[str] = field(default_factory=list)  # names that end in .broken
+    lost: list[str] = field(default_factory=list)  # in words
+    salvage_files: list[str] = field(default_factory=list)
+    salvaged_records: int = 0
+    revision: int = 0
+    keys: int = 0
+
+    @property
+    def repaired(self) -> bool:
+        """False: there was nothing to repair, and nothing was changed."""
+        return bool(self.actions)
+
+    def add_salvage(self, salvage: SalvageFile, first_lost: int) -> None:
+        """Tell of the records from revision ``first_lost`` on, which are no longer in the database."""
+        if salvage.name is not None:
+            self.salvage_files.append(salvage.name)
+            self.salvaged_records += salvage.records
+        saved = f"{salvage.records} records of it are whole, and were saved to {salvage.name}" if salvage.name else ""
+        if salvage.revision_max >= first_lost:
+            span = f"revisions {first_lost} to {salvage.revision_max}, at least"
+            self.lost.append(f"{span}: {saved or 'no record of it is whole'}")
+        else:
+            self.lost.append(f"what was written after revision {first_lost - 1}, if anything: no record of it is whole")
