@@ -32,7 +32,7 @@ class _Kept(NamedTuple):
 
 
 def begin_anew(recovered: Recovered, limits: Limits, report: RepairReport) -> None:
-    """Make a new snapshot of what is whole in the newest one, and a new log; the old log's records go to a side file."""
+    """Make a new snapshot of what is whole in the newest one, and a new log; the old log goes to a side file."""
     directory = recovered.directory
     revisions = list_folder(directory).snapshots
     kept = _keep_newest(directory, revisions, limits)

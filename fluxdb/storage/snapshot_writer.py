@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
-from fluxdb._core.documents import View
+from fluxdb._core.view import View
 from fluxdb.limits import MIB
 from fluxdb.model import Position
 from fluxdb.storage import snapshot_format as form

@@ -8,16 +8,15 @@ from pathlib import Path
 
 from fluxdb._core.commit import Committer
 from fluxdb._core.segment import SegmentHeader, create_segment, segment_name
-from fluxdb.limits import MIB, Limits
+from fluxdb.limits import Limits
 from fluxdb.model import Position
 from fluxdb.storage.base import FIRST_POSITION
-from fluxdb.storage.durable import sync_directory, sync_file, write_all
+from fluxdb.storage.durable import sync_directory
 from fluxdb.storage.layout import list_folder, snapshot_name
 from fluxdb.storage.oserrors import storage_errors
 from fluxdb.storage.reader import Recovered
 from fluxdb.storage.segments import SegmentFile, read_segment_file
-
-_CHUNK_BYTES = 1 * MIB
+from fluxdb.storage.tail import settle_tail
 
 
 def take_over(recovered: Recovered, limits: Limits) -> Committer:
@@ -33,7 +32,7 @@ def take_over(recovered: Recovered, limits: Limits) -> Committer:
         segment_descriptor = -1
         try:
             if recovered.database_id:
-                segment_descriptor = _settle_tail(recovered)
+                segment_descriptor = settle_tail(recovered)
                 sync_directory(directory)  # a rename just before a crash may be in the cache only
             remove_leftovers(recovered)
             if not recovered.database_id:
@@ -46,47 +45,13 @@ def take_over(recovered: Recovered, limits: Limits) -> Committer:
             raise
 
 
-def _settle_tail(recovered: Recovered) -> int:
-    """Cut the torn tail off, and write the last group anew; the descriptor of the last segment.
-
-    The last group may have been read from the page cache, where it stands as written though a sync of it failed, or
-    never came: only writing it again makes the next sync carry it to the disk.
-    """
-    descriptor = os.open(recovered.directory / recovered.segments[-1].name, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        if recovered.torn is not None:
-            _write_zeros(descriptor, recovered.torn.offset, recovered.torn.byte_count)
-        if recovered.last_group_offset >= 0:
-            _rewrite(descriptor, recovered.last_group_offset, recovered.position.offset)
-        sync_file(descriptor)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _write_zeros(descriptor: int, offset: int, byte_count: int) -> None:
-    end = offset + byte_count
-    while offset < end:
-        chunk_bytes = min(_CHUNK_BYTES, end - offset)
-        write_all(descriptor, bytes(chunk_bytes), offset)
-        offset += chunk_bytes
-
-
-def _rewrite(descriptor: int, offset: int, end: int) -> None:
-    while offset < end:
-        chunk = os.pread(descriptor, min(_CHUNK_BYTES, end - offset), offset)
-        if not chunk:
-            return  # the file was cut right behind the group: its padding is not there
-        write_all(descriptor, chunk, offset)
-        offset += len(chunk)
-
-
 def remove_leftovers(recovered: Recovered) -> None:
     """Remove unfinished files, and what the snapshot stands for. What was read must be durable."""
     directory = recovered.directory
     for name in recovered.leftovers:
         (directory / name).unlink(missing_ok=True)
+    if recovered.leftovers:
+        sync_directory(directory)
     if recovered.snapshot is not None:
         retire(directory, recovered.snapshot)
 

@@ -1,0 +1,81 @@
+"""Settling the end of the log: nothing of a torn tail is left behind it, and its last group is on the disk for sure.
+
+After a sync that failed, the page cache holds what was written and counts it as clean: it reads as if all had gone
+well, and a later sync does nothing for it. So what a sync may have failed for is written again before the next sync:
+
+- the last group, which may have been read from the cache only;
+- the zeros over a torn tail. Once written, they hide in the cache what the disk may hold still. So where the tail is,
+  and how long, is noted in a file before the first zero, and done again by the next open that finds the note.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from fluxdb.limits import MIB
+from fluxdb.model import Position
+from fluxdb.storage.durable import sync_directory, sync_file, write_all
+from fluxdb.storage.reader import Recovered
+
+NOTE_NAME = "torn-tail.tmp"  # a leftover once the tail is settled: removed as all of them
+
+_CHUNK_BYTES = 1 * MIB
+_NOTE_BYTES_MAX = 1024
+
+
+def settle_tail(recovered: Recovered) -> int:
+    """Cut the torn tail off, write the last group anew, sync; the descriptor of the last segment. Raises OSError."""
+    torn_bytes = _note(recovered)
+    descriptor = os.open(recovered.directory / recovered.segments[-1].name, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        _write_zeros(descriptor, recovered.position.offset, torn_bytes)
+        if recovered.last_group_offset >= 0:
+            _rewrite(descriptor, recovered.last_group_offset, recovered.position.offset)
+        sync_file(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _note(recovered: Recovered) -> int:
+    """How many bytes to zero behind the end of the log, durably noted."""
+    path = recovered.directory / NOTE_NAME
+    noted_bytes = _read_note(path, recovered.position) if NOTE_NAME in recovered.leftovers else 0
+    torn_bytes = max(noted_bytes, recovered.torn.byte_count if recovered.torn is not None else 0)
+    if torn_bytes:
+        with path.open("wb") as file:
+            file.write(json.dumps([*recovered.position, torn_bytes]).encode())
+            file.flush()
+            sync_file(file.fileno())
+        sync_directory(recovered.directory)
+        recovered.leftovers.append(NOTE_NAME)
+    return torn_bytes
+
+
+def _read_note(path: Path, position: Position) -> int:
+    """The bytes that it speaks of; 0 where it is not whole, or the log has gone on since."""
+    try:
+        *noted, byte_count = json.loads(path.read_bytes()[:_NOTE_BYTES_MAX])
+    except (ValueError, TypeError):
+        return 0
+    return byte_count if noted == list(position) and isinstance(byte_count, int) and byte_count > 0 else 0
+
+
+def _write_zeros(descriptor: int, offset: int, byte_count: int) -> None:
+    end = min(offset + byte_count, os.fstat(descriptor).st_size)
+    while offset < end:
+        chunk_bytes = min(_CHUNK_BYTES, end - offset)
+        write_all(descriptor, bytes(chunk_bytes), offset)
+        offset += chunk_bytes
+
+
+def _rewrite(descriptor: int, offset: int, end: int) -> None:
+    while offset < end:
+        chunk = os.pread(descriptor, min(_CHUNK_BYTES, end - offset), offset)
+        if not chunk:
+            return  # the file was cut right behind the group: its padding is not there
+        write_all(descriptor, chunk, offset)
+        offset += len(chunk)
