@@ -71,6 +71,33 @@ def info(context: click.Context, directory: Path, as_json: bool) -> None:
 
 @main.command()
 @_DIRECTORY
+@click.pass_context
+def check(context: click.Context, directory: Path) -> None:
+    """Read every byte of the database in DIR that counts, and tell what is wrong. Changes nothing.
+
+    Exit code 0 where all is well, 5 where something is damaged.
+    """
+    from fluxdb.cli import offline
+
+    context.exit(offline.check(directory))
+
+
+@main.command()
+@_DIRECTORY
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.pass_context
+def repair(context: click.Context, directory: Path, yes: bool) -> None:
+    """Make a damaged database in DIR open again, keeping what can be proven.
+
+    Tells what was lost. Whatever is changed is kept, under names that end in .broken. Asks before, on a terminal.
+    """
+    from fluxdb.cli import offline
+
+    context.exit(offline.repair(directory, yes))
+
+
+@main.command()
+@_DIRECTORY
 @click.option("-o", "--output", type=_PATH, default="-", metavar="FILE", help="Write there, not to stdout.")
 @click.pass_context
 def dump(context: click.Context, directory: Path, output: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
+import click
 import orjson
 
 from fluxdb.cli import exits, render
@@ -27,6 +29,60 @@ def info(directory: Path, as_json: bool) -> int:
         known = database_info(directory, progress=progress)
     lines = standard_lines()
     lines.line(orjson.dumps(known).decode() if as_json else "\n".join(render.table(known)))
+    return exits.OK
+
+
+def check(directory: Path) -> int:
+    """Look at every byte that counts, print what was found."""
+    from fluxdb.storage.check import check_database
+
+    with progress_bar("checking") as progress:
+        report = check_database(directory, progress=progress)
+    line = standard_lines().line
+    for finding in report.findings:
+        line(render.one_line(str(finding)))
+    log = f"{_count(report.segments, 'segment')} ({_count(report.groups, 'group')}, {_count(report.records, 'record')})"
+    snapshots = f"{_count(report.snapshots, 'snapshot')} ({_count(report.snapshot_records, 'record')})"
+    line(f"read {log}, {snapshots}")
+    if report.opens:
+        line(", ".join(f"{name} {render.cell(value)}" for name, value in report.state.items()))
+    if report.ok:
+        line("ok: it opens, and nothing is damaged")
+        return exits.OK
+    where = shlex.quote(str(directory))
+    line("damaged, though it opens" if report.opens else f"damaged, it does not open: see fluxdb repair {where}")
+    return exits.STORAGE
+
+
+def repair(directory: Path, is_certain: bool) -> int:
+    """Make a damaged database open again. Asks before, on a terminal, where there is something to be done."""
+    from fluxdb.storage.check import check_database
+    from fluxdb.storage.repair import repair_database
+
+    line = standard_lines().line
+    with progress_bar("checking") as progress:
+        found = check_database(directory, progress=progress)
+    if not found.opens and not is_certain and sys.stdin.isatty():
+        for finding in found.findings:
+            line(render.one_line(str(finding)))
+        question = "Repair it? What is changed is kept, under names that end in .broken"
+        if not click.confirm(render.one_line(question), err=True):
+            standard_lines().note("nothing was changed")
+            return exits.REFUSED
+    with progress_bar("repairing") as progress:
+        report = repair_database(directory, progress=progress)
+    if not report.repaired:
+        line(
+            "nothing to repair: it opens"
+            if found.ok
+            else "nothing to repair: it opens, though fluxdb check has findings"
+        )
+        return exits.OK
+    told = [("damage", report.damage), ("done", report.actions), ("lost", report.lost)]
+    for name, sentences in told:
+        for sentence in sentences:
+            line(render.one_line(f"{name}: {sentence}"))
+    line(f"repaired: it opens, with {_count(report.keys, 'key')} at revision {report.revision:,}")
     return exits.OK
 
 
@@ -68,7 +124,10 @@ def _count(number: int, name: str) -> str:
 
 @contextmanager
 def _writer(target: Path) -> Iterator[Callable[[bytes], object]]:
-    """Takes the lines of a dump. A file is there whole and durable when this ends without an error, else it is as it was."""
+    """Takes the lines of a dump.
+
+    Where this ends without an error, a file is there whole and durable, else it is as it was.
+    """
     if str(target) == STANDARD_STREAM:
         if sys.stdout.isatty():
             yield lambda line: sys.stdout.write(escape_text(line.decode()))

@@ -65,10 +65,11 @@ def _rows(values: Mapping[str, object], prefix: str) -> Iterator[tuple[str, str]
         if isinstance(value, Mapping):
             yield from _rows(value, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", _cell(value)
+            yield f"{prefix}{name}", cell(value)
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """A value of INFO in words."""
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -76,7 +77,7 @@ def _cell(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, (list, tuple)):
-        return "; ".join(map(_cell, value)) or "none"
+        return "; ".join(map(cell, value)) or "none"
     if isinstance(value, float):
         return f"{value:,.3f}"
     return one_line(str(value))
