@@ -2,39 +2,28 @@
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.unicode cimport PyUnicode_DecodeUTF8
+from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint64_t
-from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
-from fluxdb._core.documents cimport Documents, LogPosition
-from fluxdb._core.frame cimport KIND_DELETE, KIND_PATCH_REMOVE_NULLS, KIND_SET
-from fluxdb._core.group cimport (
-    BAD_JSON, CLOSED, CONFLICT, KEY_TOO_LONG, MISSING, NO_MEMORY, NO_ROOM, OK, REFUSED, UNKNOWN, VALUE_TOO_LARGE,
-    WOULD_BLOCK, ChannelState, Failure, Outcome,
-)
-from fluxdb._core.jsontext cimport JSON_DEPTH, json_status_words
+from fluxdb._core.chores cimport CHECKPOINT, ENDED, SPARE, chores_checkpointed, chores_log_bytes, chores_prepare_spare
+from fluxdb._core.documents cimport Documents, from_position
+from fluxdb._core.edge cimport failure_words, fill_request, outcome_exception
 from fluxdb._core.keys cimport key_utf8
+from fluxdb._core.outcome cimport MISSING, OK, Outcome
 from fluxdb._core.platform cimport (
-    fluxdb_bell_silence, fluxdb_cond_wait_until, fluxdb_now_ns, pthread_cond_broadcast, pthread_mutex_lock,
-    pthread_mutex_unlock,
+    fluxdb_cond_wait_until, fluxdb_now_ns, pthread_cond_broadcast, pthread_mutex_lock, pthread_mutex_unlock,
 )
 from fluxdb._core.stage cimport Request, request_free, request_prepare
+from fluxdb._core.state cimport LogPosition
 from fluxdb._core.watch cimport Event, event_data, events_free, watch_add, watch_remove
 from fluxdb._core.write_path cimport (
-    CHECKPOINT, ENDED, SPARE, Commit, close_descriptors, commit_add_channel, commit_checkpointed, commit_close,
-    commit_free, commit_init, commit_log_bytes, commit_prepare_spare, commit_remove_channel, commit_start_thread,
-    commit_submit, commit_write,
+    Commit, close_descriptors, commit_close, commit_free, commit_init, commit_start_thread, commit_write,
 )
 
 import os
 
-from fluxdb.errors import (
-    ClosedError, DiskFullError, InvalidKeyError, InvalidValueError, LimitError, PoisonedError, StorageError,
-    VersionConflictError,
-)
-
-cdef enum:
-    GIL_TEXT_BYTES_MAX = 16384      # shorter texts are staged without giving the GIL up: it costs more than they do
+from fluxdb.errors import ClosedError, LimitError, StorageError
 
 CHORE_SPARE = SPARE
 CHORE_CHECKPOINT = CHECKPOINT
@@ -42,11 +31,6 @@ CHORE_CLOSED = ENDED
 
 
 cdef class Committer:
-    cdef Commit commit
-    cdef Documents documents        # kept alive: the commit points into them
-    cdef bint ready
-    cdef bint abandoned             # in a forked child: the locks may be held by threads that are not here
-
     def __cinit__(
         self, Documents documents not None, *, int directory_fd, int segment_fd, bytes database_id not None, position,
         uint64_t segment_size, uint64_t segment_bytes, size_t group_bytes_max, size_t key_bytes_max,
@@ -58,7 +42,7 @@ cdef class Committer:
         memset(commit, 0, sizeof(Commit))
         self.documents = documents
         commit.log.descriptor = commit.log.directory = commit.log.spare = commit.ready_spare = -1
-        end.revision, end.group, end.segment, end.offset, end.chain = position
+        from_position(position, end)
         if len(database_id) != 16:
             raise ValueError("a database id has 16 bytes")
         if position != documents.position:
@@ -101,7 +85,7 @@ cdef class Committer:
             return (outcome.version, outcome.revision)
         if outcome.status == MISSING:
             return None
-        raise self.exception(&outcome, key)
+        raise outcome_exception(&outcome, &self.commit, key)
 
     def channel(self):
         self.check_usable()
@@ -110,6 +94,8 @@ cdef class Committer:
             error = commit_start_thread(&self.commit)
         if error:
             raise StorageError(f"can't start the commit thread: {os.strerror(error)}")
+        from fluxdb._core.channel import Channel
+
         return Channel(self)
 
     # Watching
@@ -121,7 +107,7 @@ cdef class Committer:
         cdef int64_t watchers
         self.check_usable()
         if <size_t>key_bytes > self.commit.limits.key_bytes_max:
-            raise self.key_too_long(key)
+            raise LimitError(f"a key of {key_bytes} bytes is over the limit of {self.commit.limits.key_bytes_max} (key_bytes_max)")
         with nogil:
             pthread_mutex_lock(&self.documents.state.lock)
             watchers = watch_add(&self.commit.watch, utf8, <size_t>key_bytes)
@@ -199,15 +185,15 @@ cdef class Committer:
         cdef bint there
         self.check_usable()
         with nogil:
-            there = commit_prepare_spare(&self.commit)
+            there = chores_prepare_spare(&self.commit)
         return there
 
     def checkpointed(self, position not None):
         cdef LogPosition at
-        at.revision, at.group, at.segment, at.offset, at.chain = position
+        from_position(position, &at)
         self.check_usable()
         with nogil:
-            commit_checkpointed(&self.commit, &at)
+            chores_checkpointed(&self.commit, &at)
 
     def wake(self):
         cdef Commit* commit = &self.commit
@@ -227,13 +213,11 @@ cdef class Committer:
 
     @property
     def log_bytes(self):
-        return commit_log_bytes(&self.commit)
+        return chores_log_bytes(&self.commit)
 
     @property
     def poisoned(self):
-        if self.commit.log.failed == NULL:
-            return None
-        return f"{self.commit.log.failed.decode()} failed: {os.strerror(self.commit.log.error)}"
+        return failure_words(&self.commit)
 
     @property
     def closed(self):
@@ -272,153 +256,6 @@ cdef class Committer:
             raise ClosedError("the database belongs to the process that forked this one: open it there")
         return 0
 
-    cdef object key_too_long(self, key):
-        bound = self.commit.limits.key_bytes_max
-        return LimitError(f"a key of {len(key.encode())} bytes is over the limit of {bound} (key_bytes_max)")
-
-    cdef object exception(self, const Outcome* outcome, key):
-        """The exception for an outcome that is one."""
-        status = outcome.status
-        if status == CONFLICT:
-            return VersionConflictError(outcome.expected, outcome.actual)
-        if status == BAD_JSON and outcome.detail == JSON_DEPTH:
-            bound = self.commit.limits.depth_max
-            return LimitError(f"nested deeper than {bound} (depth_max), at byte {outcome.offset} of the value")
-        if status == BAD_JSON:
-            return InvalidValueError(f"{json_status_words(outcome.detail).decode()}, at byte {outcome.offset} of the value")
-        if status == KEY_TOO_LONG:
-            return self.key_too_long(key)
-        if status == VALUE_TOO_LARGE:
-            bound = self.commit.limits.value_bytes_max
-            return LimitError(f"the value{of_key(key)} is over the limit of {bound} bytes (value_bytes_max)")
-        if status == NO_MEMORY:
-            return MemoryError("no memory for the write; nothing was written")
-        if status == CLOSED:
-            return ClosedError("the database is closed")
-        return self.storage_exception(status)
-
-    cdef object storage_exception(self, int status):
-        size = self.commit.log.segment_bytes
-        why = os.strerror(self.commit.log.error)
-        if status == NO_ROOM:
-            return DiskFullError(
-                f"no room for the next log segment ({size} bytes): {why}; nothing was written: make room and write again"
-            )
-        if status == REFUSED:
-            return StorageError(f"can't make the next log segment: {why}; nothing was written")
-        if status == UNKNOWN:
-            return PoisonedError(
-                f"{self.poisoned}; whether this write is durable is not known, and no more are taken: "
-                "close the database, mend the disk, open it again", maybe_applied=True,
-            )
-        return PoisonedError(f"not written: {self.poisoned} before; close the database, mend the disk, open it again")
-
-
-cdef class Channel:
-    cdef Committer owner
-    cdef ChannelState* state
-
-    def __cinit__(self, Committer owner not None):
-        cdef int error = 0
-        self.owner = owner
-        with nogil:
-            self.state = commit_add_channel(&owner.commit, &error)
-        if self.state == NULL:
-            raise StorageError(f"can't make the descriptor that wakes the loop: {os.strerror(error)}")
-
-    def __dealloc__(self):
-        self.close()
-
-    @property
-    def fd(self):
-        return self.state.bell[0] if self.state != NULL else -1
-
-    @property
-    def outstanding(self):
-        return self.state.submitted - self.state.collected if self.state != NULL else 0
-
-    def submit(self, int kind, key, bytes text, int64_t if_version=-1):
-        cdef Request request
-        cdef Outcome outcome
-        cdef int status
-        self.owner.check_usable()
-        if self.state == NULL:
-            raise ClosedError("the database is closed")
-        fill_request(&request, kind, key, text, if_version)
-        memset(&outcome, 0, sizeof(Outcome))
-        if request.text_bytes > GIL_TEXT_BYTES_MAX:
-            with nogil:
-                status = submit_request(self, &request, &outcome)
-        else:
-            status = submit_request(self, &request, &outcome)
-        if status == OK:
-            return (outcome.version, outcome.revision) if outcome.status != MISSING else None
-        if status == WOULD_BLOCK:
-            return False
-        raise self.owner.exception(&outcome, key)
-
-    def collect(self):
-        cdef Commit* commit = &self.owner.commit
-        cdef uint64_t first, end
-        cdef Failure* failures = NULL
-        if self.state == NULL:
-            return 0
-        fluxdb_bell_silence(self.state.bell)
-        pthread_mutex_lock(&commit.lock)
-        first = self.state.collected
-        end = self.state.collected = self.state.settled
-        failures = self.state.first_failure
-        self.state.first_failure = self.state.last_failure = NULL
-        pthread_mutex_unlock(&commit.lock)
-        return end - first if failures == NULL else self.outcomes(first, end, failures)
-
-    cdef object outcomes(self, uint64_t first, uint64_t end, Failure* failures):
-        """One item for each, None but where there is a failure; frees them."""
-        cdef Failure* failure = failures
-        cdef Failure* next
-        outcomes = [None] * <Py_ssize_t>(end - first)
-        while failure != NULL:
-            if failure.outcome.status != MISSING:
-                outcomes[failure.sequence - first] = self.owner.exception(&failure.outcome, None)
-            next = failure.next
-            free(failure)
-            failure = next
-        return outcomes
-
-    def close(self):
-        cdef ChannelState* state = self.state
-        self.state = NULL
-        if state == NULL or self.owner.abandoned:
-            return
-        with nogil:
-            commit_remove_channel(&self.owner.commit, state)
-
-
-cdef int submit_request(Channel channel, Request* request, Outcome* outcome) noexcept nogil:
-    cdef int status = request_prepare(request, &channel.owner.commit.limits, &channel.owner.documents.state, outcome)
-    outcome.status = status
-    if status == OK:
-        status = commit_submit(&channel.owner.commit, request, channel.state, outcome)
-    request_free(request)
-    return status
-
-
-cdef int fill_request(Request* request, int kind, object key, bytes text, int64_t if_version) except -1:
-    cdef Py_ssize_t key_bytes = 0
-    memset(request, 0, sizeof(Request))
-    if not KIND_SET <= kind <= KIND_PATCH_REMOVE_NULLS:
-        raise ValueError(f"{kind} is no kind of write")
-    if (kind == KIND_DELETE) != (text is None):
-        raise ValueError("a DELETE has no value, every other write has one")
-    request.kind = <uint8_t>kind
-    request.key = key_utf8(key, &key_bytes)
-    request.key_bytes = <size_t>key_bytes
-    request.if_version = if_version
-    if text is not None:
-        request.text = <const uint8_t*>text
-        request.text_bytes = <size_t>len(text)
-    return 0
-
 
 cdef object to_event(Event* event):
     cdef const char* key = <const char*>event_data(event)
@@ -432,9 +269,3 @@ cdef object to_event(Event* event):
         event.version,
         event.revision,
     )
-
-
-cdef object of_key(key):
-    if key is None:
-        return ""
-    return f" of key {key!a}" if len(key) <= 40 else f" of key {key[:40]!a}..."

@@ -1,67 +1,9 @@
-"""The state: the table, the remembered tombstones, the version floors, and the place in the log that they stand for."""
+"""The documents as Python sees them; others of the core reach the state in C."""
 
-from libc.stddef cimport size_t
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-
-from fluxdb._core.platform cimport pthread_mutex_t
-from fluxdb._core.table cimport Record, Table
-
-cdef enum:
-    SHARD_BITS = 12         # 4,096 shards: a view copies one of them under the lock
-    FLOOR_BUCKETS = 4096    # by CRC-32C of the key; in the files, so never to be changed
-
-cdef struct LogPosition:
-    uint64_t revision       # the last one before this place (0: none)
-    uint64_t group          # likewise
-    uint64_t segment
-    uint64_t offset         # where the next group begins
-    uint32_t chain          # checksum of the last group's header
-
-cdef struct Tombstone:
-    uint64_t hash
-    uint64_t revision
-
-cdef struct TombstoneQueue:
-    Tombstone* ring         # oldest first; entries of keys that were written again are skipped when they come up
-    size_t head
-    size_t count
-    size_t capacity         # a power of two
-
-cdef struct ViewState:
-    bint open
-    bint failed             # no memory to keep a record: the view is not whole
-    uint64_t revision
-    uint32_t next_shard     # the shards before it were copied
-    Record** kept           # records of the view that were replaced before they were copied: the view owns them
-    size_t kept_count
-    size_t kept_capacity
-
-# All but lock is guarded by lock.
-cdef struct State:
-    pthread_mutex_t lock
-    Table table
-    LogPosition position    # of the last group applied
-    uint64_t revision       # of the last record applied: runs ahead of position while a group is being applied
-    bint applying           # a group is being applied, in several holds of the lock
-    size_t live
-    size_t tombstones
-    size_t tombstones_max
-    size_t data_bytes       # keys and values of live documents
-    TombstoneQueue queue
-    uint64_t* floors        # NULL while all are 0
-    ViewState view
-
-# Takes the lock at a moment when no group is half applied.
-cdef void state_lock_between_groups(State* state) noexcept nogil
-
-# With the lock held:
-
-# The version that the key's next write gets, where the table holds no record of it.
-cdef uint64_t state_floor(State* state, const uint8_t* key, size_t key_bytes) noexcept nogil
-# Makes record the key's state; the caller releases replaced. -1: no memory, nothing changed.
-cdef int state_apply(State* state, Record* record, uint64_t hash, Record** replaced) noexcept nogil
-# Frees a record that left the table, or hands it to the view or to the reader that needs it still.
-cdef void state_release(State* state, Record* record, uint64_t hash) noexcept nogil
+from fluxdb._core.state cimport LogPosition, State
 
 cdef class Documents:
     cdef State state
+
+cdef object to_position(const LogPosition* position)
+cdef int from_position(object source, LogPosition* position) except -1

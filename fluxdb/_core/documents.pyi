@@ -2,6 +2,7 @@
 
 from typing import Any, Callable, Generic, TypeVar
 
+from fluxdb._core.view import View
 from fluxdb.model import Position
 
 D = TypeVar("D")
@@ -33,21 +34,6 @@ class Documents:
         """Call once after the last load_block: orders the tombstones by revision."""
     def open_view(self) -> View:
         """A view of the documents as they are now, which stops no writer. One at a time: RuntimeError."""
-
-class View:
-    """Documents and tombstones at one revision, while writers go on. Close it, or use it as a context manager."""
-
-    @property
-    def position(self) -> Position: ...
-    def floors(self) -> bytes:
-        """The version floors as they were when the view was opened: 4,096 u64, little-endian (b'' if all are 0)."""
-    def read_block(self, bytes_min: int) -> tuple[bytes, int]:
-        """The next records (at least ``bytes_min`` bytes of them while there are any) and their count; (b'', 0) at the end.
-
-        Releases the GIL; holds the documents' lock for at most one shard (1/4096 of them) at a time."""
-    def close(self) -> None: ...
-    def __enter__(self) -> View: ...
-    def __exit__(self, *exc: object) -> None: ...
 
 class Reader(Generic[D]):
     """GET, in one compiled call: look up, copy, parse, wrap."""

@@ -3,57 +3,16 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
+from fluxdb._core.channels cimport ChannelState
 from fluxdb._core.frame cimport FrameHeader, GroupHeader
+from fluxdb._core.outcome cimport Outcome
 from fluxdb._core.platform cimport pthread_cond_t
 from fluxdb._core.table cimport Record
-
-# What became of a write. All but the first two reach whoever asked as an exception.
-cdef enum Status:
-    OK = 0
-    MISSING = 1             # DELETE of a key that does not exist: nothing was written
-    CONFLICT = 2            # if_version did not hold
-    BAD_JSON = 3            # detail: JsonStatus; offset: where
-    KEY_TOO_LONG = 4
-    VALUE_TOO_LARGE = 5
-    NO_MEMORY = 6
-    CLOSED = 7
-    NO_ROOM = 8             # the disk is full: refused, nothing was written
-    REFUSED = 9             # the next segment could not be made; detail: errno; nothing was written
-    POISONED = 10           # an earlier group failed: not written
-    UNKNOWN = 11            # this group failed: perhaps written
-    WOULD_BLOCK = 12        # the filling group is full
-
-cdef struct Outcome:
-    int status
-    int detail
-    size_t offset
-    uint64_t version
-    uint64_t revision
-    uint64_t expected       # CONFLICT: the version that was asked for,
-    uint64_t actual         # and the one that the key has
 
 # A thread that waits for its write; lives on that thread's stack.
 cdef struct Waiter:
     bint settled
     Outcome outcome
-
-cdef struct Failure:
-    Failure* next
-    uint64_t sequence       # of the channel's submits, from 0
-    Outcome outcome
-
-# An event loop that writes; guarded by the committer's lock.
-cdef struct ChannelState:
-    int bell[2]
-    uint64_t submitted
-    uint64_t settled
-    uint64_t collected
-    Failure* first_failure  # in order
-    Failure* last_failure
-    bint must_ring
-    bint wants_room         # a submit was told WOULD_BLOCK
-    bint closed             # freed when all that it submitted is settled
-    ChannelState* next
 
 cdef struct Operation:
     Record* record          # what the key becomes; NULL for a refusal that rests on a write not yet durable

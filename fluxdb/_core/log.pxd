@@ -3,7 +3,7 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from fluxdb._core.documents cimport LogPosition
+from fluxdb._core.state cimport LogPosition
 from fluxdb._core.group cimport Group
 
 cdef struct LogCounters:

@@ -3,7 +3,8 @@
 from libc.string cimport memcpy, memset
 
 from fluxdb._core.frame cimport SECTOR_BYTES, GroupHeader, group_size, round_up
-from fluxdb._core.group cimport NO_ROOM, OK, REFUSED, UNKNOWN, group_write
+from fluxdb._core.group cimport group_write
+from fluxdb._core.outcome cimport NO_ROOM, OK, REFUSED, UNKNOWN
 from fluxdb._core.platform cimport fluxdb_now_ns, fluxdb_sync_data
 from fluxdb._core.segment cimport (
     HEADER_BYTES, SEGMENT_FAILED, SEGMENT_NO_ROOM, SEGMENT_OK, SegmentHead, segment_activate, segment_allocate,

@@ -3,8 +3,9 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from fluxdb._core.documents cimport State
-from fluxdb._core.group cimport Group, Operation, Outcome
+from fluxdb._core.state cimport State
+from fluxdb._core.group cimport Group, Operation
+from fluxdb._core.outcome cimport Outcome
 from fluxdb._core.table cimport Record, Table
 
 cdef struct StageLimits:

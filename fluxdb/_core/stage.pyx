@@ -8,16 +8,14 @@ its key does that, and that one would be found in the staged table first.
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy
 
-from fluxdb._core.documents cimport state_floor
+from fluxdb._core.state cimport state_floor
 from fluxdb._core.frame cimport (
     KIND_DELETE, KIND_PATCH_REMOVE_NULLS, KIND_SET, FrameHeader, frame_size,
 )
-from fluxdb._core.group cimport (
-    BAD_JSON, CONFLICT, KEY_TOO_LONG, MISSING, NO_MEMORY, OK, VALUE_TOO_LARGE, group_add_frame, group_add_operation,
-    group_reserve,
-)
+from fluxdb._core.group cimport group_add_frame, group_add_operation, group_reserve
 from fluxdb._core.jsontext cimport JSON_OK, json_compact
 from fluxdb._core.merge cimport MERGE_OK, merge_bytes_max, merge_patch
+from fluxdb._core.outcome cimport BAD_JSON, CONFLICT, KEY_TOO_LONG, MISSING, NO_MEMORY, OK, VALUE_TOO_LARGE
 from fluxdb._core.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.table cimport (
     RECORD_TOMBSTONE, record_bytes, record_key, record_value, table_find, table_hash, table_put,

@@ -10,8 +10,10 @@ the GIL while holding it. state.lock (of the documents) is taken inside it, neve
 from libc.stddef cimport size_t
 from libc.stdint cimport uint64_t
 
-from fluxdb._core.documents cimport LogPosition, State
-from fluxdb._core.group cimport ChannelState, Group, Outcome
+from fluxdb._core.state cimport State
+from fluxdb._core.channels cimport ChannelState
+from fluxdb._core.group cimport Group
+from fluxdb._core.outcome cimport Outcome
 from fluxdb._core.log cimport Log
 from fluxdb._core.platform cimport pthread_cond_t, pthread_mutex_t, pthread_t
 from fluxdb._core.stage cimport Request, StageLimits, Staging
@@ -58,15 +60,4 @@ cdef int commit_write(Commit* commit, Request* request, Outcome* outcome) noexce
 cdef int commit_submit(Commit* commit, Request* request, ChannelState* channel, Outcome* outcome) noexcept nogil
 cdef void commit_close(Commit* commit) noexcept nogil
 cdef int commit_start_thread(Commit* commit) noexcept nogil
-cdef ChannelState* commit_add_channel(Commit* commit, int* error) noexcept nogil
-cdef void commit_remove_channel(Commit* commit, ChannelState* channel) noexcept nogil
-# Allocates the next segment ahead, where that is wanted. False where there is no room.
-cdef bint commit_prepare_spare(Commit* commit) noexcept nogil
-cdef void commit_checkpointed(Commit* commit, const LogPosition* position) noexcept nogil
-cdef uint64_t commit_log_bytes(const Commit* commit) noexcept nogil
 cdef void close_descriptors(Commit* commit) noexcept nogil
-
-cdef enum Chore:
-    SPARE = 1
-    CHECKPOINT = 2
-    ENDED = 4

@@ -1,22 +1,21 @@
 """The write path; write_path.pxd says who may hold what."""
 
-from libc.stdint cimport uint64_t
-from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memset
+from libc.stdlib cimport free
 
-from fluxdb._core.documents cimport state_apply, state_release
+from fluxdb._core.channels cimport ChannelState, channel_settle, channels_free, channels_ring
+from fluxdb._core.chores cimport ENDED, chores_note, chores_take_spare
 from fluxdb._core.group cimport (
-    CLOSED, MISSING, NO_MEMORY, OK, POISONED, UNKNOWN, WOULD_BLOCK, Failure, Operation, Waiter, group_add_operation,
-    group_free, group_init, group_reserve, group_reset,
+    Operation, Waiter, group_add_operation, group_free, group_init, group_reserve, group_reset,
 )
 from fluxdb._core.log cimport log_append
+from fluxdb._core.outcome cimport CLOSED, MISSING, NO_MEMORY, OK, POISONED, UNKNOWN, WOULD_BLOCK
 from fluxdb._core.platform cimport (
-    fluxdb_bell_close, fluxdb_bell_open, fluxdb_bell_ring, fluxdb_cond_init, fluxdb_thread_start, pthread_cond_broadcast,
-    pthread_cond_destroy, pthread_cond_signal, pthread_cond_wait, pthread_join, pthread_mutex_destroy,
-    pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock,
+    fluxdb_cond_init, fluxdb_thread_start, pthread_cond_broadcast, pthread_cond_destroy, pthread_cond_signal,
+    pthread_cond_wait, pthread_join, pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock,
 )
-from fluxdb._core.segment cimport SEGMENT_OK, segment_allocate, segment_discard
+from fluxdb._core.segment cimport segment_discard
 from fluxdb._core.stage cimport request_frame_bytes, stage_write
+from fluxdb._core.state cimport state_apply, state_release
 from fluxdb._core.table cimport Record, record_key, table_clear, table_find, table_free, table_init, table_remove
 from fluxdb._core.watch cimport watch_commit, watch_free, watch_init
 
@@ -36,7 +35,7 @@ cdef void lead(Commit* commit) noexcept nogil:
     cdef int status = OK
     commit.leading = True
     commit.filling = &commit.groups[0] if group == &commit.groups[1] else &commit.groups[1]
-    take_spare(commit)
+    chores_take_spare(commit)
     pthread_mutex_unlock(&commit.lock)
     if group.records:
         status = log_append(&commit.log, group)     # written and synced: durable,
@@ -109,8 +108,9 @@ cdef void settle(Commit* commit, Group* group, int status) noexcept nogil:
     group_reset(group)
     if commit.room_waiters:
         pthread_cond_broadcast(&commit.room)
-    ring_channels(commit)
-    note_chores(commit)
+    # At worst a loop is rung once too often for events: the watch has a lock of its own.
+    channels_ring(&commit.channels, commit.watch.first != NULL or commit.watch.overflowed)
+    chores_note(commit)
 
 
 cdef void hand_over(Commit* commit) noexcept nogil:
@@ -136,27 +136,12 @@ cdef inline void unstage(Commit* commit, Operation* operation) noexcept nogil:
 
 
 cdef void answer(Operation* operation, int status) noexcept nogil:
-    cdef ChannelState* channel = operation.channel
-    cdef Failure* failure
     operation.outcome.status = status
     if operation.waiter != NULL:
         operation.waiter.outcome = operation.outcome
         operation.waiter.settled = True
-    if channel != NULL:
-        if status != OK:
-            # Without memory for the bad news there is none to go on with either: the process is about to be killed.
-            failure = <Failure*>malloc(sizeof(Failure))
-            if failure != NULL:
-                failure.next = NULL
-                failure.sequence = channel.settled
-                failure.outcome = operation.outcome
-                if channel.last_failure == NULL:
-                    channel.first_failure = failure
-                else:
-                    channel.last_failure.next = failure
-                channel.last_failure = failure
-        channel.settled += 1
-        channel.must_ring = True
+    if operation.channel != NULL:
+        channel_settle(operation.channel, &operation.outcome)
 
 
 cdef void discard(Group* group, int status) noexcept nogil:
@@ -164,54 +149,6 @@ cdef void discard(Group* group, int status) noexcept nogil:
     for i in range(group.operation_count):
         free(group.operations[i].record)
         answer(&group.operations[i], status)
-
-
-cdef void ring_channels(Commit* commit) noexcept nogil:
-    cdef ChannelState** link = &commit.channels
-    cdef ChannelState* channel
-    cdef bint has_events = commit.watch.first != NULL or commit.watch.overflowed   # at worst rung once too often
-    while link[0] != NULL:
-        channel = link[0]
-        if channel.closed and channel.settled == channel.submitted:
-            link[0] = channel.next
-            free_channel(channel)
-            continue
-        if channel.must_ring or channel.wants_room or has_events:
-            channel.must_ring = channel.wants_room = False
-            fluxdb_bell_ring(channel.bell)
-        link = &channel.next
-
-
-cdef void free_channel(ChannelState* channel) noexcept nogil:
-    cdef Failure* failure = channel.first_failure
-    cdef Failure* next
-    while failure != NULL:
-        next = failure.next
-        free(failure)
-        failure = next
-    fluxdb_bell_close(channel.bell)
-    free(channel)
-
-
-cdef void note_chores(Commit* commit) noexcept nogil:
-    commit.has_spare = commit.ready_spare >= 0 or commit.log.spare >= 0 or commit.making_spare
-    if commit.log.end.offset <= commit.log.size // 2:
-        commit.spare_refused = False
-    elif not commit.has_spare and not commit.spare_refused:
-        commit.chores |= SPARE
-    if commit.checkpoint_log_bytes and commit_log_bytes(commit) >= commit.checkpoint_due_bytes:
-        # Should it fail, the next one is due after as much log again.
-        commit.checkpoint_due_bytes = commit_log_bytes(commit) + commit.checkpoint_log_bytes
-        commit.chores |= CHECKPOINT
-    if commit.chores:
-        pthread_cond_signal(&commit.chore)
-
-
-cdef void take_spare(Commit* commit) noexcept nogil:
-    if commit.log.spare < 0 and commit.ready_spare >= 0:
-        commit.log.spare = commit.ready_spare
-        commit.log.spare_size = commit.ready_spare_size
-        commit.ready_spare = -1
 
 
 # ---- the ways in ----
@@ -346,7 +283,7 @@ cdef void commit_close(Commit* commit) noexcept nogil:
         pthread_join(commit.thread, NULL)
     pthread_mutex_lock(&commit.lock)
     commit.thread_running = False
-    take_spare(commit)
+    chores_take_spare(commit)
     if commit.log.spare >= 0:
         segment_discard(commit.log.directory, b"log.spare", commit.log.spare)
     commit.log.spare = -1
@@ -387,11 +324,7 @@ cdef int commit_init(Commit* commit, State* state, uint64_t seed, size_t event_b
 
 
 cdef void commit_free(Commit* commit) noexcept nogil:
-    cdef ChannelState* channel
-    while commit.channels != NULL:
-        channel = commit.channels
-        commit.channels = channel.next
-        free_channel(channel)
+    channels_free(&commit.channels)
     table_free(&commit.staging.staged, False)
     watch_free(&commit.watch)
     group_free(&commit.groups[0])
@@ -400,74 +333,3 @@ cdef void commit_free(Commit* commit) noexcept nogil:
     pthread_cond_destroy(&commit.room)
     pthread_cond_destroy(&commit.chore)
     pthread_mutex_destroy(&commit.lock)
-
-
-cdef ChannelState* commit_add_channel(Commit* commit, int* error) noexcept nogil:
-    cdef ChannelState* channel = <ChannelState*>calloc(1, sizeof(ChannelState))
-    if channel == NULL:
-        return NULL
-    error[0] = fluxdb_bell_open(channel.bell)
-    if error[0]:
-        free(channel)
-        return NULL
-    pthread_mutex_lock(&commit.lock)
-    channel.next = commit.channels
-    commit.channels = channel
-    pthread_mutex_unlock(&commit.lock)
-    return channel
-
-
-cdef void commit_remove_channel(Commit* commit, ChannelState* channel) noexcept nogil:
-    cdef ChannelState** link
-    pthread_mutex_lock(&commit.lock)
-    channel.closed = True       # what it still has on its way settles first
-    if channel.settled == channel.submitted:
-        link = &commit.channels
-        while link[0] != channel:
-            link = &link[0].next
-        link[0] = channel.next
-        free_channel(channel)
-    pthread_mutex_unlock(&commit.lock)
-
-
-cdef bint commit_prepare_spare(Commit* commit) noexcept nogil:
-    cdef int descriptor = -1, error = 0
-    cdef bint wanted
-    pthread_mutex_lock(&commit.lock)
-    wanted = not commit.has_spare and not commit.closing
-    if wanted:
-        commit.has_spare = commit.making_spare = True   # so that no second one is begun under the same name
-    pthread_mutex_unlock(&commit.lock)
-    if not wanted:
-        return True
-    if segment_allocate(commit.log.directory, b"log.spare", commit.log.segment_bytes, &descriptor, &error) != SEGMENT_OK:
-        descriptor = -1
-    pthread_mutex_lock(&commit.lock)
-    commit.making_spare = False
-    commit.ready_spare = descriptor
-    commit.ready_spare_size = commit.log.segment_bytes
-    commit.has_spare = descriptor >= 0
-    commit.spare_refused = descriptor < 0
-    if commit.closed and descriptor >= 0:   # closed meanwhile: nobody else will
-        close(descriptor)
-        commit.ready_spare = -1
-    pthread_mutex_unlock(&commit.lock)
-    return descriptor >= 0
-
-
-cdef uint64_t commit_log_bytes(const Commit* commit) noexcept nogil:
-    return commit.checkpoint_base + commit.log.counters.bytes - commit.checkpoint_counter
-
-
-cdef void commit_checkpointed(Commit* commit, const LogPosition* position) noexcept nogil:
-    cdef const LogPosition* end
-    cdef uint64_t bytes_since
-    pthread_mutex_lock(&commit.state.lock)
-    end = &commit.state.position        # what is applied: the log's own end is its leader's
-    bytes_since = end.offset + (end.segment - position.segment) * commit.log.segment_bytes - position.offset
-    pthread_mutex_unlock(&commit.state.lock)
-    pthread_mutex_lock(&commit.lock)
-    commit.checkpoint_base = bytes_since
-    commit.checkpoint_counter = commit.log.counters.bytes
-    commit.checkpoint_due_bytes = commit.checkpoint_log_bytes
-    pthread_mutex_unlock(&commit.lock)

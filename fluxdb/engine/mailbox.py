@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from itertools import repeat
 
-from fluxdb._core.commit import Channel
+from fluxdb._core.channel import Channel
 from fluxdb.engine.feed import call_in_loop
 from fluxdb.engine.handle import Written
 from fluxdb.errors import ClosedError

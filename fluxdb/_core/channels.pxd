@@ -1,0 +1,34 @@
+"""Event loops that write: what each is still to be told, and the bell that wakes it. Guarded by the committer's lock."""
+
+from libc.stddef cimport size_t
+from libc.stdint cimport uint64_t
+
+from fluxdb._core.outcome cimport Outcome
+
+cdef struct Failure:
+    Failure* next
+    uint64_t sequence       # of the channel's submits, from 0
+    Outcome outcome
+
+# An event loop that writes.
+cdef struct ChannelState:
+    int bell[2]
+    uint64_t submitted
+    uint64_t settled
+    uint64_t collected
+    Failure* first_failure  # in order
+    Failure* last_failure
+    bint must_ring
+    bint wants_room         # a submit was told WOULD_BLOCK
+    bint closed             # freed when all that it submitted is settled
+    ChannelState* next
+
+# A new one at the front of the list; NULL where there is no memory (error 0) or no descriptor.
+cdef ChannelState* channel_add(ChannelState** channels, int* error) noexcept nogil
+# Takes it out of the list and frees it: at once, or when all that it submitted is settled.
+cdef void channel_remove(ChannelState** channels, ChannelState* channel) noexcept nogil
+# The outcome of the oldest submit that has none yet.
+cdef void channel_settle(ChannelState* channel, const Outcome* outcome) noexcept nogil
+# Wakes the loops that have news, or all.
+cdef void channels_ring(ChannelState** channels, bint all) noexcept nogil
+cdef void channels_free(ChannelState** channels) noexcept nogil

@@ -1,0 +1,21 @@
+"""What a committer needs done beside the write path: a spare segment, a checkpoint. It asks; others do it."""
+
+from libc.stdint cimport uint64_t
+
+from fluxdb._core.state cimport LogPosition
+from fluxdb._core.write_path cimport Commit
+
+cdef enum Chore:
+    SPARE = 1
+    CHECKPOINT = 2
+    ENDED = 4
+
+# With the committer's lock held, by the leader:
+cdef void chores_note(Commit* commit) noexcept nogil
+cdef void chores_take_spare(Commit* commit) noexcept nogil
+# Without it:
+# Allocates the next segment ahead, where that is wanted. False where there is no room.
+cdef bint chores_prepare_spare(Commit* commit) noexcept nogil
+# A durable snapshot stands for this position: log is counted from there.
+cdef void chores_checkpointed(Commit* commit, const LogPosition* position) noexcept nogil
+cdef uint64_t chores_log_bytes(const Commit* commit) noexcept nogil

@@ -1,0 +1,29 @@
+"""What can become of a write."""
+
+from libc.stddef cimport size_t
+from libc.stdint cimport uint64_t
+
+# What became of a write. All but the first two reach whoever asked as an exception.
+cdef enum Status:
+    OK = 0
+    MISSING = 1             # DELETE of a key that does not exist: nothing was written
+    CONFLICT = 2            # if_version did not hold
+    BAD_JSON = 3            # detail: JsonStatus; offset: where
+    KEY_TOO_LONG = 4
+    VALUE_TOO_LARGE = 5
+    NO_MEMORY = 6
+    CLOSED = 7
+    NO_ROOM = 8             # the disk is full: refused, nothing was written
+    REFUSED = 9             # the next segment could not be made; detail: errno; nothing was written
+    POISONED = 10           # an earlier group failed: not written
+    UNKNOWN = 11            # this group failed: perhaps written
+    WOULD_BLOCK = 12        # the filling group is full
+
+cdef struct Outcome:
+    int status
+    int detail
+    size_t offset
+    uint64_t version
+    uint64_t revision
+    uint64_t expected       # CONFLICT: the version that was asked for,
+    uint64_t actual         # and the one that the key has
