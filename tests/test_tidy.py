@@ -10,8 +10,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("fluxdb", "tests", "tools", "asv_bench", "docs", ".ci")
-SUFFIXES = {".py", ".pyi", ".pyx", ".pxd", ".h", ".sh", ".md", ".toml", ".in", ""}
-CODE = {".py", ".pyi", ".pyx", ".pxd", ".h", ".sh", ""}
+CODE = {".py", ".pyi", ".pyx", ".pxd", ".h", ".c", ".sh", ""}
+SUFFIXES = CODE | {".md", ".toml", ".in"}
 
 LINES_MAX = 300
 LINE_LENGTH_MAX = 120  # where ruff does not look
@@ -24,7 +24,11 @@ def project_files() -> list[Path]:
     files = [path for path in ROOT.iterdir() if path.suffix in SUFFIXES]
     for folder in FOLDERS:
         files += [path for path in (ROOT / folder).rglob("*") if path.suffix in SUFFIXES]
-    return sorted(path for path in files if path.is_file() and not path.name.startswith("."))
+    return sorted(path for path in files if path.is_file() and not path.name.startswith(".") and not is_generated(path))
+
+
+def is_generated(path: Path) -> bool:
+    return path.suffix == ".c" and path.with_suffix(".pyx").exists()
 
 
 def relative(path: Path) -> str:
