@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 
@@ -71,6 +72,11 @@ class Syntax(NamedTuple):
     aliases: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     takes_key: bool = False
+
+    @property
+    def brief(self) -> str:
+        """The usage without the options."""
+        return re.sub(r" \[--[^]]*\]", "", self.usage)
 
 
 _ALL = (

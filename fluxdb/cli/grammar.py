@@ -197,7 +197,7 @@ class _Line:
             return None
         name = NAMES.get(word.upper())
         if name is None:
-            raise self.error(_no_command(word))
+            raise GrammarError(_no_command(word), self.position + 1)
         self.advance(len(word))
         return name
 
@@ -241,7 +241,11 @@ def _json_reason(text: str, error: orjson.JSONDecodeError) -> str:
 
 
 def _no_command(word: str) -> str:
-    return f"{_shown(word)} is no command, expected one of {', '.join(SYNTAX)}"
+    from difflib import get_close_matches  # here, as it is wanted so seldom
+
+    close = get_close_matches(word[:40].upper(), NAMES, n=1)
+    meant = f"did you mean {close[0]}? " if close else ""
+    return f"{_shown(word)} is no command, {meant}HELP lists them"
 
 
 def _shown(word: str) -> str:

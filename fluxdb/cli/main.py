@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,14 +15,25 @@ import fluxdb
 from fluxdb.cli.program import Program
 
 DATA_DIR = "fluxdb-data"
-_PATH = click.Path(path_type=Path)
-_DIRECTORY = click.argument("directory", type=_PATH, metavar="DIR")
+
+
+class Folder(click.Path):
+    """A folder's path, which a server's address is not."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if str(value).startswith("fluxdb://"):
+            self.fail(f"{value} is the address of a server: this takes a folder.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+_FOLDER = Folder(path_type=Path)
+_DIRECTORY = click.argument("directory", type=_FOLDER, metavar="DIR")
 
 
 @click.group(cls=Program, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--data-dir",
-    type=_PATH,
+    type=_FOLDER,
     default=DATA_DIR,
     envvar="FLUXDB_DATA_DIR",
     show_default=True,
@@ -45,7 +57,7 @@ def main(context: click.Context, data_dir: Path) -> None:
 
 
 @main.command("exec")
-@click.option("--data-dir", type=_PATH, default=None, metavar="DIR", help="As before the command.")
+@click.option("--data-dir", type=_FOLDER, default=None, metavar="DIR", help="As before the command.")
 @click.argument("commands", nargs=-1, required=True)
 @click.pass_context
 def execute(context: click.Context, data_dir: Path | None, commands: tuple[str, ...]) -> None:
@@ -98,7 +110,9 @@ def repair(context: click.Context, directory: Path, yes: bool) -> None:
 
 @main.command()
 @_DIRECTORY
-@click.option("-o", "--output", type=_PATH, default="-", metavar="FILE", help="Write there, not to stdout.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default="-", metavar="FILE", help="Write there, not to stdout."
+)
 @click.pass_context
 def dump(context: click.Context, directory: Path, output: Path) -> None:
     """Write the database in DIR as JSON Lines: key, value and version. Changes nothing.

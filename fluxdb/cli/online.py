@@ -57,5 +57,5 @@ def _greeting(info: Mapping[str, object]) -> str:
     folder = render.one_line(str(info["path"]))
     return (
         f"FluxDB {__version__}, {folder}: {keys:,} {'key' if keys == 1 else 'keys'}, revision {revision:,}\n"
-        "HELP lists the commands, TAB completes, Ctrl-D leaves."
+        "HELP lists the commands, TAB completes, Alt-Enter goes on in the next line, Ctrl-D leaves."
     )

@@ -48,7 +48,7 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def table(values: Mapping[str, object]) -> Iterator[str]:
-    """Names and values in two columns. A mapping within becomes rows of its own, with its name before theirs.
+    """Names and values in two columns; below them those of each mapping within, with its name before theirs.
 
     Histograms are for machines: they are left out.
     """
@@ -59,7 +59,7 @@ def table(values: Mapping[str, object]) -> Iterator[str]:
 
 
 def _rows(values: Mapping[str, object], prefix: str) -> Iterator[tuple[str, str]]:
-    for name, value in values.items():
+    for name, value in sorted(values.items(), key=lambda item: isinstance(item[1], Mapping)):
         if name.endswith("_histogram"):
             continue
         if isinstance(value, Mapping):
@@ -92,12 +92,12 @@ def help_text(topic: str | None) -> Iterator[str]:
 
 
 def _help_all() -> Iterator[str]:
-    width = max(len(syntax.usage) for syntax in SYNTAX.values())
+    width = max(len(syntax.brief) for syntax in SYNTAX.values())
     for syntax in SYNTAX.values():
-        yield f"{syntax.usage:<{width}}  {syntax.summary}"
+        yield f"{syntax.brief:<{width}}  {syntax.summary}"
     yield ""
     yield f"For example: {SYNTAX['SET'].example}"
-    yield 'A key with spaces is quoted: GET "my key". Commands are taken in any case. HELP SET tells more of SET.'
+    yield 'A key with spaces is quoted: GET "my key". HELP SET tells more of SET.'
 
 
 _OPTIONS = {

@@ -70,7 +70,7 @@ class Session:
         else:
             done = self._engine.delete(command.key, if_version)
         if done is None:
-            self._print(f"{render.NIL}, there is no {quote_key(command.key)}: nothing was written")
+            self._print(f"{render.NIL}, no such key: nothing was written")
             return
         version, _ = done
         self.recent_keys.used(command.key)

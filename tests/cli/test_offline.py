@@ -100,7 +100,9 @@ def test_lines_of_key_and_value_load_with_a_warning(fluxdb: Program, tmp_path: P
     assert fluxdb("--data-dir", "new", "exec", "GET b").out == "Document { value: [1.0], version: 1 }\n"
 
 
-@pytest.mark.parametrize("content", ["", "no json\n", '{"key":"a"}\n', '{"key":"","value":1}\n', '{"key":"a","value":NaN}\n'])
+@pytest.mark.parametrize(
+    "content", ["", "no json\n", '{"key":"a"}\n', '{"key":"","value":1}\n', '{"key":"a","value":NaN}\n']
+)
 def test_what_is_no_dump_is_refused_and_leaves_no_folder(fluxdb: Program, tmp_path: Path, content: str) -> None:
     (tmp_path / "bad.jsonl").write_text(content)
     ended = fluxdb("load", "new", "bad.jsonl")
@@ -182,7 +184,9 @@ def test_repair_asks_on_a_terminal(fluxdb: Program, data: Path, tmp_path: Path, 
 
 
 @pytest.mark.parametrize("command", ["check", "repair", "dump", "info"])
-def test_a_folder_without_a_database_is_code_5_and_stays_as_it_is(fluxdb: Program, tmp_path: Path, command: str) -> None:
+def test_a_folder_without_a_database_is_code_5_and_stays_as_it_is(
+    fluxdb: Program, tmp_path: Path, command: str
+) -> None:
     ended = fluxdb(command, "missing")
     assert ended.code == 5
     assert "there is no database" in one_error(ended)

@@ -52,7 +52,7 @@ def test_each_command_answers_in_one_line(run: Script) -> None:
         'Document { value: {"a":1,"b":2}, version: 2 }',
         "ok, version 3",
         "nil",
-        "nil, there is no u: nothing was written",
+        "nil, no such key: nothing was written",
         "ok, revision 3",
     ]
     assert run.err == []
