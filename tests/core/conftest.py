@@ -1,0 +1,84 @@
+"""A committer over a new log in a temporary folder, without the layers above it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fluxdb._core.commit import Committer
+from fluxdb._core.documents import Documents
+from fluxdb._core.replay import Stop, replay
+from fluxdb._core.segment import SEGMENT_HEADER_BYTES, SegmentHeader, create_segment, segment_name
+from fluxdb.model import Position
+
+START = Position(0, 0, 1, SEGMENT_HEADER_BYTES, 0)
+SEGMENT_BYTES = 1 << 20
+SETTINGS: dict[str, Any] = {
+    "group_bytes_max": 1 << 20,
+    "key_bytes_max": 64,
+    "value_bytes_max": 4096,
+    "depth_max": 16,
+    "event_bytes_max": 1 << 20,
+    "checkpoint_log_bytes": 0,
+    "log_bytes": 0,
+}
+
+
+class Log:
+    """A committer, its documents and its folder."""
+
+    def __init__(
+        self, folder: Path, *, segment_bytes: int = SEGMENT_BYTES, tombstones_max: int = 64, **settings: int
+    ) -> None:
+        self.folder = folder
+        self.tombstones_max = tombstones_max
+        self.documents = Documents(tombstones_max=tombstones_max)
+        self.documents.begin(START, b"")
+        directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        segment = create_segment(directory, SegmentHeader(b"i" * 16, 1, segment_bytes, START, 0))
+        self.committer = Committer(
+            self.documents,
+            directory_fd=directory,
+            segment_fd=segment,
+            database_id=b"i" * 16,
+            position=START,
+            segment_size=segment_bytes,
+            segment_bytes=segment_bytes,
+            **(SETTINGS | settings),
+        )
+
+    def replayed(self) -> tuple[Documents, Stop]:
+        """What the files say: the documents that replay makes of them, and where it stopped."""
+        documents = Documents(tombstones_max=self.tombstones_max)
+        documents.begin(START, b"")
+        position, number = START, 1
+        while True:
+            stop = replay(documents, (self.folder / segment_name(number)).read_bytes(), position)
+            number += 1
+            if not (self.folder / segment_name(number)).exists():
+                return documents, stop
+            position = stop.position._replace(segment=number, offset=SEGMENT_HEADER_BYTES)
+
+
+@pytest.fixture
+def make_log(tmp_path: Path) -> Iterator[Callable[..., Log]]:
+    made: list[Log] = []
+
+    def make(**settings: int) -> Log:
+        folder = tmp_path / f"log{len(made)}"
+        folder.mkdir()
+        made.append(Log(folder, **settings))
+        return made[-1]
+
+    yield make
+    for log in made:
+        log.committer.close()
+
+
+@pytest.fixture
+def log(make_log: Callable[..., Log]) -> Log:
+    return make_log()
