@@ -20,7 +20,7 @@ from typing import TypeVar
 from fluxdb._core.commit import Committer
 from fluxdb.engine.feed import Feed
 from fluxdb.engine.subscriber import FeedSubscriber, TaskSubscriber, ThreadSubscriber
-from fluxdb.errors import ClosedError
+from fluxdb.errors import ClosedError, InvalidKeyError
 from fluxdb.limits import Limits
 
 IDLE_SECONDS = 60.0
@@ -59,6 +59,9 @@ class NotifyActor:
         return self._subscribe(lambda feed, keys, on_end: TaskSubscriber(feed, keys, on_end, loop), keys)
 
     def _subscribe(self, make: _Make[_S], keys: Sequence[str]) -> _S:
+        for key in keys:
+            if not isinstance(key, str):
+                raise InvalidKeyError(f"a key must be a str, not {type(key).__qualname__}")
         unique = tuple(dict.fromkeys(keys))
         if not unique:
             raise ValueError("subscribe to at least one key")

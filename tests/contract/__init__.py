@@ -1,0 +1,1 @@
+"""What every engine keeps, asked through one set of names: one suite, run on each engine."""

@@ -1,0 +1,178 @@
+"""The engines that the contract is asked of, each behind the same blocking names. To add one, add it to ENGINES."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import fluxdb
+from fluxdb import DEFAULT_LIMITS, Document, Event, Limits
+
+T = TypeVar("T")
+
+
+class Subscribed(Protocol):
+    def get(self, timeout: float | None = None) -> Event | None: ...
+    def close(self) -> None: ...
+    def __iter__(self) -> Iterator[Event]: ...
+    @property
+    def last_revision(self) -> int: ...
+
+
+class Store(Protocol):
+    """fluxdb.FluxDB's names."""
+
+    def get(self, key: str) -> Document | None: ...
+    def set(self, key: str, value: Any, *, if_version: int | None = None) -> int: ...
+    def patch(self, key: str, delta: Any, *, if_version: int | None = None, remove_nulls: bool = False) -> int: ...
+    def delete(self, key: str, *, if_version: int | None = None) -> int | None: ...
+    def subscribe(self, *keys: str) -> Subscribed: ...
+    def checkpoint(self) -> int: ...
+    def info(self) -> dict[str, Any]: ...
+    def ping(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class LoopThread:
+    """An event loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(60)
+
+    def close(self) -> None:
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+
+class AwaitedSubscription:
+    def __init__(self, thread: LoopThread, subscription: fluxdb.aio.Subscription) -> None:
+        self._thread = thread
+        self._subscription = subscription
+        thread.run(subscription.__aenter__())
+
+    @property
+    def last_revision(self) -> int:
+        return self._subscription.last_revision
+
+    def get(self, timeout: float | None = None) -> Event | None:
+        return self._thread.run(self._subscription.get(timeout))
+
+    def __iter__(self) -> Iterator[Event]:
+        while (event := self._thread.run(self._next())) is not None:
+            yield event
+
+    async def _next(self) -> Event | None:
+        async for event in self._subscription:
+            return event
+        return None
+
+    def close(self) -> None:
+        async def close() -> None:
+            self._subscription.close()
+
+        self._thread.run(close())
+
+
+class Awaited:
+    """An asynchronous database behind blocking names."""
+
+    def __init__(self, thread: LoopThread, db: fluxdb.aio.FluxDB) -> None:
+        self._thread = thread
+        self._db = db
+
+    def get(self, key: str) -> Document | None:
+        return self._thread.run(self._db.get(key))
+
+    def set(self, key: str, value: Any, *, if_version: int | None = None) -> int:
+        return self._thread.run(self._db.set(key, value, if_version=if_version))
+
+    def patch(self, key: str, delta: Any, *, if_version: int | None = None, remove_nulls: bool = False) -> int:
+        return self._thread.run(self._db.patch(key, delta, if_version=if_version, remove_nulls=remove_nulls))
+
+    def delete(self, key: str, *, if_version: int | None = None) -> int | None:
+        return self._thread.run(self._db.delete(key, if_version=if_version))
+
+    def subscribe(self, *keys: str) -> AwaitedSubscription:
+        return AwaitedSubscription(self._thread, self._db.subscribe(*keys))
+
+    def checkpoint(self) -> int:
+        return self._thread.run(self._db.checkpoint())
+
+    def info(self) -> dict[str, Any]:
+        return self._thread.run(self._db.info())
+
+    def ping(self) -> None:
+        self._thread.run(self._db.ping())
+
+    def close(self) -> None:
+        self._thread.run(self._db.close())
+
+
+class Wrapped(Awaited):
+    """The twin of a blocking database, closed with it."""
+
+    def __init__(self, thread: LoopThread, db: fluxdb.FluxDB) -> None:
+        super().__init__(thread, fluxdb.aio.wrap(db))
+        self._lender = db
+
+    def close(self) -> None:
+        super().close()
+        self._lender.close()
+
+
+@contextmanager
+def open_blocking(path: Path, limits: Limits) -> Iterator[Store]:
+    with fluxdb.open(path, limits=limits) as db:
+        yield db
+
+
+@contextmanager
+def open_awaited(path: Path, limits: Limits) -> Iterator[Store]:
+    async def opened() -> fluxdb.aio.FluxDB:
+        return await fluxdb.aio.open(path, limits=limits)
+
+    thread = LoopThread()
+    try:
+        db = thread.run(opened())
+        try:
+            yield Awaited(thread, db)
+        finally:
+            thread.run(db.close())
+    finally:
+        thread.close()
+
+
+@contextmanager
+def open_wrapped(path: Path, limits: Limits) -> Iterator[Store]:
+    thread = LoopThread()
+    try:
+        with fluxdb.open(path, limits=limits) as db:
+            yield Wrapped(thread, db)
+    finally:
+        thread.close()
+
+
+Opener = Callable[[Path, Limits], AbstractContextManager[Store]]
+
+ENGINES: dict[str, Opener] = {"blocking": open_blocking, "awaited": open_awaited, "wrapped": open_wrapped}
+
+
+class Place:
+    """A folder, and the engine that opens it."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.name = name
+        self.path = path
+
+    def open(self, limits: Limits = DEFAULT_LIMITS) -> AbstractContextManager[Store]:
+        return ENGINES[self.name](self.path, limits)
