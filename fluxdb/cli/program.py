@@ -32,7 +32,7 @@ class Program(click.Group):
             _silence_stdout()
             code = exits.BROKEN_PIPE
         except (FluxDBError, OSError) as error:
-            standard_lines().error(render.error(str(error)))
+            standard_lines().error(render.error(_words(error)))
             code = exits.exit_code(error)
         except (click.ClickException, click.exceptions.Exit):
             raise
@@ -43,6 +43,13 @@ class Program(click.Group):
             standard_lines().error(render.error(message))
             code = exits.REFUSED
         raise click.exceptions.Exit(code)
+
+
+def _words(error: FluxDBError | OSError) -> str:
+    """Without the number, which says nothing to a user."""
+    if isinstance(error, FluxDBError) or not error.strerror:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
 def _silence_stdout() -> None:

@@ -80,9 +80,14 @@ def _editor(session: Session, history: History) -> PromptSession[str]:
         complete_while_typing=False,
         reserve_space_for_menu=MENU_ROWS,
         key_bindings=_key_bindings(),
-        prompt_continuation=CONTINUED,
+        prompt_continuation=_continuation,
         color_depth=None if colours_wanted(sys.__stdout__ or sys.stdout) else ColorDepth.DEPTH_1_BIT,
     )
+
+
+def _continuation(width: int, line_number: int, wrap_count: int) -> str:
+    """Before a line that Alt-Enter began; nothing where the window was too narrow, so that it can be copied."""
+    return "" if wrap_count else CONTINUED
 
 
 def _key_bindings() -> KeyBindings:

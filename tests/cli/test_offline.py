@@ -91,6 +91,12 @@ def test_a_dump_that_fails_leaves_the_file_as_it_was(fluxdb: Program, data: Path
     assert not (tmp_path / "dump.jsonl.tmp").exists()
 
 
+def test_a_file_that_cannot_be_written_is_told_in_one_line(fluxdb: Program, data: Path) -> None:
+    ended = fluxdb("dump", "-o", "missing/dump.jsonl", "data")
+    assert ended.code == 5
+    assert one_error(ended) == "error: missing/dump.jsonl.tmp: No such file or directory\n"
+
+
 def test_lines_of_key_and_value_load_with_a_warning(fluxdb: Program, tmp_path: Path) -> None:
     (tmp_path / "plain.jsonl").write_text('{"key":"a","value":1}\n{"key":"b","value":[1.0]}\n')
     code, out, err = fluxdb("load", "new", "plain.jsonl")
