@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
-from fluxdb.storage.durable import sync_directory, sync_file
+from fluxdb.limits import MIB
+from fluxdb.storage.durable import create_private, sync_directory, sync_file, write_all
 from fluxdb.storage.layout import BROKEN_SUFFIX
 from fluxdb.storage.oserrors import storage_errors
 
@@ -25,8 +24,12 @@ def copy_aside(directory: Path, name: str) -> str:
     copy = free_name(directory, name)
     with storage_errors(f"can't copy {directory / name} to {copy}"):
         try:
-            shutil.copyfile(directory / name, directory / copy)
-            _sync(directory / copy)
+            with (directory / name).open("rb") as source, create_private(directory / copy) as target:
+                offset = 0
+                while chunk := source.read(1 * MIB):
+                    write_all(target.fileno(), chunk, offset)
+                    offset += len(chunk)
+                sync_file(target.fileno())
         except OSError:
             (directory / copy).unlink(missing_ok=True)
             raise
@@ -50,11 +53,3 @@ def link_aside(directory: Path, name: str) -> str:
         (directory / linked).hardlink_to(directory / name)
         sync_directory(directory)
     return linked
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        sync_file(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,6 +7,7 @@ import fcntl
 import os
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 
 def sync_file(descriptor: int) -> None:
@@ -38,6 +39,12 @@ def make_folder(directory: Path) -> None:
         sync_directory(path.parent)
     if not directory.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+
+
+def create_private(path: Path) -> BinaryIO:
+    """A new file of that name, unbuffered, that nobody else may read: documents are in it."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+    return os.fdopen(os.open(path, flags, 0o600), "w+b", buffering=0)
 
 
 def write_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:

@@ -16,7 +16,7 @@ from typing import BinaryIO
 import orjson
 
 from fluxdb.model import OPERATION_OF, Kind
-from fluxdb.storage.durable import sync_directory, sync_file
+from fluxdb.storage.durable import create_private, sync_directory, sync_file, write_all
 from fluxdb.storage.oserrors import storage_errors
 from fluxdb.storage.salvage import find_groups
 from fluxdb.storage.segments import SegmentFile, read_segment
@@ -30,6 +30,7 @@ class SalvageFile:
         self._doing = f"can't write what was found behind the damage to {directory}"
         self._file: BinaryIO | None = None
         self.name: str | None = None
+        self._size = 0
         self.records = 0
         self.revision_max = 0  # the highest that a valid header or record speaks of
 
@@ -48,8 +49,9 @@ class SalvageFile:
         with storage_errors(self._doing):
             if self._file is None:
                 self.name = self._free_name()
-                self._file = (self._directory / self.name).open("xb")
-            self._file.write(line)
+                self._file = create_private(self._directory / self.name)
+            write_all(self._file.fileno(), line, self._size)
+        self._size += len(line)
         self.records += 1
 
     def _free_name(self) -> str:
@@ -62,7 +64,6 @@ class SalvageFile:
         """Make it durable."""
         if self._file is not None:
             with storage_errors(self._doing):
-                self._file.flush()
                 sync_file(self._file.fileno())
                 self._file.close()
                 sync_directory(self._directory)

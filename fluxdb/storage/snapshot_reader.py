@@ -33,7 +33,7 @@ class SnapshotReader:
 
     def _read_header(self) -> tuple[form.SnapshotHeader, bytes]:
         self._at = 0
-        head = self._read(form.HEADER_BYTES)
+        head = self._read(form.HEADER_BYTES, of=0)
         try:
             header = form.decode_header(head)
         except form.NewerFormatError as error:
@@ -43,7 +43,7 @@ class SnapshotReader:
             ) from None
         except ValueError as error:
             raise CorruptionError(self.name, 0, str(error)) from None
-        floors = self._read(header.floors_bytes)
+        floors = self._read(header.floors_bytes, of=0)
         if not form.is_intact(head, floors):
             raise CorruptionError(self.name, 0, "the checksum of its header does not fit")
         if header.position.revision != self._revision:
@@ -55,13 +55,13 @@ class SnapshotReader:
         totals = form.Totals(0, 0, 0)
         while True:
             at = self._at
-            head = self._read(form.BLOCK_HEAD_BYTES)
+            head = self._read(form.BLOCK_HEAD_BYTES, of=at)
             if head.startswith(form.FOOTER_MAGIC):
                 return self._check_footer(at, head, totals)
             block = form.decode_block_head(head)
             if block.magic != form.BLOCK_MAGIC or block.number != totals.blocks or block.revision != self._revision:
                 raise CorruptionError(self.name, at, "there is no block, and no footer")
-            payload = self._read(block.payload_bytes)
+            payload = self._read(block.payload_bytes, of=at)
             if not form.is_intact(head, payload):
                 raise CorruptionError(self.name, at, f"the checksum of block {block.number} does not fit")
             totals = form.Totals(
@@ -77,15 +77,16 @@ class SnapshotReader:
         if self._at != self.size:
             raise CorruptionError(self.name, self._at, "there are bytes behind its footer")
 
-    def _read(self, byte_count: int) -> bytes:
+    def _read(self, byte_count: int, of: int) -> bytes:
+        """The next bytes, of the part that begins at ``of``."""
         if byte_count > self.size - self._at:
-            raise CorruptionError(self.name, self._at, "it is cut short")
+            raise CorruptionError(self.name, of, "it is cut short, or a length in it is damaged")
         with storage_errors(f"can't read {self.name}"):
             data = self._file.read(byte_count)
             while len(data) < byte_count:
                 piece = self._file.read(byte_count - len(data))
                 if not piece:
-                    raise CorruptionError(self.name, self._at, "it is cut short")
+                    raise CorruptionError(self.name, of, "it is cut short, or a length in it is damaged")
                 data += piece
         self._at += byte_count
         return data

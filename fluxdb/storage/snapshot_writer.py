@@ -11,7 +11,7 @@ from fluxdb._core.view import View
 from fluxdb.limits import MIB
 from fluxdb.model import Position
 from fluxdb.storage import snapshot_format as form
-from fluxdb.storage.durable import sync_directory, sync_file
+from fluxdb.storage.durable import create_private, sync_directory, sync_file
 from fluxdb.storage.layout import TEMPORARY_SUFFIX, snapshot_name
 from fluxdb.storage.oserrors import storage_errors
 
@@ -48,7 +48,7 @@ class SnapshotWriter:
         self._size = 0
         self._unsynced = 0
         with storage_errors(self._doing):
-            self._file: BinaryIO | None = self._temporary_path.open("wb", buffering=0)
+            self._file: BinaryIO | None = create_private(self._temporary_path)
         try:
             self._write(form.encode_header(database_id, position, floors))
         except BaseException:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fluxdb.limits import MIB
 from fluxdb.model import Position
-from fluxdb.storage.durable import sync_directory, sync_file, write_all
+from fluxdb.storage.durable import create_private, sync_directory, sync_file, write_all
 from fluxdb.storage.reader import Recovered
 
 NOTE_NAME = "torn-tail.tmp"  # a leftover once the tail is settled: removed as all of them
@@ -46,9 +46,8 @@ def _note(recovered: Recovered) -> int:
     noted_bytes = _read_note(path, recovered.position) if NOTE_NAME in recovered.leftovers else 0
     torn_bytes = max(noted_bytes, recovered.torn.byte_count if recovered.torn is not None else 0)
     if torn_bytes:
-        with path.open("wb") as file:
-            file.write(json.dumps([*recovered.position, torn_bytes]).encode())
-            file.flush()
+        with create_private(path) as file:
+            write_all(file.fileno(), json.dumps([*recovered.position, torn_bytes]).encode(), 0)
             sync_file(file.fileno())
         sync_directory(recovered.directory)
         recovered.leftovers.append(NOTE_NAME)

@@ -1,0 +1,201 @@
+"""Snapshots: written from a view, read back; no damage passes."""
+
+from __future__ import annotations
+
+import random
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from fluxdb._core.documents import Documents, pack_record
+from fluxdb.errors import CorruptionError, StorageError
+from fluxdb.model import Position
+from fluxdb.storage import snapshot_format, snapshot_writer
+from fluxdb.storage.layout import snapshot_name
+from fluxdb.storage.snapshot_reader import SnapshotReader, load_snapshot
+from fluxdb.storage.snapshot_writer import SnapshotWriter, write_snapshot
+
+POSITION = Position(revision=900, group=40, segment=3, offset=8192, chain=0xDEADBEEF)
+DATABASE_ID = bytes(range(16))
+
+
+def some_documents(count: int, tombstones: int = 3) -> Documents:
+    documents = Documents()
+    documents.begin(POSITION, b"")
+    for i in range(count):
+        documents.load_block(pack_record(f"key {i}", b'{"n":%d}' % i, 1 + i % 7, 1 + i))
+    for i in range(tombstones):
+        documents.load_block(pack_record(f"gone {i}", None, 3, 800 + i))
+    documents.loaded()
+    return documents
+
+
+def write(folder: Path, documents: Documents) -> Path:
+    with documents.open_view() as view:
+        size = write_snapshot(folder, DATABASE_ID, view)
+    path = folder / snapshot_name(POSITION.revision)
+    assert path.stat().st_size == size
+    return path
+
+
+def read(folder: Path) -> Documents:
+    documents = Documents()
+    with closing(SnapshotReader(folder, POSITION.revision)) as reader:
+        load_snapshot(reader, documents)
+    return documents
+
+
+@pytest.mark.parametrize("count", [0, 1, 500])
+def test_what_was_written_is_read(tmp_path: Path, count: int) -> None:
+    documents = some_documents(count)
+    write(tmp_path, documents)
+    again = read(tmp_path)
+    assert again.digest() == documents.digest()
+    assert again.position == POSITION
+    assert (len(again), again.tombstones) == (count, 3)
+    assert [path.name for path in tmp_path.iterdir()] == [snapshot_name(900)]
+
+
+def test_floors_are_kept(tmp_path: Path) -> None:
+    documents = Documents(tombstones_max=2)
+    documents.begin(POSITION, b"")
+    for i in range(9):
+        documents.load_block(pack_record(f"gone {i}", None, 5 + i, 1 + i))
+    documents.loaded()
+    write(tmp_path, documents)
+    with closing(SnapshotReader(tmp_path, 900)) as reader:
+        assert len(reader.floors) == snapshot_format.FLOORS_BYTES
+    assert read(tmp_path).digest() == documents.digest()
+
+
+def test_it_is_written_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot_writer, "BLOCK_BYTES_MIN", 1000)
+    documents = some_documents(500)
+    write(tmp_path, documents)
+    with closing(SnapshotReader(tmp_path, 900)) as reader:
+        blocks = list(reader.blocks())
+    assert len(blocks) > 10
+    assert sum(records for _, _, records in blocks) == 503
+    assert read(tmp_path).digest() == documents.digest()
+
+
+def test_others_may_not_read_it(tmp_path: Path) -> None:
+    assert write(tmp_path, some_documents(1)).stat().st_mode & 0o077 == 0
+
+
+def small_snapshot(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(snapshot_writer, "BLOCK_BYTES_MIN", 200)
+    return write(folder, some_documents(20))
+
+
+def refused(folder: Path) -> CorruptionError | StorageError:
+    with pytest.raises(StorageError) as caught:
+        read(folder)
+    return caught.value
+
+
+@pytest.mark.guarantee(7)
+def test_g7_a_bit_flipped_anywhere_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = small_snapshot(tmp_path, monkeypatch)
+    whole = path.read_bytes()
+    for at in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[at] ^= 1 << (at % 8)
+        path.write_bytes(damaged)
+        error = refused(tmp_path)
+        if isinstance(error, CorruptionError):
+            assert error.segment == path.name
+            assert error.offset <= at
+        else:
+            assert 8 <= at < 12, "only the format's number may say that it is from the future"
+
+
+@pytest.mark.guarantee(7)
+def test_g7_cut_at_any_byte_it_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = small_snapshot(tmp_path, monkeypatch)
+    whole = path.read_bytes()
+    for size in range(len(whole)):
+        path.write_bytes(whole[:size])
+        assert isinstance(refused(tmp_path), CorruptionError)
+    path.write_bytes(whole + b"\0")
+    assert "behind its footer" in str(refused(tmp_path))
+
+
+def test_noise_is_refused_and_no_length_is_believed(tmp_path: Path) -> None:
+    noise = random.Random(5)
+    path = tmp_path / snapshot_name(900)
+    header = snapshot_format.encode_header(DATABASE_ID, POSITION, b"")
+    for _ in range(200):
+        path.write_bytes(header + noise.randbytes(noise.randrange(200)))
+        assert isinstance(refused(tmp_path), CorruptionError)
+    huge = snapshot_format.encode_block_head(0, 900, b"", 1)
+    path.write_bytes(header + huge[:24] + (1 << 62).to_bytes(8, "little") + huge[32:])
+    assert "cut short" in str(refused(tmp_path))
+
+
+def test_a_block_of_another_snapshot_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / snapshot_name(900)
+    payload = pack_record("a", b"1", 1, 1)
+    block = snapshot_format.encode_block_head(0, 899, payload, 1) + payload
+    footer = snapshot_format.encode_footer(snapshot_format.Totals(1, 1, len(payload)))
+    path.write_bytes(snapshot_format.encode_header(DATABASE_ID, POSITION, b"") + block + footer)
+    assert isinstance(refused(tmp_path), CorruptionError)
+
+
+@pytest.mark.parametrize("payload", [b"nonsense", pack_record("a", b"1", 1, 901), pack_record("a", b"1", 1, 5) * 2])
+def test_records_that_make_no_sense_are_refused_though_the_checksum_fits(tmp_path: Path, payload: bytes) -> None:
+    with closing(SnapshotWriter(tmp_path, DATABASE_ID, POSITION, b"")) as writer:
+        writer.add_block(payload, 1)
+        writer.commit()
+    assert isinstance(refused(tmp_path), CorruptionError)
+
+
+def test_a_count_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    with closing(SnapshotWriter(tmp_path, DATABASE_ID, POSITION, b"")) as writer:
+        writer.add_block(pack_record("a", b"1", 1, 1), 2)
+        writer.commit()
+    assert "holds 1" in str(refused(tmp_path))
+
+
+def test_a_renamed_snapshot_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, some_documents(1)).rename(tmp_path / snapshot_name(901))
+    with pytest.raises(CorruptionError, match="renamed"):
+        SnapshotReader(tmp_path, 901)
+
+
+def test_a_format_from_the_future_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot_format, "SNAPSHOT_FORMAT_VERSION", 2)
+    write(tmp_path, some_documents(1))
+    monkeypatch.undo()
+    error = refused(tmp_path)
+    assert not isinstance(error, CorruptionError)
+    assert "format 2" in str(error)
+
+
+@pytest.mark.guarantee(9)
+def test_g9_what_fails_on_the_way_leaves_nothing_behind(tmp_path: Path) -> None:
+    def fail(byte_count: int) -> None:
+        raise KeyError(byte_count)
+
+    documents = some_documents(10)
+    with documents.open_view() as view, pytest.raises(KeyError):
+        write_snapshot(tmp_path, DATABASE_ID, view, fail)
+    assert list(tmp_path.iterdir()) == []
+    write(tmp_path, documents)
+
+
+@pytest.mark.guarantee(9)
+def test_g9_the_name_comes_last(tmp_path: Path) -> None:
+    with closing(SnapshotWriter(tmp_path, DATABASE_ID, POSITION, b"")) as writer:
+        writer.add_block(pack_record("a", b"1", 1, 1), 1)
+        assert [path.suffix for path in tmp_path.iterdir()] == [".tmp"]
+        writer.commit()
+        assert [path.name for path in tmp_path.iterdir()] == [snapshot_name(900)]
+
+
+def test_a_folder_that_is_gone_is_a_storage_error(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="can't write"):
+        SnapshotWriter(tmp_path / "nowhere", DATABASE_ID, POSITION, b"")
+    with pytest.raises(StorageError, match="can't read"):
+        SnapshotReader(tmp_path, 900)

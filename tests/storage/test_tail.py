@@ -1,0 +1,216 @@
+"""What is done to the end of the log before the first new write."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from fluxdb.errors import CorruptionError
+from fluxdb.storage.database import Database
+from fluxdb.storage.reader import read_folder
+from fluxdb.storage.tail import NOTE_NAME
+from tests.storage.folders import (
+    HEADER_BYTES,
+    SECTOR_BYTES,
+    SMALL,
+    contents,
+    digest_of,
+    flip,
+    group_offsets,
+    log_end,
+    long_text,
+    opened,
+    overwrite,
+    put,
+    segment_path,
+)
+
+SECTORS = 5  # of the last group
+
+
+def with_last_group(path: Path) -> tuple[str, str, int, int]:
+    """A log of three groups, the last one of five sectors: digests without and with it, its offset and its end."""
+    with opened(path) as database:
+        put(database, "first")
+        put(database, "second", long_text(700))
+        before = database.documents.digest()
+        put(database, "last", long_text(SECTORS * SECTOR_BYTES - 150))
+        after = database.documents.digest()
+    last, end = group_offsets(path, 1)[-1], log_end(path).position
+    assert end.offset - last.offset == SECTORS * SECTOR_BYTES
+    return before, after, last.offset, end.offset
+
+
+def opens_to(path: Path, digest: str, *, torn: bool) -> None:
+    """It opens with that state, again and again, and nothing is left behind the log's end."""
+    for time in range(2):
+        with opened(path) as database:
+            assert database.documents.digest() == digest
+            report = database.info()["recovery"]
+            assert isinstance(report, dict)
+            assert (report["torn"] is not None) == (torn and time == 0)
+    assert not segment_path(path, 1).read_bytes()[log_end(path).position.offset :].strip(b"\0")
+    assert sorted(contents(path)) == [segment_path(path, 1).name]
+
+
+@pytest.mark.guarantee(7)
+@pytest.mark.parametrize("lost", [s for n in range(1, SECTORS + 1) for s in itertools.combinations(range(SECTORS), n)])
+def test_g7_a_group_that_lacks_sectors_is_cut_and_reported(tmp_path: Path, lost: tuple[int, ...]) -> None:
+    before, _, offset, _ = with_last_group(tmp_path)
+    for sector in lost:
+        overwrite(segment_path(tmp_path, 1), offset + sector * SECTOR_BYTES, bytes(SECTOR_BYTES))
+    opens_to(tmp_path, before, torn=len(lost) < SECTORS)
+
+
+@pytest.mark.guarantee(7)
+def test_g7_cut_at_every_byte_the_log_gives_the_groups_before(tmp_path: Path) -> None:
+    before, after, offset, end = with_last_group(tmp_path)
+    file = segment_path(tmp_path, 1)
+    whole = file.read_bytes()
+    for size in range(offset, len(whole), 7):
+        file.write_bytes(whole[:size])
+        recovered = read_folder(tmp_path)
+        assert recovered.damage is None
+        group_ends = len(whole[:end].rstrip(b"\0"))
+        assert recovered.documents.digest() == (after if size >= group_ends else before), size
+    for size in (0, 100, HEADER_BYTES - 1):
+        file.write_bytes(whole[:size])
+        with pytest.raises(CorruptionError):
+            Database.open(tmp_path, SMALL)
+
+
+@pytest.mark.guarantee(7)
+def test_g7_a_cut_log_goes_on_in_the_next_segment(tmp_path: Path) -> None:
+    before, _, offset, _ = with_last_group(tmp_path)
+    os.truncate(segment_path(tmp_path, 1), offset + 1000)
+    with opened(tmp_path) as database:
+        assert database.documents.digest() == before
+        put(database, "more", long_text(4000))
+        digest = database.documents.digest()
+    assert digest_of(tmp_path) == digest
+
+
+@pytest.mark.guarantee(7)
+def test_g7_a_bit_flipped_in_the_last_group_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    _, after, offset, end = with_last_group(tmp_path)
+    file = segment_path(tmp_path, 1)
+    written = len(file.read_bytes()[:end].rstrip(b"\0"))
+    for at in (*range(offset, offset + 130), *range(offset + 130, written, 97), written - 1):
+        flip(file, at)
+        before = contents(tmp_path)
+        with pytest.raises(CorruptionError) as caught:
+            Database.open(tmp_path, SMALL)
+        assert (caught.value.segment, caught.value.offset) == (file.name, offset)
+        assert contents(tmp_path) == before
+        flip(file, at)
+    assert digest_of(tmp_path) == after
+
+
+@pytest.mark.guarantee(7)
+def test_g7_a_hole_in_a_group_that_is_not_the_last_is_damage(tmp_path: Path) -> None:
+    with_last_group(tmp_path)
+    second = group_offsets(tmp_path, 1)[1].offset
+    overwrite(segment_path(tmp_path, 1), second, bytes(SECTOR_BYTES))
+    with pytest.raises(CorruptionError) as caught:
+        Database.open(tmp_path, SMALL)
+    assert caught.value.offset == second
+    assert "later group" in caught.value.reason
+
+
+@pytest.mark.guarantee(2)
+def test_g2_a_shorter_group_over_a_torn_one_brings_nothing_back_to_life(tmp_path: Path) -> None:
+    """The zeros over the torn tail are there before the first write, so a cut anywhere behind it leaves no old bytes."""
+    _, _, offset, _ = with_last_group(tmp_path)
+    overwrite(segment_path(tmp_path, 1), offset, bytes(SECTOR_BYTES))
+    with opened(tmp_path) as database:
+        put(database, "short")
+        digest = database.documents.digest()
+    assert not segment_path(tmp_path, 1).read_bytes()[log_end(tmp_path).position.offset :].strip(b"\0")
+    assert digest_of(tmp_path) == digest
+
+
+@pytest.mark.guarantee(2)
+def test_g2_the_zeros_are_written_again_where_their_sync_may_have_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, _, offset, end = with_last_group(tmp_path)
+    file = segment_path(tmp_path, 1)
+    overwrite(file, offset, bytes(SECTOR_BYTES))
+    torn = file.read_bytes()
+
+    def fail(descriptor: int) -> None:
+        raise OSError(5, "no such luck")
+
+    with monkeypatch.context() as patches:
+        from fluxdb.storage import tail
+
+        real = tail.sync_file
+        patches.setattr(tail, "sync_file", lambda fd: fail(fd) if os.fstat(fd).st_size > 4096 else real(fd))
+        with pytest.raises(Exception, match="no such luck"):
+            Database.open(tmp_path, SMALL)
+    assert NOTE_NAME in contents(tmp_path)
+    assert not file.read_bytes()[offset:].strip(b"\0"), "as the page cache shows it"
+    written: list[tuple[int, int]] = []
+    real_write = tail.write_all
+    monkeypatch.setattr(
+        tail, "write_all", lambda fd, data, at: (written.append((at, len(data))), real_write(fd, data, at))
+    )
+    with opened(tmp_path) as database:
+        assert database.documents.digest() == before
+    assert any(at == offset and at + count >= len(torn[:end].rstrip(b"\0")) for at, count in written)
+    assert NOTE_NAME not in contents(tmp_path)
+
+
+@pytest.mark.guarantee(2)
+def test_g2_an_old_note_of_a_torn_tail_never_reaches_what_was_written_since(tmp_path: Path) -> None:
+    before, _, offset, _ = with_last_group(tmp_path)
+    position = group_offsets(tmp_path, 1)[-1]
+    note = json.dumps([*position, 100_000])
+    (tmp_path / NOTE_NAME).write_text(note)
+    with opened(tmp_path) as database:
+        assert database.documents.digest() != before
+    assert log_end(tmp_path).position.offset > offset
+
+
+@pytest.mark.parametrize("note", ["", "[]", "[1]", "{}", "null", "nonsense", "[1,2,3,4,5,6,7]", "7", "[[1],2,3,4,5,6]"])
+def test_a_note_that_says_nothing_is_passed_over(tmp_path: Path, note: str) -> None:
+    _, after, _, _ = with_last_group(tmp_path)
+    (tmp_path / NOTE_NAME).write_text(note)
+    assert digest_of(tmp_path) == after
+    assert NOTE_NAME not in contents(tmp_path)
+
+
+@pytest.mark.guarantee(2)
+def test_g2_the_last_group_is_written_again_at_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fluxdb.storage import tail
+
+    _, _, offset, end = with_last_group(tmp_path)
+    written: list[tuple[int, int]] = []
+    real = tail.write_all
+    monkeypatch.setattr(
+        tail, "write_all", lambda fd, data, at: (written.append((at, at + len(data))), real(fd, data, at))
+    )
+    before = contents(tmp_path)
+    with opened(tmp_path):
+        pass
+    assert written == [(offset, end)]
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.guarantee(7)
+def test_g7_noise_in_the_last_group_never_opens_to_a_wrong_state(tmp_path: Path) -> None:
+    before, after, offset, end = with_last_group(tmp_path)
+    file, noise = segment_path(tmp_path, 1), random.Random(7)
+    whole = file.read_bytes()
+    for _ in range(100):
+        data = bytearray(whole)
+        at = noise.randrange(offset, end)
+        data[at : at + noise.randrange(1, 600)] = noise.randbytes(noise.randrange(1, 600))
+        file.write_bytes(data)
+        recovered = read_folder(tmp_path)
+        assert recovered.damage is not None or recovered.documents.digest() in (before, after)
