@@ -1,0 +1,233 @@
+/* Finding the way through canonical JSON text (what json_compact writes) without reading its values.
+ *
+ * Of text that is not canonical an end may be found at the wrong place, but never outside of [begin, end). */
+#ifndef FLUXDB_SKIP_H
+#define FLUXDB_SKIP_H
+
+#include "scan.h"
+
+/* The closing quote of the string whose first byte is at `at`; NULL where there is none. */
+static inline const uint8_t *fluxdb_string_end(const uint8_t *begin, const uint8_t *at, const uint8_t *end)
+{
+    for (;;) {
+        at = fluxdb_scan_quote(begin, at, end);
+        if (at == end)
+            return NULL;
+        if (*at == '"')
+            return at;
+        if (end - at < 2)
+            return NULL;
+        at += 2; /* a backslash, and what it escapes */
+    }
+}
+
+/* Opening brackets are 0x5B and 0x7B, closing ones 0x5D and 0x7D. */
+static inline fluxdb_chunk fluxdb_opening(fluxdb_chunk chunk)
+{
+    return fluxdb_equal(fluxdb_or(chunk, fluxdb_all(0x20)), '{');
+}
+
+static inline fluxdb_chunk fluxdb_closing(fluxdb_chunk chunk)
+{
+    return fluxdb_equal(fluxdb_or(chunk, fluxdb_all(0x20)), '}');
+}
+
+/* The set of what was found in four chunks, one behind the other. */
+static inline uint64_t fluxdb_set4(fluxdb_chunk a, fluxdb_chunk b, fluxdb_chunk c, fluxdb_chunk d)
+{
+    return (uint64_t)(fluxdb_set(a) | fluxdb_set(b) << 16) | (uint64_t)(fluxdb_set(c) | fluxdb_set(d) << 16) << 32;
+}
+
+/* From each set bit up to the next one: ones between the quotes of a block, the opening ones included. */
+static inline uint64_t fluxdb_between(uint64_t quotes)
+{
+    quotes ^= quotes << 1;
+    quotes ^= quotes << 2;
+    quotes ^= quotes << 4;
+    quotes ^= quotes << 8;
+    quotes ^= quotes << 16;
+    return quotes ^ quotes << 32;
+}
+
+static inline uint32_t fluxdb_count(uint64_t set)
+{
+    set -= set >> 1 & 0x5555555555555555ULL;
+    set = (set & 0x3333333333333333ULL) + (set >> 2 & 0x3333333333333333ULL);
+    return (uint32_t)(((set + (set >> 4)) & 0x0F0F0F0F0F0F0F0FULL) * 0x0101010101010101ULL >> 56);
+}
+
+/* What a walk over blocks of 64 bytes carries from one to the next. */
+typedef struct {
+    uint64_t in_string;       /* all ones, or zero */
+    uint64_t escaped;         /* is the first byte of the next block escaped? 1 or 0 */
+    uint64_t opening, closing; /* brackets of the last block that are not in strings */
+} fluxdb_walk;
+
+/* The set of escaped bytes; notes whether the first byte behind the block is one. */
+static inline uint64_t fluxdb_walk_escapes(fluxdb_walk *walk, uint64_t backslashes)
+{
+    uint64_t escaped = walk->escaped;
+    backslashes &= ~escaped;
+    walk->escaped = 0;
+    while (backslashes) {
+        uint64_t backslash = backslashes & -backslashes;
+        walk->escaped = backslash >> 63;
+        escaped |= backslash << 1;
+        backslashes &= ~(backslash | backslash << 1);
+    }
+    return escaped;
+}
+
+static inline void fluxdb_walk_block(fluxdb_walk *walk, const uint8_t *at)
+{
+    fluxdb_chunk a = fluxdb_load(at), b = fluxdb_load(at + 16), c = fluxdb_load(at + 32), d = fluxdb_load(at + 48);
+    uint64_t quotes =
+        fluxdb_set4(fluxdb_equal(a, '"'), fluxdb_equal(b, '"'), fluxdb_equal(c, '"'), fluxdb_equal(d, '"'));
+    uint64_t backslashes =
+        fluxdb_set4(fluxdb_equal(a, '\\'), fluxdb_equal(b, '\\'), fluxdb_equal(c, '\\'), fluxdb_equal(d, '\\'));
+    if (backslashes | walk->escaped)
+        quotes &= ~fluxdb_walk_escapes(walk, backslashes);
+    uint64_t in_string = fluxdb_between(quotes) ^ walk->in_string;
+    walk->in_string = -(in_string >> 63);
+    walk->opening =
+        ~in_string & fluxdb_set4(fluxdb_opening(a), fluxdb_opening(b), fluxdb_opening(c), fluxdb_opening(d));
+    walk->closing =
+        ~in_string & fluxdb_set4(fluxdb_closing(a), fluxdb_closing(b), fluxdb_closing(c), fluxdb_closing(d));
+}
+
+/* Walks from `at`, which lies in `depth` arrays and objects and not in a string, to `stop`, but not out of the outermost
+ * of them: returns the byte behind the bracket that closes it (and depth is 0), or `stop` (and depth is what it is there). */
+static inline const uint8_t *fluxdb_walk_to(
+    const uint8_t *at, const uint8_t *stop, const uint8_t *end, size_t *depth)
+{
+    fluxdb_walk walk = {0, 0, 0, 0};
+    for (; at < stop; at += 64) {
+        if (end - at >= 64) {
+            fluxdb_walk_block(&walk, at);
+        } else {
+            uint8_t rest[64] = {0};
+            memcpy(rest, at, (size_t)(end - at));
+            fluxdb_walk_block(&walk, rest);
+        }
+        if (stop - at < 64) {
+            uint64_t before = ((uint64_t)1 << (stop - at)) - 1;
+            walk.opening &= before;
+            walk.closing &= before;
+        }
+        if (fluxdb_count(walk.closing) < *depth) {
+            *depth += fluxdb_count(walk.opening);
+            *depth -= fluxdb_count(walk.closing);
+            continue;
+        }
+        for (uint64_t brackets = walk.opening | walk.closing; brackets; brackets &= brackets - 1) {
+            if (walk.opening & brackets & -brackets)
+                ++*depth;
+            else if (--*depth == 0)
+                return at + __builtin_ctzll(brackets) + 1;
+        }
+    }
+    return stop;
+}
+
+/* Is there any bracket in [at, stop), be it in a string? Ten times as fast as walking. */
+static inline int fluxdb_has_brackets(const uint8_t *at, const uint8_t *stop)
+{
+    for (; stop - at >= 16; at += 16) {
+        fluxdb_chunk chunk = fluxdb_load(at);
+        if (fluxdb_set(fluxdb_or(fluxdb_opening(chunk), fluxdb_closing(chunk))))
+            return 1;
+    }
+    for (; at < stop; at++) {
+        if ((*at | 0x20) == '{' || (*at | 0x20) == '}')
+            return 1;
+    }
+    return 0;
+}
+
+/* Does a member of that name begin at the quote `at`? The byte before it must be readable, too. */
+static inline int fluxdb_is_member(const uint8_t *at, const uint8_t *end, const uint8_t *name, size_t name_bytes)
+{
+    return (at[-1] == '{' || at[-1] == ',') && (size_t)(end - at) > name_bytes + 2 && at[name_bytes + 1] == '"'
+        && at[name_bytes + 2] == ':' && memcmp(at + 1, name, name_bytes) == 0;
+}
+
+/* Can members of that name be found by their bytes? A quote behind a brace or a comma opens a string, or closes one that
+ * ends with that byte. If the latter, then a comma, a colon or a closing bracket follows. */
+static inline int fluxdb_can_search(const uint8_t *name, size_t name_bytes)
+{
+    return name_bytes == 0 || !(*name == ',' || *name == ':' || *name == '}' || *name == ']');
+}
+
+/* Of the 16 bytes at `at`: those where a quote, so many bytes, and a quote could be the name. */
+static inline uint32_t fluxdb_name_places(const uint8_t *at, size_t name_bytes, uint8_t last)
+{
+    fluxdb_chunk opening = fluxdb_equal(fluxdb_load(at), '"');
+    fluxdb_chunk closing = fluxdb_equal(fluxdb_load(at + name_bytes + 1), '"');
+    return fluxdb_set(fluxdb_and(fluxdb_and(opening, closing), fluxdb_equal(fluxdb_load(at + name_bytes), last)));
+}
+
+/* The quote at which the next member of that name begins, in whatever array or object; NULL where there is none. */
+static inline const uint8_t *fluxdb_search_member(
+    const uint8_t *at, const uint8_t *end, const uint8_t *name, size_t name_bytes)
+{
+    uint8_t last = name_bytes ? name[name_bytes - 1] : '"';
+    for (; end - at >= (ptrdiff_t)name_bytes + 17; at += 16) {
+        for (uint32_t found = fluxdb_name_places(at, name_bytes, last); found; found &= found - 1) {
+            const uint8_t *place = at + __builtin_ctz(found);
+            if (fluxdb_is_member(place, end, name, name_bytes))
+                return place;
+        }
+    }
+    for (; end - at > (ptrdiff_t)name_bytes + 2; at++) {
+        if (*at == '"' && at[name_bytes + 1] == '"' && fluxdb_is_member(at, end, name, name_bytes))
+            return at;
+    }
+    return NULL;
+}
+
+/* The quote at which the member of that name begins in the object of which `at` is the first byte behind the brace; NULL
+ * where it has none. */
+static inline const uint8_t *fluxdb_find_member(
+    const uint8_t *at, const uint8_t *end, const uint8_t *name, size_t name_bytes)
+{
+    size_t depth = 1;
+    const uint8_t *walked = at; /* the depth is known so far */
+    for (; (at = fluxdb_search_member(at, end, name, name_bytes)) != NULL; at++) {
+        if (depth > 1 || fluxdb_has_brackets(walked, at)) {
+            fluxdb_walk_to(walked, at, end, &depth);
+            if (depth == 0)
+                return NULL;
+        }
+        walked = at;
+        if (depth == 1)
+            return at;
+    }
+    return NULL;
+}
+
+/* Behind the bracket that closes the array or object in which `at` is, not in a string; NULL where there is none. */
+static inline const uint8_t *fluxdb_nested_end(const uint8_t *at, const uint8_t *end)
+{
+    size_t depth = 1;
+    at = fluxdb_walk_to(at, end, end, &depth);
+    return depth == 0 ? at : NULL;
+}
+
+/* Behind the value at `at`; NULL where there is none. */
+static inline const uint8_t *fluxdb_value_end(const uint8_t *begin, const uint8_t *at, const uint8_t *end)
+{
+    const uint8_t *value = at;
+    if (at == end)
+        return NULL;
+    if (*at == '"') {
+        at = fluxdb_string_end(begin, at + 1, end);
+        return at ? at + 1 : NULL;
+    }
+    if (*at == '{' || *at == '[')
+        return fluxdb_nested_end(at + 1, end);
+    while (at < end && *at != ',' && *at != '}' && *at != ']')
+        at++;
+    return at > value ? at : NULL;
+}
+
+#endif
