@@ -10,7 +10,9 @@
 
 from __future__ import annotations
 
-from fluxdb import aio
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from fluxdb.errors import (
     AuthError,
     ClosedError,
@@ -31,6 +33,11 @@ from fluxdb.errors import (
 from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.model import Document, Event
 from fluxdb.sync import FluxDB, Subscription, open
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from fluxdb import aio
 
 __version__ = "0.1.0"
 
@@ -59,3 +66,10 @@ __all__ = [
     "aio",
     "open",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """``fluxdb.aio`` is imported when it is first asked for: asyncio takes longer to import than all the rest."""
+    if name == "aio":
+        return import_module("fluxdb.aio")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

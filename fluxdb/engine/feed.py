@@ -16,16 +16,21 @@ list whole for whoever looks, and who begins to wait looks again after putting d
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fluxdb.engine.handle import RawEvent
 
 if TYPE_CHECKING:
     from fluxdb.engine.subscriber import FeedSubscriber
+
+
+class Bell(Protocol):
+    """Wakes the tasks of one event loop."""
+
+    def ring(self, waiting: list[Any]) -> None:
+        """From any thread."""
 
 
 class Node:
@@ -47,12 +52,12 @@ class Feed:
         "bytes_max",
         "ended",
         "events_max",
-        "futures",
         "gates",
         "subscribers",
         "sweep_bytes",
         "sweep_number",
         "tail",
+        "tasks",
     )
 
     def __init__(self, events_max: int, bytes_max: int) -> None:
@@ -64,7 +69,7 @@ class Feed:
         self.sweep_number = events_max
         self.sweep_bytes = bytes_max
         self.gates: set[threading.Lock] = set()  # of waiting threads
-        self.futures: dict[asyncio.AbstractEventLoop, set[asyncio.Future[None]]] = {}  # of waiting tasks
+        self.tasks: dict[Bell, set[Any]] = {}  # waiting tasks, by the bell of their event loop
 
     def append(self, event: RawEvent, event_bytes: int) -> None:
         """Tell all. Never blocks."""
@@ -72,7 +77,7 @@ class Feed:
         node = Node(event, before.number + 1, before.bytes_total + event_bytes)
         before.next = node
         self.tail = node
-        if self.gates or self.futures:
+        if self.gates or self.tasks:
             self.wake()
 
     @property
@@ -95,30 +100,12 @@ class Feed:
         gates, self.gates = self.gates, set()
         for gate in list(gates):  # a copy: one who has just begun to wait may still add itself (and then looks again)
             open_gate(gate)
-        waiting, self.futures = self.futures, {}
-        for loop, futures in list(waiting.items()):
-            call_in_loop(loop, resolve, list(futures))
+        tasks, self.tasks = self.tasks, {}
+        for bell, waiting in list(tasks.items()):
+            bell.ring(list(waiting))
 
 
 def open_gate(gate: threading.Lock) -> None:
     """Let the thread go that waits to acquire it. Once more does no harm."""
     with contextlib.suppress(RuntimeError):
         gate.release()
-
-
-def resolve(futures: Iterable[asyncio.Future[None]]) -> None:
-    for future in futures:
-        if not future.done():
-            future.set_result(None)
-
-
-def call_in_loop(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: object) -> None:
-    """Now where this is the loop's own thread, else soon. Nothing where the loop is closed: nobody waits there."""
-    if asyncio._get_running_loop() is loop:
-        function(*arguments)
-        return
-    try:
-        loop.call_soon_threadsafe(function, *arguments)
-    except RuntimeError:
-        if not loop.is_closed():
-            raise

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, Written
 from fluxdb.engine.mailbox import Mailbox
 from fluxdb.engine.runtime import DELETE, PATCH, PATCH_REMOVE_NULLS, SET, Engine
-from fluxdb.engine.subscriber import TaskSubscriber
+from fluxdb.engine.task_subscriber import LoopBell, TaskSubscriber
 from fluxdb.errors import ClosedError
 from fluxdb.model import Document
 
@@ -21,6 +22,7 @@ class LoopEngine(AsyncEngineHandle):
         self._engine = engine
         self._closes_engine = closes_engine
         self._closed = False
+        self._bell: LoopBell | None = None
         self._get = engine.reads.get
         self._write: Callable[[int, str, bytes | None, int], asyncio.Future[Written | None]] = self._first_write
 
@@ -36,7 +38,7 @@ class LoopEngine(AsyncEngineHandle):
     def _mailbox(self) -> tuple[Mailbox, asyncio.AbstractEventLoop]:
         self._check_open()
         loop = asyncio.get_running_loop()
-        return self._engine.writes.mailbox(loop), loop
+        return self._engine.writes.mailbox(loop, Mailbox), loop
 
     def _first_write(self, kind: int, key: str, text: bytes | None, if_version: int) -> asyncio.Future[Written | None]:
         self._write = self._mailbox()[0].write  # from now on without this detour
@@ -63,7 +65,9 @@ class LoopEngine(AsyncEngineHandle):
 
     async def subscribe(self, keys: Sequence[str]) -> TaskSubscriber:
         _, loop = self._mailbox()  # its reader callback dispatches
-        return self._engine.notify.subscribe_task(keys, loop)
+        if self._bell is None or self._bell.loop is not loop:
+            self._bell = LoopBell(loop)
+        return self._engine.notify.subscribe(partial(TaskSubscriber, bell=self._bell), keys)
 
     async def checkpoint(self) -> int:
         self._check_open()

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from itertools import repeat
 
 from fluxdb._core.channel import Channel
-from fluxdb.engine.feed import call_in_loop
 from fluxdb.engine.handle import Written
-from fluxdb.errors import ClosedError
+from fluxdb.engine.task_subscriber import call_in_loop
+from fluxdb.errors import FluxDBError
 
 # kind, key, text, if_version
 _Command = tuple[int, str, bytes | None, int]
@@ -29,16 +29,22 @@ _Future = asyncio.Future[_Outcome]
 class Mailbox:
     """The writes of one event loop. To be used in that loop's thread."""
 
-    def __init__(self, channel: Channel, loop: asyncio.AbstractEventLoop, dispatch: Callable[[], None]) -> None:
-        self._channel = channel
+    def __init__(
+        self, open_channel: Callable[[], Channel], loop: asyncio.AbstractEventLoop, dispatch: Callable[[], None]
+    ) -> None:
+        self._open_channel = open_channel
         self._loop = loop
         self._dispatch = dispatch
-        self._submit = channel.submit
         self._create_future: Callable[[], _Future] = loop.create_future
         self._staged: deque[tuple[_Future, _Outcome]] = deque()  # in the order of submits: what each will have become
         self._waiting: deque[tuple[_Future, _Command]] = deque()  # for room
         self._closed = False
-        loop.add_reader(channel.fd, self._on_readable)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._channel = self._open_channel()
+        self._submit = self._channel.submit
+        self._loop.add_reader(self._channel.fd, self._on_readable)
 
     def write(self, kind: int, key: str, text: bytes | None, if_version: int) -> _Future:
         """Resolved when the write is durable and applied. Raises at once what is wrong with the write itself."""
@@ -52,32 +58,38 @@ class Mailbox:
         return future
 
     def _wait_for_room(self, command: _Command) -> _Future:
-        if self._closed:
-            raise ClosedError("the database is closed")
         future = self._create_future()
         self._waiting.append((future, command))
         return future
 
     def _on_readable(self) -> None:
-        outcomes = self._channel.collect()
+        if self._channel.outstanding != len(self._staged):
+            self._start_over()
+        try:
+            self._hand_out(self._channel.collect())
+        except BaseException:  # a signal, in the middle of it
+            self._loop.call_soon(self._on_readable)
+            raise
+        if self._waiting:
+            self._stage_waiting()
+        self._dispatch()
+
+    def _hand_out(self, outcomes: int | list[object]) -> None:
         take = self._staged.popleft
         if isinstance(outcomes, int):
             for _ in repeat(None, outcomes):
                 future, outcome = take()
                 if not future.done():
                     future.set_result(outcome)
-        else:
-            for error in outcomes:
-                future, outcome = take()
-                if future.done():
-                    continue
-                if isinstance(error, Exception):
-                    future.set_exception(error)
-                else:
-                    future.set_result(outcome)
-        if self._waiting:
-            self._stage_waiting()
-        self._dispatch()
+            return
+        for error in outcomes:
+            future, outcome = take()
+            if future.done():
+                continue
+            if isinstance(error, Exception):
+                future.set_exception(error)
+            else:
+                future.set_result(outcome)
 
     def _stage_waiting(self) -> None:
         waiting = self._waiting
@@ -97,6 +109,21 @@ class Mailbox:
             waiting.popleft()
             self._staged.append((future, outcome))  # type: ignore[arg-type]  # True is never returned
 
+    def _start_over(self) -> None:
+        """A signal handler raised between a submit or a collect and our queue: which outcome is whose is lost."""
+        self._let_go()
+        staged, self._staged = self._staged, deque()
+        for future, _ in staged:
+            if not future.done():
+                error = FluxDBError("a signal interrupted the event loop: whether this write is durable is not known")
+                error.maybe_applied = True
+                future.set_exception(error)
+        self._begin()
+
+    def _let_go(self) -> None:
+        self._loop.remove_reader(self._channel.fd)
+        self._channel.close()
+
     def close_soon(self) -> None:
         """From any thread, after the committer was closed."""
         if self._loop.is_closed():
@@ -108,8 +135,9 @@ class Mailbox:
         """Hand out the last outcomes, refuse those that wait for room, let go of the channel. Idempotent."""
         if self._closed:
             return
-        if not self._loop.is_closed():
-            self._on_readable()
-            self._loop.remove_reader(self._channel.fd)
         self._closed = True
-        self._channel.close()
+        if self._loop.is_closed():
+            self._channel.close()
+        else:
+            self._on_readable()
+            self._let_go()

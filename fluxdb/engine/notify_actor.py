@@ -10,7 +10,6 @@ subscriber that is taken by a thread. Both may be active at once; whoever comes 
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -19,7 +18,7 @@ from typing import TypeVar
 
 from fluxdb._core.commit import Committer
 from fluxdb.engine.feed import Feed
-from fluxdb.engine.subscriber import FeedSubscriber, TaskSubscriber, ThreadSubscriber
+from fluxdb.engine.subscriber import FeedSubscriber, ThreadSubscriber
 from fluxdb.errors import ClosedError, InvalidKeyError
 from fluxdb.limits import Limits
 
@@ -48,17 +47,14 @@ class NotifyActor:
     # Subscribers come and go
 
     def subscribe_thread(self, keys: Sequence[str]) -> ThreadSubscriber:
-        """Raises InvalidKeyError, LimitError, ClosedError."""
-        subscriber = self._subscribe(ThreadSubscriber, keys)
+        """Raises InvalidKeyError, LimitError, ClosedError, ValueError."""
+        subscriber = self.subscribe(ThreadSubscriber, keys)
         if self._thread is None:
             self._start_thread()
         return subscriber
 
-    def subscribe_task(self, keys: Sequence[str], loop: asyncio.AbstractEventLoop) -> TaskSubscriber:
-        """For tasks of ``loop``, whose mailbox calls dispatch(). Raises InvalidKeyError, LimitError, ClosedError."""
-        return self._subscribe(lambda feed, keys, on_end: TaskSubscriber(feed, keys, on_end, loop), keys)
-
-    def _subscribe(self, make: _Make[_S], keys: Sequence[str]) -> _S:
+    def subscribe(self, make: _Make[_S], keys: Sequence[str]) -> _S:
+        """For who sees to it that dispatch() is called. Raises InvalidKeyError, LimitError, ClosedError, ValueError."""
         for key in keys:
             if not isinstance(key, str):
                 raise InvalidKeyError(f"a key must be a str, not {type(key).__qualname__}")
@@ -130,16 +126,12 @@ class NotifyActor:
 
     # Events
 
-    @property
-    def active(self) -> bool:
-        """Is there anybody to tell?"""
-        return bool(self._feeds)
-
     def dispatch(self) -> None:
         """Tell the subscribers what has been committed. From any thread."""
-        with self._lock:
-            self._tell()
-        self._forget_ended()
+        if self._feeds:
+            with self._lock:
+                self._tell()
+            self._forget_ended()
 
     def _tell(self) -> None:
         events, dropped = self._committer.take_events()
@@ -203,4 +195,4 @@ class NotifyActor:
         self._thread = None
         for feed in self._all_feeds():
             feed.ended = True
-            feed.gates, feed.futures = set(), {}
+            feed.gates, feed.tasks = set(), {}

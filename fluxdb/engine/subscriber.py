@@ -1,12 +1,11 @@
-"""Who walks a feed: from a thread that blocks, or from tasks of an event loop."""
+"""Who walks a feed; here, from a thread that blocks. (From tasks of an event loop: ``task_subscriber``.)"""
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable
 
-from fluxdb.engine.feed import Feed, Node, call_in_loop, open_gate, resolve
+from fluxdb.engine.feed import Feed, Node, open_gate
 from fluxdb.engine.handle import RawEvent
 from fluxdb.errors import ClosedError, SubscriberEvictedError
 
@@ -115,38 +114,3 @@ class ThreadSubscriber(FeedSubscriber):
         gate = self._gate
         if gate is not None:
             open_gate(gate)
-
-
-class TaskSubscriber(FeedSubscriber):
-    """A subscriber whose takers are tasks of one event loop."""
-
-    __slots__ = ("_futures", "_loop")
-
-    def __init__(
-        self,
-        feed: Feed,
-        keys: tuple[str, ...],
-        on_end: Callable[[FeedSubscriber], None],
-        loop: asyncio.AbstractEventLoop,
-    ) -> None:
-        super().__init__(feed, keys, on_end)
-        self._loop = loop
-        self._futures: set[asyncio.Future[None]] = set()
-
-    async def wait(self) -> None:
-        future = self._loop.create_future()
-        self._futures.add(future)
-        self.feed.futures.setdefault(self._loop, set()).add(future)
-        try:
-            if not self._has_news():
-                await future
-        finally:
-            self._futures.discard(future)
-            waiting = self.feed.futures.get(self._loop)
-            if waiting is not None:
-                waiting.discard(future)
-
-    def close(self) -> None:
-        super().close()
-        if self._futures:
-            call_in_loop(self._loop, resolve, list(self._futures))

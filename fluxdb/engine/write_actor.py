@@ -6,14 +6,18 @@ loop must not wait: each gets a mailbox of its own (see ``mailbox``).
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from fluxdb._core.commit import Committer
 from fluxdb.engine.handle import Written
-from fluxdb.engine.mailbox import Mailbox
 from fluxdb.errors import ClosedError
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop  # a program without an event loop need not wait for its import
+
+    from fluxdb.engine.mailbox import Mailbox
 
 
 class WriteActor:
@@ -23,12 +27,12 @@ class WriteActor:
         self._committer = committer
         self._dispatch = dispatch
         self._lock = threading.Lock()
-        self._mailboxes: dict[asyncio.AbstractEventLoop, Mailbox] = {}
+        self._mailboxes: dict[AbstractEventLoop, Mailbox] = {}
         self._closed = False
         # (kind, key, text, if_version): returns when the write is durable and applied.
         self.write: Callable[[int, str, bytes | None, int], Written | None] = committer.write
 
-    def mailbox(self, loop: asyncio.AbstractEventLoop) -> Mailbox:
+    def mailbox(self, loop: AbstractEventLoop, make: type[Mailbox]) -> Mailbox:
         """The mailbox of the running ``loop``. Raises ClosedError."""
         with self._lock:
             if self._closed:
@@ -36,7 +40,7 @@ class WriteActor:
             mailbox = self._mailboxes.get(loop)
             if mailbox is None:
                 self._forget_closed_loops()
-                mailbox = Mailbox(self._committer.channel(), loop, self._dispatch)
+                mailbox = make(self._committer.channel, loop, self._dispatch)
                 self._mailboxes[loop] = mailbox
             return mailbox
 
