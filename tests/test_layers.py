@@ -13,7 +13,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # The highest first. A module belongs to the longest name that it begins with. Names in one row don't import each other.
 LAYERS = (
-    ("fluxdb.cli", "fluxdb.__main__"),
+    ("fluxdb.__main__",),
+    ("fluxdb.cli",),
     ("fluxdb",),  # fluxdb/__init__.py itself: what a user imports, so nothing below it does
     ("fluxdb.sync", "fluxdb.aio"),
     ("fluxdb.opening",),

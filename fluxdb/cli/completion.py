@@ -8,8 +8,8 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
 from fluxdb.cli.commands import NAMES, SYNTAX
-from fluxdb.cli.grammar import quote_key
 from fluxdb.cli.recent import RecentKeys
+from fluxdb.cli.text import quote_key
 
 
 class CommandCompleter(Completer):

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from fluxdb.cli import render
-from fluxdb.cli.grammar import quote_key
+from fluxdb.cli.text import quote_key
 from fluxdb.engine.handle import RawEvent, Subscriber
 from fluxdb.errors import ClosedError, FluxDBError
 from fluxdb.model import OPERATION_OF

@@ -17,6 +17,7 @@ import orjson
 
 from fluxdb.cli import commands
 from fluxdb.cli.commands import IF_VERSION, NAMES, REMOVE_NULLS, SYNTAX, Command, Syntax
+from fluxdb.cli.text import short
 
 VERSION_MAX = (1 << 63) - 1
 """The largest number that --if-version takes."""
@@ -54,25 +55,6 @@ def parse(line: str) -> Command | None:
     if name is None:
         raise GrammarError(_no_command(word), start + 1)
     return _Line(line, start + len(word), SYNTAX[name]).command()
-
-
-def quote_key(key: str) -> str:
-    """``key`` as the grammar reads it back: itself where it is one plain word, else a JSON string."""
-    if _WORD.fullmatch(key) and key.isprintable() and key[0] not in "\"'" and not key.startswith("--"):
-        return key
-    return escape_text(orjson.dumps(key).decode())
-
-
-_UNSAFE = re.compile("[\x7f-\x9f\u061c\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-
-
-def escape_text(text: str) -> str:
-    """JSON text that says the same, without characters that steer a terminal or turn its text around.
-
-    JSON itself escapes the controls below the space; what is left are DEL, C1, line separators and bidi overrides.
-    Outside of strings JSON has none of them, so each can become its ``\\u`` escape.
-    """
-    return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def split_statements(text: str) -> list[str]:
@@ -132,7 +114,7 @@ class _Line:
             option, equals, _ = word.partition("=")
             if option.lower() not in self.syntax.options or (equals and option.lower() != IF_VERSION):
                 known = " or ".join(self.syntax.options) or "no option"
-                raise self.error(f"{_shown(word)}: {self.syntax.name} takes {known} (quote a key that begins with --)")
+                raise self.error(f"{short(word)}: {self.syntax.name} takes {known} (quote a key that begins with --)")
             if option.lower() == REMOVE_NULLS:
                 self.remove_nulls = True
                 self.advance(len(word))
@@ -245,10 +227,4 @@ def _no_command(word: str) -> str:
 
     close = get_close_matches(word[:40].upper(), NAMES, n=1)
     meant = f"did you mean {close[0]}? " if close else ""
-    return f"{_shown(word)} is no command, {meant}HELP lists them"
-
-
-def _shown(word: str) -> str:
-    """A word of the user in an error: short, and harmless."""
-    short = word if len(word) <= 40 else word[:40] + "..."
-    return escape_text(orjson.dumps(short).decode())
+    return f"{short(word)} is no command, {meant}HELP lists them"

@@ -14,9 +14,9 @@ import click
 import orjson
 
 from fluxdb.cli import exits, render
-from fluxdb.cli.grammar import escape_text
 from fluxdb.cli.output import standard_lines
 from fluxdb.cli.progress import progress_bar
+from fluxdb.cli.text import escape_text, one_line
 
 STANDARD_STREAM = "-"
 
@@ -40,7 +40,7 @@ def check(directory: Path) -> int:
         report = check_database(directory, progress=progress)
     line = standard_lines().line
     for finding in report.findings:
-        line(render.one_line(str(finding)))
+        line(one_line(str(finding)))
     log = f"{_count(report.segments, 'segment')} ({_count(report.groups, 'group')}, {_count(report.records, 'record')})"
     snapshots = f"{_count(report.snapshots, 'snapshot')} ({_count(report.snapshot_records, 'record')})"
     line(f"read {log}, {snapshots}")
@@ -64,9 +64,9 @@ def repair(directory: Path, is_certain: bool) -> int:
         found = check_database(directory, progress=progress)
     if not found.opens and not is_certain and sys.stdin.isatty():
         for finding in found.findings:
-            line(render.one_line(str(finding)))
+            line(one_line(str(finding)))
         question = "Repair it? What is changed is kept, under names that end in .broken"
-        if not click.confirm(render.one_line(question), err=True):
+        if not click.confirm(one_line(question), err=True):
             standard_lines().note("nothing was changed")
             return exits.REFUSED
     with progress_bar("repairing") as progress:
@@ -81,7 +81,7 @@ def repair(directory: Path, is_certain: bool) -> int:
     told = [("damage", report.damage), ("done", report.actions), ("lost", report.lost)]
     for name, sentences in told:
         for sentence in sentences:
-            line(render.one_line(f"{name}: {sentence}"))
+            line(one_line(f"{name}: {sentence}"))
     line(f"repaired: it opens, with {_count(report.keys, 'key')} at revision {report.revision:,}")
     return exits.OK
 

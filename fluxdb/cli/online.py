@@ -9,11 +9,12 @@ from contextlib import closing
 from pathlib import Path
 
 from fluxdb import __version__
-from fluxdb.cli import exits, render
+from fluxdb.cli import exits
 from fluxdb.cli.events import EventsInStep
 from fluxdb.cli.output import Lines, standard_lines
 from fluxdb.cli.script import find_grammar_error, run_arguments, run_lines
 from fluxdb.cli.session import Session
+from fluxdb.cli.text import one_line
 from fluxdb.engine.handle import EngineHandle
 from fluxdb.limits import DEFAULT_LIMITS
 from fluxdb.opening import open_engine
@@ -42,7 +43,7 @@ def run_exec(data_dir: Path, arguments: Sequence[str]) -> int:
         lines.error(wrong)
         whole = " ".join(arguments)
         if len(arguments) > 1 and find_grammar_error([whole]) is None:
-            lines.note(render.one_line(f"each command is one argument: fluxdb exec {shlex.quote(whole)}"))
+            lines.note(one_line(f"each command is one argument: fluxdb exec {shlex.quote(whole)}"))
         return exits.USAGE
     with closing(open_engine(data_dir, DEFAULT_LIMITS)) as engine:
         return run_arguments(_session(engine, lines), arguments, lines.error)
@@ -54,7 +55,7 @@ def _session(engine: EngineHandle, lines: Lines) -> Session:
 
 def _greeting(info: Mapping[str, object]) -> str:
     keys, revision = info["keys"], info["revision"]
-    folder = render.one_line(str(info["path"]))
+    folder = one_line(str(info["path"]))
     return (
         f"FluxDB {__version__}, {folder}: {keys:,} {'key' if keys == 1 else 'keys'}, revision {revision:,}\n"
         "HELP lists the commands, TAB completes, Alt-Enter goes on in the next line, Ctrl-D leaves."

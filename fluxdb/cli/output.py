@@ -9,7 +9,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
-from fluxdb.cli.render import one_line
+from fluxdb.cli.text import one_line
 
 _RED = "31"
 _CYAN = "36"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
 from fluxdb.cli.commands import SYNTAX, Syntax
-from fluxdb.cli.grammar import escape_text, quote_key
+from fluxdb.cli.text import escape_text, one_line, quote_key
 
 NIL = "nil"
 
@@ -32,19 +31,6 @@ def _side(text: str | None) -> str:
 def error(message: str, place: str = "") -> str:
     """``error: ...``, or ``error: line 3: ...``"""
     return one_line(f"error: {place}: {message}" if place else f"error: {message}")
-
-
-_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def one_line(words: str) -> str:
-    """``words`` without characters that end a line, steer a terminal, or can't be printed."""
-    return _STEERING.sub(_escaped, words)
-
-
-def _escaped(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def table(values: Mapping[str, object]) -> Iterator[str]:

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from fluxdb.cli import commands, render
 from fluxdb.cli.commands import Command
-from fluxdb.cli.grammar import quote_key
 from fluxdb.cli.recent import RecentKeys
+from fluxdb.cli.text import quote_key
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Subscriber, Written
 
 Print = Callable[[str], None]

@@ -19,6 +19,7 @@ from fluxdb.cli.grammar import GrammarError, parse, split_statements
 from fluxdb.cli.history import FileHistory, history_path
 from fluxdb.cli.output import Lines, colours_wanted
 from fluxdb.cli.session import Session
+from fluxdb.cli.text import one_line
 from fluxdb.engine.handle import EngineHandle
 from fluxdb.errors import FluxDBError
 
@@ -108,5 +109,5 @@ def _open_history(answers: Lines) -> History:
         return DummyHistory() if path is None else FileHistory(path)
     except (OSError, RuntimeError) as error:  # RuntimeError: there is no home directory
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
-        answers.note(render.one_line(f"note: the history is not kept: {path or '~'}: {reason}"))
+        answers.note(one_line(f"note: the history is not kept: {path or '~'}: {reason}"))
         return InMemoryHistory()

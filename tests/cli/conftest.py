@@ -37,7 +37,7 @@ def fluxdb(tmp_path: Path) -> Program:
 
     def run(*arguments: str | bytes | Path, stdin: bytes = b"", **variables: str) -> Ended:
         done = subprocess.run(
-            [sys.executable, "-m", "fluxdb.cli", *arguments],
+            [sys.executable, "-m", "fluxdb", *arguments],
             input=stdin,
             capture_output=True,
             cwd=tmp_path,

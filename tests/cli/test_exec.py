@@ -106,7 +106,7 @@ def test_a_folder_that_cannot_be_one_is_told_in_one_line(fluxdb: Program, tmp_pa
 
 
 def test_g10_a_folder_that_another_process_has_open_is_code_5_with_its_pid(fluxdb: Program, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "fluxdb.cli"]
+    command = [sys.executable, "-m", "fluxdb"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=tmp_path, env=environment(tmp_path)
     ) as owner:
@@ -135,7 +135,7 @@ def test_no_colours_off_a_terminal(fluxdb: Program) -> None:
 
 
 def test_streams_that_are_closed_do_not_lend_their_numbers_to_the_log(tmp_path: Path) -> None:
-    script = f"{sys.executable} -m fluxdb.cli exec 'SET k 1' <&- >&- 2>&-"
+    script = f"{sys.executable} -m fluxdb exec 'SET k 1' <&- >&- 2>&-"
     done = subprocess.run(
         script, shell=True, cwd=tmp_path, env=environment(tmp_path), timeout=PATIENCE_SECONDS, check=False
     )

@@ -21,7 +21,8 @@ from fluxdb.cli.commands import (
     Subscribe,
     Unsubscribe,
 )
-from fluxdb.cli.grammar import GrammarError, escape_text, parse, quote_key, split_statements
+from fluxdb.cli.grammar import GrammarError, parse, split_statements
+from fluxdb.cli.text import escape_text, quote_key
 
 KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 

@@ -174,7 +174,7 @@ def test_repair_asks_on_a_terminal(fluxdb: Program, data: Path, tmp_path: Path, 
     before = (data / LOG).read_bytes()
     child = pexpect.spawn(
         sys.executable,
-        ["-m", "fluxdb.cli", "repair", "data"],
+        ["-m", "fluxdb", "repair", "data"],
         cwd=str(tmp_path),
         env=environment(tmp_path),
         encoding="utf-8",
@@ -214,7 +214,7 @@ def test_reading_changes_nothing_on_disk(fluxdb: Program, data: Path, arguments:
 def test_a_dump_to_a_terminal_cannot_steer_it_and_says_the_same(data: Path, tmp_path: Path) -> None:
     child = pexpect.spawn(
         sys.executable,
-        ["-m", "fluxdb.cli", "dump", "data"],
+        ["-m", "fluxdb", "dump", "data"],
         cwd=str(tmp_path),
         env=environment(tmp_path),
         encoding="utf-8",

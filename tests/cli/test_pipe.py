@@ -13,7 +13,7 @@ from tests.cli.conftest import PATIENCE_SECONDS, Program, environment
 
 def start(tmp_path: Path, *arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "fluxdb.cli", *arguments],
+        [sys.executable, "-m", "fluxdb", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -29,7 +29,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     def start(*arguments: str, **environment: str) -> pexpect.spawn[str]:
         child = pexpect.spawn(
             sys.executable,
-            list(arguments) or ["-m", "fluxdb.cli", "--data-dir", str(tmp_path / "data")],
+            list(arguments) or ["-m", "fluxdb", "--data-dir", str(tmp_path / "data")],
             env={
                 "PATH": os.environ["PATH"],
                 "PYTHONPATH": str(ROOT),
@@ -247,7 +247,7 @@ def test_what_is_stored_cannot_steer_the_terminal(terminal: Terminal) -> None:
 
 def test_a_folder_that_is_open_elsewhere_is_told_with_the_pid(terminal: Terminal, tmp_path: Path) -> None:
     owner = terminal()
-    command = [sys.executable, "-m", "fluxdb.cli", "--data-dir", str(tmp_path / "data")]
+    command = [sys.executable, "-m", "fluxdb", "--data-dir", str(tmp_path / "data")]
     words, status = pexpect.run(
         " ".join(command),
         env={**os.environ, "PYTHONPATH": str(ROOT)},
