@@ -4,7 +4,7 @@ from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy
 
 from fluxdb._core.documents cimport Documents
-from fluxdb._core.state cimport LogPosition, State, state_apply, state_release
+from fluxdb._core.state cimport LogPosition, State, state_apply, state_forget, state_release
 from fluxdb._core.frame cimport (
     GROUP_HEADER_BYTES, KIND_DELETE, KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET, SECTOR_BYTES, Frame, GroupHeader as Header,
     frame_decode, group_header_decode, group_is_whole, group_size, round_up,
@@ -117,6 +117,7 @@ cdef int apply_group(State* state, const uint8_t* buffer, size_t offset, const H
             reason = apply_frame(state, &frame)
         at += frame.frame_bytes
         left -= frame.frame_bytes
+    state_forget(state)
     return reason
 
 

@@ -60,6 +60,10 @@ cdef void state_lock_between_groups(State* state) noexcept nogil
 cdef uint64_t state_floor(State* state, const uint8_t* key, size_t key_bytes) noexcept nogil
 # Makes record the key's state; the caller releases replaced. -1: no memory, nothing changed.
 cdef int state_apply(State* state, Record* record, uint64_t hash, Record** replaced) noexcept nogil
+# Brings the tombstones back to their bound, oldest first; what they knew of versions goes into the floors. To be called
+# behind each group, here and in replay: the same groups then make the same state. Not before the group is unstaged: the
+# staged table may point to the tombstones that this frees.
+cdef void state_forget(State* state) noexcept nogil
 # Frees a record that left the table, or hands it to the view or to the reader that needs it still.
 cdef void state_release(State* state, Record* record, uint64_t hash) noexcept nogil
 

@@ -97,8 +97,7 @@ cdef void queue_sweep(State* state) noexcept nogil:
     queue.count = kept
 
 
-cdef int forget_oldest(State* state) noexcept nogil:
-    """Bring the tombstones back to their bound; what they knew of versions goes into the floors."""
+cdef void state_forget(State* state) noexcept nogil:
     cdef TombstoneQueue* queue = &state.queue
     cdef Tombstone entry
     cdef Record* record
@@ -106,7 +105,7 @@ cdef int forget_oldest(State* state) noexcept nogil:
     if state.tombstones > state.tombstones_max and state.floors == NULL:
         state.floors = <uint64_t*>calloc(FLOOR_BUCKETS, sizeof(uint64_t))
         if state.floors == NULL:
-            return 0        # remembered one by one for longer; tried again at the next delete
+            return          # remembered one by one for longer; tried again at the next delete
     while state.tombstones > state.tombstones_max and queue.count:
         entry = queue.ring[queue.head]
         queue.head = (queue.head + 1) & (queue.capacity - 1)
@@ -122,7 +121,6 @@ cdef int forget_oldest(State* state) noexcept nogil:
         state_release(state, record, entry.hash)
     if queue.count > 2 * state.tombstones_max + 1024:
         queue_sweep(state)
-    return 0
 
 
 cdef inline void count_record(State* state, const Record* record, int sign) noexcept nogil:
@@ -143,7 +141,6 @@ cdef int state_apply(State* state, Record* record, uint64_t hash, Record** repla
     count_record(state, record, 1)
     if record.flags & RECORD_TOMBSTONE:
         queue_push(&state.queue, hash, record.revision)
-        forget_oldest(state)
     return 0
 
 
@@ -195,7 +192,7 @@ cdef int state_load(State* state, const uint8_t* payload, size_t payload_bytes, 
 cdef void state_loaded(State* state) noexcept nogil:
     if state.queue.count:       # head is 0: nothing was taken out yet
         qsort(state.queue.ring, state.queue.count, sizeof(Tombstone), by_revision)
-    forget_oldest(state)
+    state_forget(state)
 
 
 cdef void state_digest(State* state, uint64_t* first, uint64_t* second) noexcept nogil:

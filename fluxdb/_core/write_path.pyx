@@ -15,8 +15,8 @@ from fluxdb._core.platform cimport (
 )
 from fluxdb._core.segment cimport segment_discard
 from fluxdb._core.stage cimport request_frame_bytes, stage_write
-from fluxdb._core.state cimport state_apply, state_release
-from fluxdb._core.table cimport Record, record_key, table_clear, table_find, table_free, table_init, table_remove
+from fluxdb._core.state cimport state_apply, state_forget, state_release
+from fluxdb._core.table cimport Record, record_key, table_clear, table_find_revision, table_free, table_init, table_remove
 from fluxdb._core.watch cimport watch_commit, watch_free, watch_init
 
 cdef extern from "<unistd.h>" nogil:
@@ -96,6 +96,9 @@ cdef void settle(Commit* commit, Group* group, int status) noexcept nogil:
             operation = &group.operations[i]
             unstage(commit, operation)
             answer(operation, operation.outcome.status)
+        pthread_mutex_lock(&commit.state.lock)
+        state_forget(commit.state)
+        pthread_mutex_unlock(&commit.state.lock)
     else:
         # What was staged behind it rests on it, and goes with it: none of that was written.
         table_clear(&commit.staging.staged)
@@ -127,11 +130,16 @@ cdef void hand_over(Commit* commit) noexcept nogil:
 
 # ---- what settling is made of ----
 
-cdef inline void unstage(Commit* commit, Operation* operation) noexcept nogil:
-    cdef Record* record = operation.record
-    if record == NULL:
+cdef inline void unstage(Commit* commit, const Operation* operation) noexcept nogil:
+    """Take the write out of the staged table, unless a later one of its key stands there by now.
+
+    Found by its revision: the operation's own record may be freed, where a later write of the group replaced it.
+    """
+    cdef Record* record
+    if operation.record == NULL:
         return
-    if table_find(&commit.staging.staged, record_key(record), record.key_bytes, operation.hash) == record:
+    record = table_find_revision(&commit.staging.staged, operation.hash, operation.outcome.revision)
+    if record != NULL:
         table_remove(&commit.staging.staged, record_key(record), record.key_bytes, operation.hash)
 
 

@@ -356,3 +356,35 @@ def test_a_committer_that_was_abandoned_touches_nothing(log: Any) -> None:
         with pytest.raises(ClosedError):
             call()
     assert log.replayed()[0].get("a") == (b"1", 1)
+
+
+def test_g3_many_groups_of_writes_to_one_key_lose_none(log: Any) -> None:
+    """Within a group a record is freed as soon as the next one replaces it; its address comes back for a later write."""
+    channel = log.committer.channel()
+    versions = []
+    for i in range(5000):
+        versions.append(channel.submit(Kind.PATCH, "shared", b'{"n":%d}' % i)[0])
+        if i % 7 == 0:
+            channel.collect()
+    assert drain(channel)[-1] is None
+    assert versions == list(range(1, 5001))
+    assert log.committer.stats()["groups"] > 10, "it was one long group, so the claim was not tested"
+    assert log.replayed()[0].get("shared") == (b'{"n":4999}', 5000)
+
+
+def test_a_tombstone_forgotten_at_once_is_no_danger_to_what_is_staged(make_log: MakeLog) -> None:
+    log = make_log(tombstones_max=0)
+    channel = log.committer.channel()
+    last = 0
+    for i in range(3000):
+        for kind, text in ((Kind.SET, b"%d" % i), (Kind.DELETE, None)):
+            version, _ = channel.submit(kind, f"k{i % 3}", text)
+            assert version > 0
+            if i % 3 == 0:
+                assert version > last
+                last = version
+        if i % 5 == 0:
+            channel.collect()
+    drain(channel)
+    assert log.documents.tombstones == 0
+    assert log.replayed()[0].digest() == log.documents.digest()
