@@ -181,6 +181,15 @@ def test_ctrl_c_gives_up_the_line_and_not_the_terminal(terminal: Terminal) -> No
     assert leave(child) == 0
 
 
+def test_ctrl_c_during_a_command_gives_it_up_and_not_the_terminal(terminal: Terminal, tmp_path: Path) -> None:
+    child = terminal("-m", "tests.cli.terminal_driver", str(tmp_path / "trigger"))
+    child.send("CHECKPOINT\r")
+    child.expect_exact("checkpointing")
+    run(child, CTRL_C, "error: interrupted: a write that was on its way may have been made")
+    run(child, "GET user", "nil")
+    assert leave(child) == 0
+
+
 def test_ctrl_d_behind_text_does_not_leave(terminal: Terminal) -> None:
     child = terminal()
     child.send("SET a 1" + CTRL_D)
