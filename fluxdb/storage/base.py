@@ -89,7 +89,7 @@ def where_log_goes_on(position: Position, segments: list[SegmentFile]) -> tuple[
 def find_foreign(directory: Path, folder: Folder, segments: list[SegmentFile]) -> CorruptionError | None:
     """The complaint about the first file that belongs to another database than most."""
     owners = {segment.name: segment.header.database_id for segment in segments if segment.header is not None}
-    owners |= {snapshot_name(revision): _owner(directory, revision) for revision in folder.snapshots}
+    owners |= {snapshot_name(revision): snapshot_owner(directory, revision) for revision in folder.snapshots}
     known = Counter(owner for owner in owners.values() if owner)
     if len(known) < 2:
         return None
@@ -98,7 +98,7 @@ def find_foreign(directory: Path, folder: Folder, segments: list[SegmentFile]) -
     return CorruptionError(name, 16, "it belongs to another database: move it out of the folder")
 
 
-def _owner(directory: Path, revision: int) -> bytes:
+def snapshot_owner(directory: Path, revision: int) -> bytes:
     """The id of the database that the snapshot belongs to; empty where its header is damaged."""
     try:
         with closing(SnapshotReader(directory, revision)) as reader:

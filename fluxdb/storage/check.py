@@ -15,7 +15,7 @@ from fluxdb.errors import CorruptionError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.model import Position
 from fluxdb.storage.layout import LOCK_NAME, Folder, list_folder, snapshot_name
-from fluxdb.storage.offline import shared_folder
+from fluxdb.storage.offline import require_database, shared_folder
 from fluxdb.storage.oserrors import storage_errors
 from fluxdb.storage.progress import Progress, ProgressCallback
 from fluxdb.storage.reader import Recovered, look_around, read_folder
@@ -71,6 +71,7 @@ def check_folder(directory: Path, limits: Limits, progress: ProgressCallback | N
     """The same for a folder that is locked already."""
     report = CheckReport(directory)
     try:
+        require_database(directory)
         folder = list_folder(directory)
     except CorruptionError as error:
         report.findings.append(Finding(error.segment, error.offset, error.reason, True))

@@ -10,7 +10,9 @@ from fluxdb._core.segment import SEGMENT_HEADER_BYTES, SegmentHeader, encode_hea
 from fluxdb.errors import CorruptionError
 from fluxdb.model import Position
 from fluxdb.storage.aside import copy_aside, rename_aside
+from fluxdb.storage.base import snapshot_owner
 from fluxdb.storage.durable import sync_file, write_all
+from fluxdb.storage.layout import list_folder
 from fluxdb.storage.oserrors import storage_errors
 from fluxdb.storage.reader import Recovered
 from fluxdb.storage.repair_report import RepairReport
@@ -56,8 +58,10 @@ def _start_of(data: bytearray, number: int, end_before: Position | None) -> Posi
 
 
 def _database_id(recovered: Recovered) -> bytes:
-    headers = [segment.header for segment in recovered.segments if segment.header is not None]
-    return recovered.database_id or (headers[0].database_id if headers else b"") or os.urandom(16)
+    """The id that another file names; a new one, where none does."""
+    owners = [segment.header.database_id for segment in recovered.segments if segment.header is not None]
+    owners += [snapshot_owner(recovered.directory, revision) for revision in list_folder(recovered.directory).snapshots]
+    return next((owner for owner in owners if owner), os.urandom(16))
 
 
 def cut_log(recovered: Recovered, report: RepairReport) -> None:

@@ -17,20 +17,19 @@ from fluxdb.storage.reader import Recovered, read_folder
 
 @contextmanager
 def shared_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """The folder of a database that exists, locked against owners. Raises LockedError, StorageError."""
+    """A folder that exists, locked against owners. Raises LockedError, StorageError."""
     directory = Path(path).absolute()
     if not directory.is_dir():
         raise StorageError(f"there is no database folder {directory}")
     lock = FolderLock.share(directory)
     try:
-        require_database(directory)
         yield directory
     finally:
         lock.release()
 
 
 def require_database(directory: Path) -> None:
-    """Raises StorageError where the folder holds no database."""
+    """Raises StorageError where the folder holds no database, CorruptionError for names that can't be ours."""
     folder = list_folder(directory)
     if not folder.segments and not folder.snapshots:
         raise StorageError(f"there is no database in {directory}")
@@ -41,6 +40,7 @@ def read_database(
 ) -> Recovered:
     """The state that the next open would begin with. Raises LockedError, CorruptionError, StorageError."""
     with shared_folder(path) as directory:
+        require_database(directory)
         recovered = read_folder(directory, tombstones_max=limits.tombstones_max, progress=progress)
     if recovered.damage is not None:
         raise recovered.damage

@@ -17,7 +17,7 @@ from fluxdb._core.replay import (
     last_nonzero,
     replay,
 )
-from fluxdb._core.segment import segment_name
+from fluxdb._core.segment import SEGMENT_HEADER_BYTES, segment_name
 from fluxdb.errors import CorruptionError
 from fluxdb.limits import DEFAULT_LIMITS
 from fluxdb.model import Position
@@ -160,9 +160,9 @@ def look_around(data: bytearray, stop: Stop, following: SegmentFile | None) -> S
     """What the decision table wants to know about the place at which a replay stopped."""
     at = stop.position.offset
     if following is not None:
-        named_end = stop.reason == STOP_END and last_nonzero(data, at) < 0
-        if following.header is not None and following.start is not None:
-            end = stop.position._replace(segment=following.number, offset=following.start.offset)
+        named_end = stop.reason == STOP_END and last_nonzero(data, at) < 0  # all that can be said without its word
+        if following.header is not None and following.number == stop.position.segment + 1:
+            end = stop.position._replace(segment=following.number, offset=SEGMENT_HEADER_BYTES)
             named_end = following.header.previous_end == at and following.start == end
         return Seen(stop.reason, last_segment=False, named_end=named_end)
     behind, gap = at, False

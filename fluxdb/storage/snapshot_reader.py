@@ -43,12 +43,17 @@ class SnapshotReader:
             ) from None
         except ValueError as error:
             raise CorruptionError(self.name, 0, str(error)) from None
-        floors = self._read(header.floors_bytes, of=0)
-        if not form.is_intact(head, floors):
-            raise CorruptionError(self.name, 0, "the checksum of its header does not fit")
         if header.position.revision != self._revision:
             raise CorruptionError(self.name, 32, f"it stands for revision {header.position.revision}: it was renamed")
-        return header, floors
+        return header, self._read_floors(header.floors_bytes)
+
+    def _read_floors(self, byte_count: int) -> bytes:
+        if byte_count == 0:
+            return b""
+        floors = self._read(byte_count + form.CHECKSUM_BYTES, of=self._at)
+        if not form.is_intact(floors):
+            raise CorruptionError(self.name, form.HEADER_BYTES, "the checksum of its floors does not fit")
+        return floors[:byte_count]
 
     def blocks(self) -> Iterator[tuple[int, bytes, int]]:
         """Each block as (offset in the file, its records' bytes, how many), then the footer is looked at."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def refusal(path: Path) -> CorruptionError:
     return caught.value
 
 
-def rewrite_header(path: Path, number: int, **changes: object) -> None:
+def rewrite_header(path: Path, number: int, **changes: Any) -> None:
     file = segment_path(path, number)
     header: SegmentHeader = decode_header(file.read_bytes()[:HEADER_BYTES])
     overwrite(file, 0, encode_header(header._replace(**changes)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import os
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from fluxdb.errors import CorruptionError
+from fluxdb.errors import CorruptionError, StorageError
+from fluxdb.storage import durable
 from fluxdb.storage.database import Database
 from fluxdb.storage.reader import read_folder
 from fluxdb.storage.tail import NOTE_NAME
@@ -72,7 +74,7 @@ def test_g7_cut_at_every_byte_the_log_gives_the_groups_before(tmp_path: Path) ->
     before, after, offset, end = with_last_group(tmp_path)
     file = segment_path(tmp_path, 1)
     whole = file.read_bytes()
-    for size in range(offset, len(whole), 7):
+    for size in (*range(offset, end + 100, 7), len(whole) - 1):
         file.write_bytes(whole[:size])
         recovered = read_folder(tmp_path)
         assert recovered.damage is None
@@ -124,7 +126,7 @@ def test_g7_a_hole_in_a_group_that_is_not_the_last_is_damage(tmp_path: Path) -> 
 
 @pytest.mark.guarantee(2)
 def test_g2_a_shorter_group_over_a_torn_one_brings_nothing_back_to_life(tmp_path: Path) -> None:
-    """The zeros over the torn tail are there before the first write, so a cut anywhere behind it leaves no old bytes."""
+    """The zeros over the torn tail are there before the first write, so no cut behind it leaves old bytes."""
     _, _, offset, _ = with_last_group(tmp_path)
     overwrite(segment_path(tmp_path, 1), offset, bytes(SECTOR_BYTES))
     with opened(tmp_path) as database:
@@ -134,35 +136,47 @@ def test_g2_a_shorter_group_over_a_torn_one_brings_nothing_back_to_life(tmp_path
     assert digest_of(tmp_path) == digest
 
 
+class Spy:
+    """Sees what is written at open; ``sync_fails`` for segments."""
+
+    def __init__(self) -> None:
+        self.written: list[tuple[int, int]] = []  # from, to
+        self.sync_fails = False
+
+    def write_all(self, descriptor: int, data: bytes, offset: int) -> None:
+        self.written.append((offset, offset + len(data)))
+        durable.write_all(descriptor, data, offset)
+
+    def sync_file(self, descriptor: int) -> None:
+        if self.sync_fails and os.fstat(descriptor).st_size > HEADER_BYTES:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        durable.sync_file(descriptor)
+
+
+@pytest.fixture
+def spy(monkeypatch: pytest.MonkeyPatch) -> Spy:
+    spy = Spy()
+    monkeypatch.setattr("fluxdb.storage.tail.write_all", spy.write_all)
+    monkeypatch.setattr("fluxdb.storage.tail.sync_file", spy.sync_file)
+    return spy
+
+
 @pytest.mark.guarantee(2)
-def test_g2_the_zeros_are_written_again_where_their_sync_may_have_failed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_g2_the_zeros_are_written_again_where_their_sync_may_have_failed(tmp_path: Path, spy: Spy) -> None:
     before, _, offset, end = with_last_group(tmp_path)
     file = segment_path(tmp_path, 1)
     overwrite(file, offset, bytes(SECTOR_BYTES))
-    torn = file.read_bytes()
-
-    def fail(descriptor: int) -> None:
-        raise OSError(5, "no such luck")
-
-    with monkeypatch.context() as patches:
-        from fluxdb.storage import tail
-
-        real = tail.sync_file
-        patches.setattr(tail, "sync_file", lambda fd: fail(fd) if os.fstat(fd).st_size > 4096 else real(fd))
-        with pytest.raises(Exception, match="no such luck"):
-            Database.open(tmp_path, SMALL)
+    torn_end = len(file.read_bytes()[:end].rstrip(b"\0"))
+    spy.sync_fails = True
+    with pytest.raises(StorageError, match="the disk reports a fault"):
+        Database.open(tmp_path, SMALL)
     assert NOTE_NAME in contents(tmp_path)
-    assert not file.read_bytes()[offset:].strip(b"\0"), "as the page cache shows it"
-    written: list[tuple[int, int]] = []
-    real_write = tail.write_all
-    monkeypatch.setattr(
-        tail, "write_all", lambda fd, data, at: (written.append((at, len(data))), real_write(fd, data, at))
-    )
+    assert not file.read_bytes()[offset:].strip(b"\0"), "the page cache shows zeros, whatever the disk holds"
+    spy.sync_fails = False
+    spy.written.clear()
     with opened(tmp_path) as database:
         assert database.documents.digest() == before
-    assert any(at == offset and at + count >= len(torn[:end].rstrip(b"\0")) for at, count in written)
+    assert (offset, torn_end) in spy.written
     assert NOTE_NAME not in contents(tmp_path)
 
 
@@ -186,19 +200,12 @@ def test_a_note_that_says_nothing_is_passed_over(tmp_path: Path, note: str) -> N
 
 
 @pytest.mark.guarantee(2)
-def test_g2_the_last_group_is_written_again_at_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fluxdb.storage import tail
-
+def test_g2_the_last_group_is_written_again_at_open(tmp_path: Path, spy: Spy) -> None:
     _, _, offset, end = with_last_group(tmp_path)
-    written: list[tuple[int, int]] = []
-    real = tail.write_all
-    monkeypatch.setattr(
-        tail, "write_all", lambda fd, data, at: (written.append((at, at + len(data))), real(fd, data, at))
-    )
     before = contents(tmp_path)
     with opened(tmp_path):
         pass
-    assert written == [(offset, end)]
+    assert spy.written == [(offset, end)]
     assert contents(tmp_path) == before
 
 
