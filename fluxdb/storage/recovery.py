@@ -51,14 +51,14 @@ _END, _TORN, _CORRUPT = Verdict.END, Verdict.TORN, Verdict.CORRUPT
 # Read from the top down; the first row that applies decides. The last row takes what no other does.
 # fmt: off
 TABLE: tuple[Row, ...] = (
+    Row(lambda s: s.stop == STOP_RECORD,
+        _CORRUPT, "a whole group holds records that don't follow from those before"),
     # A segment that has a successor: all of it was durable before the successor was made.
     Row(lambda s: not s.last_segment and s.named_end,
         _END, "the next segment goes on from here"),
     Row(lambda s: not s.last_segment,
         _CORRUPT, "groups are missing or broken that were durable: the next segment shows it"),
     # The last segment.
-    Row(lambda s: s.stop == STOP_RECORD,
-        _CORRUPT, "a whole group holds records that don't follow from those before"),
     Row(lambda s: s.later_group,
         _CORRUPT, "a group is missing or broken that was durable: a later group shows it"),
     Row(lambda s: s.stop == STOP_PLACE,

@@ -13,11 +13,12 @@ END, TORN, CORRUPT = Verdict.END, Verdict.TORN, Verdict.CORRUPT
 
 RULINGS = [
     # the row, what was found, the verdict
-    (0, Seen(STOP_END, last_segment=False, named_end=True), END),
-    (0, Seen(STOP_HEADER, last_segment=False, named_end=True), END),
-    (1, Seen(STOP_END, last_segment=False), CORRUPT),
-    (1, Seen(STOP_BODY, last_segment=False, gap=True), CORRUPT),
-    (2, Seen(STOP_RECORD, last_segment=True), CORRUPT),
+    (0, Seen(STOP_RECORD, last_segment=True), CORRUPT),
+    (0, Seen(STOP_RECORD, last_segment=False), CORRUPT),
+    (1, Seen(STOP_END, last_segment=False, named_end=True), END),
+    (1, Seen(STOP_HEADER, last_segment=False, named_end=True), END),
+    (2, Seen(STOP_END, last_segment=False), CORRUPT),
+    (2, Seen(STOP_BODY, last_segment=False, gap=True), CORRUPT),
     (3, Seen(STOP_END, last_segment=True, later_group=True, written_behind=True), CORRUPT),
     (3, Seen(STOP_HEADER, last_segment=True, later_group=True, written_behind=True), CORRUPT),
     (3, Seen(STOP_BODY, last_segment=True, later_group=True, gap=True, written_behind=True), CORRUPT),
