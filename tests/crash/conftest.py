@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.explore import ALL, SAMPLED
 from tests.support.worker import Pool, Worker
 
 if sys.platform != "linux":
@@ -38,3 +40,7 @@ def memory_path() -> Iterator[Path]:
     path = Path(tempfile.mkdtemp(prefix="fluxdb-crash-", dir=parent)).resolve()
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+# tools/crash looks at everything; the tests look at a deterministic sample.
+DEPTH = ALL if os.environ.get("FLUXDB_CRASH_DEPTH") == "all" else SAMPLED

@@ -11,7 +11,7 @@ import pytest
 
 from tests.crash import toy
 from tests.support.disk import Disk, Item, State, subsets
-from tests.support.explore import EXHAUSTIVE, Bounds, points
+from tests.support.explore import ALL, Bounds, points
 from tests.support.shim import Call, Shim
 from tests.support.trace import read_trace
 from tests.support.worker import Worker, WorkerError
@@ -25,7 +25,7 @@ def explore_toy(worker: Worker, tmp_path: Path, bug: str) -> int:
     bounds = Bounds(entries, {number: number for number in range(1, count + 1)})
     disk = Disk(home)
     seen = 0
-    for point in points(disk, entries, EXHAUSTIVE):
+    for point in points(disk, entries, ALL):
         low, high = bounds.at(point.calls)
         found = toy.recover(point.state)
         assert low <= found <= high or (found == -1 and high == 0), (point.calls, point.label, found, low, high)
@@ -115,7 +115,7 @@ def faults(directory: str) -> list[object]:
     shim.begin(directory)
     results: list[object] = []
     fd = os.open(home / "a", os.O_RDWR | os.O_CREAT)
-    short = shim.shorten(Call.WRITE, 3, part="/a")
+    short = shim.shorten(Call.WRITE, 3, part="a")
     full = shim.fail(Call.WRITE, errno.ENOSPC, nth=2)
     other = shim.fail(Call.WRITE, errno.EIO, part="other")
     results += [os.pwritev(fd, [b"01234", b"56789"], 0), attempt(lambda: os.write(fd, b"x")), os.write(fd, b"ab")]

@@ -334,8 +334,10 @@ class Disk:
 
         return State(dict(_walk(self.top, names, content)))
 
-    def byte_cuts(self, step: int = 1) -> Iterator[State]:
-        """All names durable; of each file's unsynced writes all but the last, and of that one the first n bytes."""
+    def byte_cuts(self, cuts_max: int) -> Iterator[State]:
+        """All names durable; of each file's unsynced writes all but the last, and of that one the first n bytes: for
+        every n, or for the telling ones where there are more than ``cuts_max``. Fresh space only: a sector that held
+        something is written whole or not at all."""
         names = [item for item in self.pending() if isinstance(item.node, Directory)]
         for item in {id(i.node): i for i in self.pending() if isinstance(i.node, File)}.values():
             file = item.node
@@ -352,7 +354,9 @@ class Disk:
             before[: len(file.durable)] = file.durable[: len(before)]
             for earlier_offset, earlier in file.writes[:-1]:
                 before[earlier_offset : earlier_offset + len(earlier)] = earlier
-            for length in range(0, len(data), step):
+            if any(before[offset : offset + len(data)]):
+                continue
+            for length in cut_lengths(len(data), cuts_max):
                 cut = bytearray(before)
                 cut[offset : offset + length] = data[:length]
                 yield base.changed(path, Content.of(cut))
@@ -378,6 +382,15 @@ def _walk(directory, names, content, prefix: str = "") -> Iterator[tuple[str, Co
         else:
             yield prefix + name, None
             yield from _walk(node, names, content, prefix + name + "/")
+
+
+def cut_lengths(byte_count: int, cuts_max: int) -> list[int]:
+    """Where to cut so many bytes: everywhere, or at the ends, around the first sector's end, and evenly between."""
+    if byte_count <= cuts_max:
+        return list(range(byte_count))
+    telling = {0, 1, 63, 64, 65, 511, 512, 513, *range(byte_count - 6, byte_count)}
+    telling.update(byte_count * i // cuts_max for i in range(cuts_max))
+    return sorted(length for length in telling if length < byte_count)
 
 
 def subsets(items: Sequence[Item], limit: int, seed: int) -> Iterator[tuple[Item, ...]]:

@@ -26,14 +26,15 @@ class Depth:
     """How many of the states to look at."""
 
     subsets_max: int = 48  # of what was pending when a sync was done
-    byte_step: int = 7  # a cut at every so-many-th byte of what was written before a sync
+    cuts_max: int = 40  # cuts between the bytes of what was written before a sync
     again_every: int = 8  # every so-many-th state is opened twice
     onward_every: int = 40  # and every so-many-th is written to, and crashes once more
     flip_step: int = 1  # a bit is flipped in every so-many-th byte
 
 
 SAMPLED = Depth()
-EXHAUSTIVE = Depth(subsets_max=1024, byte_step=1, again_every=1, onward_every=4, flip_step=1)
+ALL = Depth(subsets_max=1024, cuts_max=1 << 30, again_every=1, onward_every=4, flip_step=1)
+ONWARD = Depth(subsets_max=16, cuts_max=8)
 
 
 def points(disk: Disk, entries: list[Entry], depth: Depth) -> Iterator[Point]:
@@ -41,8 +42,8 @@ def points(disk: Disk, entries: list[Entry], depth: Depth) -> Iterator[Point]:
     for index, entry in enumerate(entries):
         yield from _simple(disk, index)
         if entry.call == Call.SYNC:
-            for number, state in enumerate(disk.byte_cuts(depth.byte_step)):
-                yield Point(index, f"power cut at cut {number} (every {depth.byte_step} bytes)", state)
+            for number, state in enumerate(disk.byte_cuts(depth.cuts_max)):
+                yield Point(index, f"power cut within the write, cut {number}", state)
         if entry.call == Call.SYNC_DONE or entry.call == Call.UNLINK:
             yield from _subsets(disk, index, depth)
         disk.apply(entry)
@@ -95,9 +96,9 @@ class Found(NamedTuple):
 class Judge:
     """Compares what was found with the history."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, digests: dict[int, str] | None = None) -> None:
         self.history = history
-        self.digests: dict[int, str] = {}
+        self.digests = digests or {}  # by revision, as far as they are known
 
     def check(self, found: Found, low: int, high: int, where: str) -> None:
         """Raises AssertionError with ``where`` unless it is the state of one revision from ``low`` to ``high``."""

@@ -41,7 +41,7 @@ struct rule {
     long argument;   /* the errno, or the bytes to let through */
     long seen, fired;
     int released;
-    char part[128];  /* acts only where the path contains this */
+    char part[128];  /* acts only where the file's name contains this */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -130,9 +130,10 @@ static void emit(int call, int fd, int64_t offset, int64_t argument, int error, 
 /* Called with the lock held; returns the rule that acts on this call, after waiting where it says so, or NULL. */
 static struct rule *act(int call, const char *path) {
     struct rule *found = NULL;
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     for (int i = 0; i < rule_count; i++) {
         struct rule *r = &rules[i];
-        if (r->call != call || (r->part[0] && !strstr(path, r->part))) continue;
+        if (r->call != call || (r->part[0] && !strstr(name, r->part))) continue;
         long number = ++r->seen;
         if (number < r->nth || number >= r->nth + r->times) continue;
         r->fired++;

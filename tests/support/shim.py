@@ -130,7 +130,7 @@ class Shim:
         return Rule(self._library, self._library.shim_rule(call, part.encode(), nth, times, action, argument))
 
     def fail(self, call: Call, error: int, *, part: str = "", nth: int = 1, times: int = 1) -> Rule:
-        """The ``nth`` such call (counted from now) of a path containing ``part``, and those up to ``times``, fail."""
+        """The ``nth`` such call (from now on) for a file with ``part`` in its name, and so many ``times``, fail."""
         return self._rule(call, part, nth, times, FAIL, error)
 
     def shorten(self, call: Call, byte_count: int, *, part: str = "", nth: int = 1, times: int = 1) -> Rule:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import os
 import queue
 import resource
@@ -157,6 +158,8 @@ def bound_address_space() -> None:
 
 def main() -> None:
     import fluxdb  # noqa: F401 - loaded before memory is bounded
+
+    logging.getLogger("fluxdb").setLevel(logging.CRITICAL)  # each torn tail is told there: thousands of them
 
     replies = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)

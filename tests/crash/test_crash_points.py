@@ -1,0 +1,119 @@
+"""State after recovery equals the model's, for every crash point of recorded runs (G2, G3, G4, G6, G7, G9)."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.crash.conftest import DEPTH
+from tests.support.disk import State
+from tests.support.model import History, Operation
+from tests.support.shim import Call
+from tests.support.survey import Run, Survey, record
+from tests.support.trace import read_trace
+from tests.support.worker import Pool, Worker
+
+HEADER_BYTES = 4096
+
+
+@pytest.fixture(scope="session")
+def recorded(pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Run]:
+    """The recorded run of a name; each is made once."""
+    runs: dict[str, Run] = {}
+
+    def get(name: str) -> Run:
+        if name not in runs:
+            runs[name] = record(pool.workers[0], tmp_path_factory.mktemp(name).resolve(), name)
+        return runs[name]
+
+    return get
+
+
+@pytest.mark.parametrize("name", ["threads", "coroutines"])
+@pytest.mark.guarantee(2, 3, 4, 6, 7, 9)
+def test_every_crash_point_recovers_to_a_revision_of_the_model(
+    recorded: Callable[[str], Run], pool: Pool, memory_path: Path, name: str
+) -> None:
+    survey = Survey(recorded(name), pool, memory_path, DEPTH)
+    survey.check()
+    assert survey.states > 500 and survey.onward > 100, "too few states to mean something"
+    print(f"{name}: {survey.crashes} crashes, {survey.states} states, {survey.onward} more after going on")
+
+
+def test_the_recorded_run_holds_what_it_should(recorded: Callable[[str], Run]) -> None:
+    run = recorded("threads")
+    disk, paths = run.disk(), {}
+    group_starts: list[tuple[str, int]] = []
+    for entry in run.entries:
+        if entry.call == Call.OPEN:
+            paths[entry.fd] = Path(entry.path).name
+        if entry.call == Call.WRITE and entry.offset >= HEADER_BYTES and not paths[entry.fd].startswith("snapshot"):
+            group_starts.append((paths[entry.fd], entry.offset))
+        disk.apply(entry)
+    renamed = [Path(entry.path2).name for entry in run.entries if entry.call == Call.RENAME]
+    removed = [Path(entry.path).name for entry in run.entries if entry.call == Call.UNLINK]
+    assert sum(name.startswith("log-") for name in renamed) >= 4, "four segments"
+    assert sum(name.startswith("snapshot-") for name in renamed) == 2, "two checkpoints"
+    assert any(name.startswith("log-") for name in removed), "segments are retired"
+    assert sum(offset == HEADER_BYTES for _, offset in group_starts) >= 3, "first groups of segments"
+    operations = [entry for entry in run.entries if entry.mark.startswith("ack")]
+    assert len(group_starts) < len(operations) - 15, "some groups hold several writes"
+
+
+@pytest.mark.guarantee(3)
+@pytest.mark.parametrize("name", ["threads", "coroutines"])
+def test_g3_both_patches_of_a_group_take_effect(recorded: Callable[[str], Run], name: str) -> None:
+    history = recorded(name).history
+    patches = [operation for operation in history.operations if operation.key == "p"][:2]
+    assert [operation.version for operation in patches] == [1, 2]
+    document = history.at(patches[1].revision)["p"]
+    assert document[1] == 2 and set(document[0]) == {"x", "y"}
+
+
+# ---- a sync that failed, a reopening, and then a power cut ----
+
+
+def fault_run(worker: Worker, root: Path, call: Call, nth: int, state: State | None = None) -> tuple[Run, Any, int]:
+    """The run, what it told, and the number of calls before the reopening."""
+    trace = root.with_suffix(".trace")
+    root.mkdir()
+    if state is not None:
+        state.write_to(root)
+    arguments = {"call": call, "error": errno.EIO, "nth": nth, "state": state is not None}
+    fired, first, rows, unknown, found = worker.call(
+        "tests.support.script:record_fault", directory=str(root), trace=str(trace), **arguments
+    )
+    entries = read_trace(trace)
+    reopened = next(index for index, entry in enumerate(entries) if entry.mark == "reopen")
+    before, after = rows[:-1], rows[-1:]
+    written = [row for row in before if row[1]]
+    kept = unknown[: found["revision"] - len(written)] if state is None else []
+    rows = [*before, *kept, *after]
+    run = Run(
+        root,
+        entries,
+        History([Operation(*row[1:]) for row in rows if row[1]]) if state is None else History([]),
+        {row[0]: row[1] for row in rows},
+    )
+    return run, (fired, first, found), reopened
+
+
+@pytest.mark.guarantee(5, 6)
+def test_g6_what_is_served_after_a_failed_sync_survives_the_next_power_cut(
+    worker: Worker, pool: Pool, memory_path: Path
+) -> None:
+    """The kernel takes what a failed sync left for written: it reads fine, and a power cut takes it away."""
+    told: dict[str, int] = {}
+    for nth in range(1, 100):
+        run, (fired, first, found), reopened = fault_run(worker, memory_path / f"run-{nth}", Call.SYNC, nth)
+        if not fired:
+            break
+        told[first] = told.get(first, 0) + 1
+        assert found["fingerprint"] == run.history.fingerprint(found["revision"]), f"sync {nth} failed"
+        survey = Survey(run, pool, memory_path, DEPTH)
+        survey.check(first=reopened)
+    assert told["PoisonedError"] >= 8 and told["StorageError"] >= 2, told

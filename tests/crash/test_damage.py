@@ -1,0 +1,285 @@
+"""Files that were damaged, lost, renamed, or are not ours: refused with the right error, and never changed (G7)."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.crash.conftest import DEPTH
+from tests.support.disk import Content, State
+from tests.support.survey import Run, keeping, record
+from tests.support.worker import Pool, Worker
+
+HEADER_BYTES = 4096
+SECTOR_BYTES = 512
+FORMAT_FIELD = range(8, 12)  # of segments and of snapshots
+LOCK = "LOCK"
+
+
+class Victim(NamedTuple):
+    """A folder with a snapshot and two segments, and what it holds."""
+
+    run: Run
+    state: State
+    last_group: range  # in the last segment: from its first to its last sector's end
+    last_segment: str
+
+
+def make_victim(pool: Pool, directory: Path, name: str, files: list[str]) -> Victim:
+    """Run the script of that name; ``files`` are what it must leave."""
+    run = record(pool.workers[0], directory.resolve(), name)
+    state = run.disk_after().seen().without(LOCK, "log.spare")
+    assert sorted(path for path, content in state.files.items() if content is not None) == sorted(files)
+    last = [entry for entry in run.entries if entry.data and entry.offset >= HEADER_BYTES][-1]
+    last_segment = max(path for path in state.files if "log-" in path)
+    return Victim(run, state, range(last.offset, last.offset + len(last.data)), last_segment)
+
+
+@pytest.fixture(scope="session")
+def victim(pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> Victim:
+    """The whole log is there, the snapshot only saves time."""
+    return make_victim(pool, tmp_path_factory.mktemp("whole"), "flips", [SEGMENT_1, SEGMENT_2, SNAPSHOT])
+
+
+@pytest.fixture(scope="session")
+def retired(pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> Victim:
+    """What lies before the snapshot is gone."""
+    files = [SEGMENT_2, SEGMENT_3, RETIRED_SNAPSHOT]
+    return make_victim(pool, tmp_path_factory.mktemp("retired"), "retired", files)
+
+
+def flipped(content: Content, at: int) -> Content:
+    """One bit of that byte is another; which one depends on the place."""
+    data = bytearray(content.data.ljust(at + 1, b"\0"))
+    data[at] ^= 1 << (zlib.crc32(str(at).encode()) % 8)
+    return Content.of(data + bytes(content.size - len(data)))
+
+
+def places(content: Content, step: int) -> Iterator[int]:
+    """Every byte; but of long runs of one byte (a large value, free space) every 97th, and their ends."""
+    data = content.data + bytes(content.size - len(content.data))
+    for at in range(0, content.size, step):
+        same = data[max(0, at - 24) : at + 25]
+        if at % 97 == 0 or len(set(same)) > 1:
+            yield at
+
+
+def flip_points(victim: Victim, step: int) -> Iterator[tuple[str, int, State]]:
+    for path, content in victim.state.files.items():
+        if content is not None:
+            for at in places(content, step):
+                yield path, at, victim.state.changed(path, flipped(content, at))
+
+
+@pytest.mark.guarantee(7)
+@pytest.mark.parametrize("name", ["victim", "retired"])
+def test_g7_a_flipped_bit_is_refused_or_changes_nothing(
+    name: str, request: pytest.FixtureRequest, pool: Pool, memory_path: Path
+) -> None:
+    victim: Victim = request.getfixturevalue(name)
+    history = victim.run.history
+    final, before_last = history.revision, history.revision - 2  # the last group holds two writes
+
+    def check(worker: Worker, flip: tuple[str, int, State]) -> str:
+        path, at, state = flip
+        root = memory_path / f"{Path(path).name}-{at}"
+        root.mkdir()
+        state.write_to(root)
+        said = worker.call("tests.support.openings:look", directory=str(root), keys=history.keys)
+        with keeping(state):
+            outcome = judge(path, at, said)
+            if outcome == "refused":
+                left = State.read_from(root)
+                assert left.without(LOCK) == state, f"{path}, byte {at}: something was changed"
+        for file in (root / "db").iterdir():
+            file.unlink()
+        (root / "db").rmdir()
+        root.rmdir()
+        return outcome
+
+    def judge(path: str, at: int, said: dict[str, Any]) -> str:
+        where = f"a bit flipped in {path}, byte {at}"
+        if "newer" in said["error"]:
+            assert said["kind"] == "StorageError" and at in FORMAT_FIELD, f"{where}: {said['error']}"
+            return "refused"
+        if said["error"]:
+            assert said["kind"] == "CorruptionError", f"{where}: {said['error']}"
+            # A broken header of a segment may show in its neighbour, where the two don't fit any more.
+            assert said["segment"] and said["offset"] >= 0, where
+            return "refused"
+        if said["revision"] == final:
+            assert said["fingerprint"] == history.fingerprint(final), f"{where}: a wrong value was served"
+            return "nothing changed"
+        assert said["revision"] == before_last, f"{where}: revision {said['revision']}"
+        assert said["fingerprint"] == history.fingerprint(before_last), f"{where}: a wrong value was served"
+        assert path == victim.last_segment and at in victim.last_group, f"{where}: acknowledged writes were skipped"
+        return "without the last group"
+
+    outcomes: dict[str, int] = {}
+    for outcome in pool.run(flip_points(victim, DEPTH.flip_step), check):
+        outcomes[outcome] = outcomes.get(outcome, 0) + 1
+    print(outcomes)
+    assert outcomes["refused"] > 1000
+
+
+# ---- files that are missing, or others than they were ----
+
+Change = Callable[[State], State]
+SEGMENT_1, SEGMENT_2, SEGMENT_3 = (f"db/log-{number:016d}" for number in (1, 2, 3))
+SNAPSHOT = "db/snapshot-00000000000000000005"
+RETIRED_SNAPSHOT = "db/snapshot-00000000000000000008"
+CORRUPT = "CorruptionError"
+
+
+def file(state: State, path: str) -> Content:
+    content = state.files[path]
+    assert content is not None
+    return content
+
+
+def cut(path: str, size: int) -> Change:
+    return lambda state: state.changed(path, Content.of(file(state, path).data.ljust(size, b"\0")[:size]))
+
+
+def renamed(path: str, to: str) -> Change:
+    return lambda state: state.changed(to, file(state, path)).changed(path, None)
+
+
+def copied(path: str, to: str) -> Change:
+    return lambda state: state.changed(to, file(state, path))
+
+
+def removed(*paths: str) -> Change:
+    def change(state: State) -> State:
+        for path in paths:
+            state = state.changed(path, None)
+        return state
+
+    return change
+
+
+def overwritten(path: str, at: int, data: bytes) -> Change:
+    def change(state: State) -> State:
+        content = bytearray(file(state, path).data.ljust(file(state, path).size, b"\0"))
+        content[at : at + len(data)] = data
+        return state.changed(path, Content.of(content))
+
+    return change
+
+
+def added(path: str, data: bytes) -> Change:
+    return lambda state: state.changed(path, Content.of(data))
+
+
+REFUSED: dict[str, tuple[Change, str]] = {
+    "first segment missing, snapshot within it": (removed(SEGMENT_1), CORRUPT),
+    "all segments missing": (removed(SEGMENT_1, SEGMENT_2), CORRUPT),
+    "first segment is empty": (cut(SEGMENT_1, 0), CORRUPT),
+    "first segment cut in its header": (cut(SEGMENT_1, 100), CORRUPT),
+    "first segment cut in its groups": (cut(SEGMENT_1, 8192), CORRUPT),
+    "last segment is empty": (cut(SEGMENT_2, 0), CORRUPT),
+    "last segment cut in its header": (cut(SEGMENT_2, 4095), CORRUPT),
+    "last segment renumbered": (renamed(SEGMENT_2, "db/log-0000000000000003"), CORRUPT),
+    "first segment under the number of the last": (copied(SEGMENT_1, SEGMENT_2), CORRUPT),
+    "first segment once more, as the third": (copied(SEGMENT_1, "db/log-0000000000000003"), CORRUPT),
+    "last segment once more, under another spelling": (copied(SEGMENT_2, "db/log-2"), CORRUPT),
+    "snapshot renamed, and the log before it": (
+        lambda state: removed(SEGMENT_1)(renamed(SNAPSHOT, "db/snapshot-00000000000000000006")(state)),
+        CORRUPT,
+    ),
+    "snapshot missing, and the log behind it": (removed(SEGMENT_1, SNAPSHOT), CORRUPT),
+    "snapshot cut": (lambda state: removed(SEGMENT_1)(cut(SNAPSHOT, 300)(state)), CORRUPT),
+    "a middle group zeroed": (overwritten(SEGMENT_2, HEADER_BYTES, bytes(SECTOR_BYTES)), CORRUPT),
+    "garbage for a segment": (overwritten(SEGMENT_2, 0, b"garbage" * 1000), CORRUPT),
+    "garbage for the first segment": (overwritten(SEGMENT_1, 0, b"garbage" * 1000), CORRUPT),
+    "a segment that is text": (added("db/log-0000000000000003", b"hello\n"), CORRUPT),
+    "a segment of zeros": (added("db/log-0000000000000003", bytes(65536)), CORRUPT),
+    "a folder with the name of a segment": (
+        lambda state: State({**state.files, "db/log-0000000000000003": None}),
+        "StorageError",
+    ),
+    "a segment from a newer format": (overwritten(SEGMENT_2, 8, (99).to_bytes(4, "little")), "StorageError"),
+    "a first segment from a newer format": (overwritten(SEGMENT_1, 8, (99).to_bytes(4, "little")), "StorageError"),
+    "the folder is a file": (lambda state: State({"db": Content.of(b"I am a file")}), "StorageError"),
+}
+
+
+def look(worker: Worker, root: Path, state: State, keys: list[str]) -> dict[str, Any]:
+    root.mkdir()
+    state.write_to(root)
+    said: dict[str, Any] = worker.call("tests.support.openings:look", directory=str(root), keys=keys)
+    return said
+
+
+@pytest.mark.guarantee(7)
+@pytest.mark.parametrize("name", REFUSED)
+def test_g7_a_folder_that_can_not_be_read_whole_is_refused_and_left_as_it_is(
+    victim: Victim, worker: Worker, tmp_path: Path, name: str
+) -> None:
+    change, error = REFUSED[name]
+    state = change(victim.state)
+    said = look(worker, tmp_path / "it", state, victim.run.history.keys)
+    assert said["error"] and said["kind"] == error, said
+    assert State.read_from(tmp_path / "it").without(LOCK) == state, "something was changed on disk"
+
+
+REFUSED_WHERE_RETIRED: dict[str, tuple[Change, str]] = {
+    "first segment missing": (removed(SEGMENT_2), CORRUPT),
+    "snapshot missing": (removed(RETIRED_SNAPSHOT), CORRUPT),
+    "snapshot renamed": (renamed(RETIRED_SNAPSHOT, "db/snapshot-00000000000000000009"), CORRUPT),
+    "snapshot cut": (cut(RETIRED_SNAPSHOT, 300), CORRUPT),
+    "snapshot empty": (cut(RETIRED_SNAPSHOT, 0), CORRUPT),
+    "snapshot longer": (overwritten(RETIRED_SNAPSHOT, 60000, b"x"), CORRUPT),
+    "snapshot from a newer format": (overwritten(RETIRED_SNAPSHOT, 8, (99).to_bytes(4, "little")), "StorageError"),
+    "garbage for a snapshot": (overwritten(RETIRED_SNAPSHOT, 0, b"garbage" * 100), CORRUPT),
+}
+
+
+@pytest.mark.guarantee(7)
+@pytest.mark.parametrize("name", REFUSED_WHERE_RETIRED)
+def test_g7_a_snapshot_that_is_needed_and_not_whole_is_refused(
+    retired: Victim, worker: Worker, tmp_path: Path, name: str
+) -> None:
+    change, error = REFUSED_WHERE_RETIRED[name]
+    state = change(retired.state)
+    said = look(worker, tmp_path / "it", state, retired.run.history.keys)
+    assert said["error"] and said["kind"] == error, said
+    assert State.read_from(tmp_path / "it").without(LOCK) == state, "something was changed on disk"
+
+
+@pytest.mark.guarantee(7)
+def test_g7_a_foreign_segment_is_refused_and_left_as_it_is(victim: Victim, worker: Worker, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = record(worker, tmp_path / "other", "flips").disk_after().seen()
+    for path in (SEGMENT_1, SEGMENT_2, SNAPSHOT):
+        state = victim.state.changed(path, file(other, path))
+        said = look(worker, tmp_path / hashlib.sha256(path.encode()).hexdigest()[:8], state, victim.run.history.keys)
+        assert said["error"] and said["kind"] == CORRUPT, (path, said)
+        assert State.read_from(tmp_path / hashlib.sha256(path.encode()).hexdigest()[:8]).without(LOCK) == state
+
+
+HARMLESS: dict[str, Change] = {
+    "unfinished files": lambda state: added("db/log.spare", b"x" * 5000)(added("db/snapshot-9.tmp", b"half")(state)),
+    "files of others": lambda state: added("db/notes.txt", b"mine")(added("db/.hidden", b"mine, too")(state)),
+    "snapshot gone, the whole log there": removed(SNAPSHOT),
+    "snapshot renamed, the whole log there": renamed(SNAPSHOT, "db/snapshot-00000000000000000006"),
+    "snapshot damaged, the whole log there": overwritten(SNAPSHOT, 200, b"????"),
+    "last segment without its free space": lambda state: cut(SEGMENT_2, len(file(state, SEGMENT_2).data))(state),
+    "no LOCK": lambda state: state,
+}
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_what_does_no_harm_is_no_reason_to_refuse(victim: Victim, worker: Worker, tmp_path: Path, name: str) -> None:
+    history = victim.run.history
+    said = look(worker, tmp_path / "it", HARMLESS[name](victim.state), history.keys)
+    assert not said["error"], said
+    assert said["revision"] == history.revision and said["fingerprint"] == history.fingerprint(history.revision)
+    left = {path.name for path in (tmp_path / "it" / "db").iterdir()}
+    assert not any(path.endswith(".tmp") for path in left)
+    assert left >= {"notes.txt", ".hidden"} if name == "files of others" else True

@@ -1,0 +1,109 @@
+"""Writes of one key from many sides at once: none is lost, no version is given twice (G1, G3)."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fluxdb
+from fluxdb.sync import FluxDB
+from tests.support.engine import write
+from tests.support.script import LIMITS
+from tests.support.shim import Call, Shim
+from tests.support.worker import Worker
+
+PATCHES = 150
+WRITERS = 40
+
+
+def patch_from_coroutines(path: Path) -> tuple[list[int], Any]:
+    async def run() -> tuple[list[int], Any]:
+        async with fluxdb.aio.open(path) as db:
+
+            async def writer(name: int) -> list[int]:
+                return [await db.patch("shared", {f"{name}": i}) for i in range(PATCHES)]
+
+            versions = await asyncio.gather(*(writer(name) for name in range(WRITERS)))
+            document = await db.get("shared")
+            assert document is not None
+            return [version for each in versions for version in each], document.value
+
+    return asyncio.run(run())
+
+
+def patch_from_threads(path: Path) -> tuple[list[int], Any]:
+    versions: list[int] = []
+    with fluxdb.open(path) as db:
+
+        def writer(name: int) -> None:
+            for i in range(PATCHES):
+                versions.append(db.patch("shared", {f"{name}": i}))  # noqa: PERF401 - from many threads
+
+        threads = [threading.Thread(target=writer, args=(name,)) for name in range(WRITERS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        document = db.get("shared")
+        assert document is not None
+        return versions, document.value
+
+
+@pytest.mark.guarantee(3)
+@pytest.mark.parametrize("patch", [patch_from_coroutines, patch_from_threads])
+def test_g3_no_version_is_given_twice_and_no_patch_is_lost(tmp_path: Path, patch: Any) -> None:
+    versions, value = patch(tmp_path / "db")
+    assert sorted(versions) == list(range(1, WRITERS * PATCHES + 1))
+    assert value == {f"{name}": PATCHES - 1 for name in range(WRITERS)}
+    with fluxdb.open(tmp_path / "db") as db:
+        document = db.get("shared")
+        assert document is not None and (document.value, document.version) == (value, WRITERS * PATCHES)
+
+
+def while_the_sync_is_held(path: str, kind: str) -> dict[str, Any]:
+    """What the world sees of a write whose bytes are written but not synced; runs in a worker, under the shim."""
+    shim = Shim()
+    shim.begin(path)
+    with fluxdb.open(Path(path) / "db", limits=LIMITS) as db, db.subscribe("a") as events:
+        db.set("a", 1)
+        first = events.get(timeout=30)
+        held = shim.hold(Call.SYNC, part="log-")
+        thread = threading.Thread(target=write, args=(db, kind, "a", 2))
+        thread.start()
+        held.wait()
+        seen = look_at(db)
+        event = events.get(timeout=0.2)
+        unacknowledged = thread.is_alive()
+        held.release()
+        thread.join()
+        after = look_at(db)
+        later = events.get(timeout=30)
+    shim.end()
+    told = [event_ and event_.revision for event_ in (first, event, later)]
+    return {"seen": seen, "unacknowledged": unacknowledged, "after": after, "told": told}
+
+
+def look_at(db: FluxDB) -> list[Any]:
+    document = db.get("a")
+    text = db.handle.get_text("a")
+    info = db.info()
+    return [document and list(document), text and text[0].decode(), info["revision"], info["keys"]]
+
+
+@pytest.mark.guarantee(1)
+@pytest.mark.parametrize(
+    ("kind", "after"),
+    [("set", [[2, 2], "2", 2, 1]), ("patch", [[2, 2], "2", 2, 1]), ("delete", [None, None, 2, 0])],
+)
+def test_g1_nothing_shows_a_write_before_it_is_durable(
+    worker: Worker, tmp_path: Path, kind: str, after: list[Any]
+) -> None:
+    said = worker.call(f"{__name__}:while_the_sync_is_held", path=str(tmp_path), kind=kind)
+    assert said["seen"] == [[1, 1], "1", 1, 1], "no read shows it"
+    assert said["told"][:2] == [1, None], "no event tells it"
+    assert said["unacknowledged"]
+    assert said["after"] == after and said["told"][2] == 2
