@@ -103,12 +103,12 @@ class AsyncDatabase:
         self.run(self._open())
 
     def teardown(self, *_: object) -> None:
-        self.run(self.db.__aexit__(None, None, None))
+        self.run(self.db.close())
         self.loop.close()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(work)
 
     async def _open(self) -> None:
-        self.db = await fluxdb.aio.open(new_folder()).__aenter__()
+        self.db = await fluxdb.aio.open(new_folder())
         await asyncio.gather(*(self.db.set(key(number), value(number)) for number in range(KEYS)))

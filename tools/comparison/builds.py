@@ -7,9 +7,8 @@ import gc
 import time
 from pathlib import Path
 
-import fluxdb.aio
-
 import fluxdb
+import fluxdb.aio
 from fluxdb.limits import Limits
 from tools.comparison import documents
 from tools.comparison.child import resident_bytes

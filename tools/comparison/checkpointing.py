@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator
 from statistics import median
 from typing import Any
 
-import fluxdb.aio
-
 import fluxdb
+import fluxdb.aio
 from tools.comparison import documents
 from tools.comparison.builds import NO_CHECKPOINTS
 from tools.comparison.figure import Measurement, Turn
@@ -74,7 +73,7 @@ def windows_of_a_thread(folder: str, turns: int, least: int) -> dict[str, Any]:
     return {"windows": windows}
 
 
-def _write_during_checkpoint(db: fluxdb.Database, pairs: Pairs) -> tuple[list[int], float]:
+def _write_during_checkpoint(db: fluxdb.FluxDB, pairs: Pairs) -> tuple[list[int], float]:
     done = threading.Event()
     times: list[float] = []
 
@@ -93,7 +92,7 @@ def _write_during_checkpoint(db: fluxdb.Database, pairs: Pairs) -> tuple[list[in
     return samples, times[0]
 
 
-def _write_while(db: fluxdb.Database, pairs: Pairs, more: Callable[[int], bool]) -> list[int]:
+def _write_while(db: fluxdb.FluxDB, pairs: Pairs, more: Callable[[int], bool]) -> list[int]:
     clock = time.perf_counter_ns
     samples: list[int] = []
     while more(len(samples)):
@@ -127,7 +126,7 @@ async def _windows_of_coroutines(folder: str, turns: int, least: int) -> dict[st
     return {"windows": windows}
 
 
-async def _await_while(db: fluxdb.aio.AsyncDatabase, pairs: Pairs, more: Callable[[int], bool]) -> list[int]:
+async def _await_while(db: fluxdb.aio.FluxDB, pairs: Pairs, more: Callable[[int], bool]) -> list[int]:
     clock = time.perf_counter_ns
     samples: list[int] = []
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import fluxdb.aio
 import orjson
 
 import fluxdb
+import fluxdb.aio
 from tools.comparison import documents
 from tools.comparison.figure import Measurement
 from tools.comparison.setting import Setting

@@ -9,9 +9,8 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import fluxdb.aio
-
 import fluxdb
+import fluxdb.aio
 from tools.comparison import documents
 from tools.comparison.bare import BareLog
 from tools.comparison.figure import Measurement, Turn
@@ -96,7 +95,7 @@ async def _coroutines_rate(setting: Setting, folder: Path, bare: BareLog) -> Mea
     return Measurement(turns[1:], ["the plain asyncio loop"])
 
 
-async def _rate_of_coroutines(db: fluxdb.aio.AsyncDatabase, lists: list[list[tuple[str, Any]]]) -> float:
+async def _rate_of_coroutines(db: fluxdb.aio.FluxDB, lists: list[list[tuple[str, Any]]]) -> float:
     async def write_list(pairs: list[tuple[str, Any]]) -> None:
         for key, value in pairs:
             await db.set(key, value)
@@ -137,7 +136,7 @@ def _rate_of_threads(write: Any, lists: list[list[tuple[str, Any]]]) -> float:
 
 
 @contextmanager
-def _ours_and_sqlite(setting: Setting) -> Iterator[tuple[fluxdb.Database, SqliteStore, list[str]]]:
+def _ours_and_sqlite(setting: Setting) -> Iterator[tuple[fluxdb.FluxDB, SqliteStore, list[str]]]:
     with setting.fresh("sqlite") as folder, ExitStack() as stack:
         syncs = syncs_per_commit(folder / "traced")
         note = "not checked, strace is missing" if syncs is None else f"{syncs:g} fsync or fdatasync a commit by strace"
