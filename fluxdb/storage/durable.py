@@ -47,6 +47,13 @@ def create_private(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, flags, 0o600), "w+b", buffering=0)
 
 
+def allocate(descriptor: int, size: int, byte_count: int) -> int:
+    """Make room for ``byte_count`` bytes behind ``size``, where the system can; the size then."""
+    if sys.platform != "darwin":
+        os.posix_fallocate(descriptor, size, byte_count)
+    return size + byte_count
+
+
 def write_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:
     """pwrite all of ``data``."""
     rest = memoryview(data)

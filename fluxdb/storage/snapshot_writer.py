@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
 from fluxdb._core.view import View
-from fluxdb.limits import MIB
+from fluxdb.limits import KIB, MIB
 from fluxdb.model import Position
 from fluxdb.storage import snapshot_format as form
-from fluxdb.storage.durable import create_private, sync_directory, sync_file
+from fluxdb.storage.durable import allocate, create_private, sync_directory, sync_file
 from fluxdb.storage.layout import TEMPORARY_SUFFIX, snapshot_name
 from fluxdb.storage.oserrors import storage_errors
 
 BLOCK_BYTES_MIN = 1 * MIB
-SYNC_EVERY_BYTES = 4 * MIB  # dirty pages that a snapshot leaves to the kernel at once: more would stall the log's sync
+
+# The log is synced while the snapshot is written, and waits for what the kernel holds of it. So the snapshot goes to
+# the disk in small pieces, into space that was allocated before.
+PIECE_BYTES = 256 * KIB
+ALLOCATE_BYTES = 16 * MIB
 
 
 def write_snapshot(
@@ -47,6 +52,7 @@ class SnapshotWriter:
         self._totals = form.Totals(0, 0, 0)
         self._size = 0
         self._unsynced = 0
+        self._allocated = 0
         with storage_errors(self._doing):
             self._file: BinaryIO | None = create_private(self._temporary_path)
         try:
@@ -67,6 +73,7 @@ class SnapshotWriter:
         self._write(form.encode_footer(self._totals))
         with storage_errors(self._doing):
             assert self._file is not None
+            self._file.truncate(self._size)
             sync_file(self._file.fileno())
             self._file.close()
             self._temporary_path.replace(self._path)
@@ -87,9 +94,16 @@ class SnapshotWriter:
             assert self._file is not None
             rest = memoryview(data)
             while rest:
-                rest = rest[self._file.write(rest) :]
-            self._size += len(data)
-            self._unsynced += len(data)
-            if self._unsynced >= SYNC_EVERY_BYTES:
-                sync_file(self._file.fileno())
-                self._unsynced = 0
+                written = self._write_piece(self._file.fileno(), rest[: PIECE_BYTES - self._unsynced])
+                rest = rest[written:]
+
+    def _write_piece(self, descriptor: int, piece: memoryview) -> int:
+        if self._size + len(piece) > self._allocated:
+            self._allocated = allocate(descriptor, self._allocated, ALLOCATE_BYTES)
+        written = os.pwrite(descriptor, piece, self._size)
+        self._size += written
+        self._unsynced += written
+        if self._unsynced >= PIECE_BYTES:
+            sync_file(descriptor)
+            self._unsynced = 0
+        return written
