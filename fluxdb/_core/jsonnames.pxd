@@ -7,37 +7,56 @@ from libc.string cimport memcmp
 
 cdef extern from "hash.h" nogil:
     uint64_t fluxdb_hash(const void* data, size_t data_bytes, uint64_t seed) noexcept
+    uint64_t fluxdb_fold(uint64_t a, uint64_t b) noexcept
 
 cdef extern from *:
     """
-    /* The ends of a name and its length: names that differ here are different, which spares most comparisons. */
-    static inline uint64_t fluxdb_name_mark(const uint8_t *name, uint32_t name_bytes)
+    /* The first and the last eight bytes of a name; of a shorter one, all of it in `first`. */
+    static inline void fluxdb_name_ends(const uint8_t *name, uint32_t name_bytes, uint64_t *first, uint64_t *last)
     {
-        uint64_t first = 0, last = 0;
         uint32_t half, other_half;
+        *first = *last = 0;
         if (name_bytes >= 8) {
-            memcpy(&first, name, 8);
-            memcpy(&last, name + name_bytes - 8, 8);
+            memcpy(first, name, 8);
+            memcpy(last, name + name_bytes - 8, 8);
         } else if (name_bytes >= 4) {
             memcpy(&half, name, 4);
             memcpy(&other_half, name + name_bytes - 4, 4);
-            first = half | (uint64_t)other_half << 32;
+            *first = half | (uint64_t)other_half << 32;
         } else if (name_bytes > 0) {
-            first = name[0] | (uint64_t)name[name_bytes / 2] << 8 | (uint64_t)name[name_bytes - 1] << 16;
+            *first = name[0] | (uint64_t)name[name_bytes / 2] << 8 | (uint64_t)name[name_bytes - 1] << 16;
         }
-        return first ^ (last << 29 | last >> 35) ^ name_bytes * 0x9E3779B97F4A7C15ULL;
+    }
+
+    /* Names whose marks differ are different; this spares most comparisons. */
+    static inline uint32_t fluxdb_name_mark(const uint8_t *name, uint32_t name_bytes)
+    {
+        uint64_t first, last;
+        fluxdb_name_ends(name, name_bytes, &first, &last);
+        return (uint32_t)((first ^ (last << 29 | last >> 35) ^ name_bytes) * 0x9E3779B97F4A7C15ULL >> 32);
+    }
+
+    /* Is the mark among these? Without a way out in between, so that four are compared at once. */
+    static inline int fluxdb_has_mark(const uint32_t *marks, uint32_t count, uint32_t mark)
+    {
+        uint32_t found = 0;
+        for (uint32_t i = 0; i < count; i++)
+            found |= marks[i] == mark;
+        return (int)found;
     }
     """
-    uint64_t fluxdb_name_mark(const uint8_t* name, uint32_t name_bytes) noexcept nogil
+    void fluxdb_name_ends(const uint8_t* name, uint32_t name_bytes, uint64_t* first, uint64_t* last) noexcept nogil
+    uint32_t fluxdb_name_mark(const uint8_t* name, uint32_t name_bytes) noexcept nogil
+    bint fluxdb_has_mark(const uint32_t* marks, uint32_t count, uint32_t mark) noexcept nogil
 
 cdef enum:
-    NAMES_COMPARED_MAX = 24  # from so many on, an object's names are hashed
+    NAMES_COMPARED_MAX = 32  # beyond so many, an object's names are hashed
 
 
 cdef struct Name:
     const uint8_t* at
-    uint64_t mark
     uint32_t name_bytes
+    uint32_t mark
 
 
 # Open addressing over names that lie elsewhere: a slot holds a name's number plus one, 0 where it is empty.
@@ -85,10 +104,18 @@ cdef inline uint32_t* index_slot(
     ``names``: an array of structures of ``stride`` bytes that begin with a Name. The seed is random, so that whoever
     chooses the names can't choose the collisions.
     """
-    cdef uint32_t place = <uint32_t>fluxdb_hash(name.at, name.name_bytes, seed) & index.mask
+    cdef uint32_t place = <uint32_t>name_hash(name, seed) & index.mask
     cdef uint32_t number
     while True:
         number = index.slots[place]
         if number == 0 or same_name(<const Name*>(<const char*>names + (number - 1) * stride), name):
             return &index.slots[place]
         place = (place + 1) & index.mask
+
+
+cdef inline uint64_t name_hash(const Name* name, uint64_t seed) noexcept nogil:
+    cdef uint64_t first, last
+    if name.name_bytes > 16:
+        return fluxdb_hash(name.at, name.name_bytes, seed)
+    fluxdb_name_ends(name.at, name.name_bytes, &first, &last)  # all of it
+    return fluxdb_fold(first ^ seed, last ^ name.name_bytes ^ (seed << 32 | seed >> 32))

@@ -88,4 +88,20 @@ static inline const uint8_t *fluxdb_scan_utf8(const uint8_t *at, const uint8_t *
     return at;
 }
 
+/* Four hexadecimal digits; negative where they are none. */
+static inline int32_t fluxdb_read_hex(const uint8_t *at, const uint8_t *end)
+{
+    int32_t unit = 0;
+    if (end - at < 4)
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        uint32_t digit = at[i] - (uint32_t)'0';
+        uint32_t letter = (at[i] | 0x20) - (uint32_t)'a';
+        if (digit > 9 && letter > 5)
+            return -1;
+        unit = unit << 4 | (int32_t)(digit <= 9 ? digit : letter + 10);
+    }
+    return unit;
+}
+
 #endif
