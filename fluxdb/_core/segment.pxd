@@ -5,7 +5,7 @@
     header block   4096 bytes, written once, before the file is renamed into place
        0  8 bytes  "FLUXLOG" and a zero
        8  u32      format version, 1
-      12  u32      CRC-32C of bytes 16 to 4095
+      12  u32      CRC-32C of bytes 0 to 11 and 16 to 4095
       16  16 bytes id of the database
       32  u64      number of the segment, from 1
       40  u64      size of the file
@@ -14,6 +14,8 @@
       64  u64      offset at which the segment before ends, behind the sectors of its last group (0: none)
       72  u32      CRC-32C in the header of the last group before it
       76           zeros
+
+Magic, format version and checksum stand where they do in all formats to come: a newer one is told from damage.
 """
 
 from libc.stddef cimport size_t

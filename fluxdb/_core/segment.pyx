@@ -78,13 +78,18 @@ cdef int write_block(int descriptor, const uint8_t* block) noexcept nogil:
     return 0
 
 
+cdef uint32_t checksum_of(const uint8_t* block) noexcept nogil:
+    """Of all but the checksum itself."""
+    return fluxdb_crc32c(fluxdb_crc32c(0, block, 12), block + 16, HEADER_BYTES - 16)
+
+
 cdef void encode_head(uint8_t* block, const SegmentHead* head) noexcept nogil:
     cdef SegmentHead filled = head[0]
     memset(block, 0, HEADER_BYTES)
     memcpy(filled.magic, MAGIC, 8)
     filled.format_version = 1
     memcpy(block, &filled, sizeof(SegmentHead))
-    filled.checksum = fluxdb_crc32c(0, block + 16, HEADER_BYTES - 16)
+    filled.checksum = checksum_of(block)
     memcpy(block, &filled, sizeof(SegmentHead))
 
 
@@ -142,13 +147,13 @@ def decode_header(const uint8_t[::1] block not None):
     memcpy(&head, &block[0], sizeof(SegmentHead))
     if memcmp(head.magic, MAGIC, 8) != 0:
         raise ValueError("it is not a FluxDB log segment")
+    if head.checksum != checksum_of(&block[0]) or head.format_version == 0:
+        raise ValueError("its header's checksum does not fit")
     if head.format_version > <uint32_t>FORMAT_VERSION:
         raise StorageError(
             f"a log segment has format {head.format_version}, newer than this FluxDB reads ({FORMAT_VERSION}): "
             "open the folder with a newer FluxDB"
         )
-    if head.checksum != fluxdb_crc32c(0, &block[16], HEADER_BYTES - 16) or head.format_version == 0:
-        raise ValueError("its header's checksum does not fit")
     return SegmentHeader(
         bytes(head.database_id[:16]), head.number, head.segment_bytes,
         (head.revision, head.group, head.number, HEADER_BYTES, head.chain), head.previous_end,
