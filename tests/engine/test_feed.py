@@ -1,0 +1,219 @@
+"""Feeds: one list, many who walk it."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+
+import pytest
+
+from fluxdb.engine.feed import Feed, Node
+from fluxdb.engine.handle import RawEvent
+from fluxdb.engine.subscriber import FeedSubscriber, ThreadSubscriber
+from fluxdb.errors import ClosedError, SubscriberEvictedError
+
+
+class Kept(Node):
+    """A node that can be asked whether it is still there."""
+
+    __slots__ = ("__weakref__",)
+
+
+def event(revision: int) -> RawEvent:
+    return (1, "k", None, b"%d" % revision, revision, revision)
+
+
+def append(feed: Feed, *revisions: int, event_bytes: int = 10) -> list[FeedSubscriber]:
+    slow = []
+    for revision in revisions:
+        feed.append(event(revision), event_bytes)
+        if feed.sweep_due:
+            slow += feed.sweep()
+    return slow
+
+
+def subscribe(feed: Feed) -> tuple[ThreadSubscriber, list[FeedSubscriber]]:
+    ended: list[FeedSubscriber] = []
+    subscriber = ThreadSubscriber(feed, ("k",), ended.append)
+    feed.subscribers.add(subscriber)
+    return subscriber, ended
+
+
+def revisions(subscriber: FeedSubscriber) -> list[int]:
+    taken = []
+    while (raw := subscriber.take()) is not None:
+        taken.append(raw[5])
+    return taken
+
+
+def test_each_walks_at_its_own_pace() -> None:
+    feed = Feed(100, 10_000)
+    early, _ = subscribe(feed)
+    append(feed, 1, 2)
+    late, _ = subscribe(feed)
+    assert revisions(early) == [1, 2]
+    append(feed, 3)
+    assert revisions(late) == [3]
+    assert revisions(early) == [3]
+    assert early.take() is None
+    assert early.last_revision == 3
+
+
+def test_events_older_than_the_subscription_are_passed_over() -> None:
+    feed = Feed(100, 10_000)
+    subscriber, _ = subscribe(feed)
+    subscriber.after_revision = 2
+    append(feed, 1, 2, 3)
+    assert revisions(subscriber) == [3]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 7])
+def test_g8_exactly_as_many_as_the_limit_may_wait(limit: int) -> None:
+    feed = Feed(limit, 10_000)
+    good, _ = subscribe(feed)
+    bad, ended = subscribe(feed)
+    append(feed, *range(1, limit + 1))
+    assert revisions(good) == list(range(1, limit + 1))
+    append(feed, limit + 1)
+    if limit > 1:
+        with pytest.raises(SubscriberEvictedError):
+            bad.take()
+        assert ended == [bad]
+    assert revisions(good) == [limit + 1]
+
+
+def test_g8_bytes_are_counted_from_the_place_of_the_subscriber() -> None:
+    feed = Feed(100, 30)
+    subscriber, _ = subscribe(feed)
+    append(feed, 1, 2, 3, event_bytes=10)
+    assert subscriber.take() is not None
+    append(feed, 4, event_bytes=10)
+    assert revisions(subscriber) == [2, 3, 4]
+    append(feed, 5, 6, 7, 8, event_bytes=10)
+    with pytest.raises(SubscriberEvictedError) as caught:
+        subscriber.take()
+    assert caught.value.last_revision == 4
+
+
+def test_g8_a_sweep_finds_those_who_never_ask() -> None:
+    feed = Feed(100, 1_000_000)
+    subscriber, _ = subscribe(feed)
+    assert append(feed, *range(1, 101)) == []
+    slow = append(feed, *range(101, 126))
+    assert slow[0] is subscriber
+
+
+def test_g8_what_the_slow_have_not_taken_is_freed() -> None:
+    feed = Feed(10, 1_000_000)
+    subscriber, _ = subscribe(feed)
+    feed.tail.next = feed.tail = first = Kept(event(1), 1, 10)
+    there = weakref.ref(first)
+    del first
+    append(feed, *range(2, 10))
+    assert there() is not None
+    for slow in append(feed, *range(10, 20)):
+        slow.evict()
+    gc.collect()
+    assert there() is None
+    with pytest.raises(SubscriberEvictedError):
+        subscriber.take()
+
+
+def test_what_all_have_taken_is_freed() -> None:
+    feed = Feed(10, 1_000_000)
+    first, second = subscribe(feed)[0], subscribe(feed)[0]
+    feed.tail.next = feed.tail = node = Kept(event(1), 1, 10)
+    there = weakref.ref(node)
+    del node
+    append(feed, 2)
+    assert revisions(first) == [1, 2]
+    assert there() is not None
+    assert revisions(second) == [1, 2]
+    assert there() is None
+
+
+def test_a_long_list_is_freed_without_deep_recursion() -> None:
+    feed = Feed(1 << 30, 1 << 40)
+    subscriber, _ = subscribe(feed)
+    for revision in range(1, 200_001):
+        feed.append(event(revision), 10)
+    subscriber.evict()
+
+
+def test_the_end_comes_after_the_last_event() -> None:
+    feed = Feed(10, 1000)
+    subscriber, _ = subscribe(feed)
+    append(feed, 1)
+    feed.end()
+    assert subscriber.take() is not None
+    with pytest.raises(ClosedError, match="database"):
+        subscriber.take()
+
+
+def test_closing_drops_what_was_not_taken() -> None:
+    feed = Feed(10, 1000)
+    subscriber, ended = subscribe(feed)
+    append(feed, 1)
+    subscriber.close()
+    subscriber.close()
+    with pytest.raises(ClosedError, match="subscription"):
+        subscriber.take()
+    assert ended == [subscriber]
+
+
+def test_waiting_returns_at_once_where_there_is_news() -> None:
+    feed = Feed(10, 1000)
+    subscriber, _ = subscribe(feed)
+    append(feed, 1)
+    subscriber.wait(None)
+    assert revisions(subscriber) == [1]
+
+
+def test_a_wait_that_is_over_leaves_nothing_behind() -> None:
+    feed = Feed(10, 1000)
+    subscriber, _ = subscribe(feed)
+    for _ in range(3):
+        subscriber.wait(0.001)
+    assert feed.gates == set()
+
+
+def test_every_waiting_thread_is_woken_by_one_event() -> None:
+    feed = Feed(10, 1000)
+    subscribers = [subscribe(feed)[0] for _ in range(20)]
+    got: list[int] = []
+
+    def take(subscriber: ThreadSubscriber) -> None:
+        while (raw := subscriber.take()) is None:
+            subscriber.wait(None)
+        got.append(raw[5])
+
+    threads = [threading.Thread(target=take, args=(subscriber,)) for subscriber in subscribers]
+    for thread in threads:
+        thread.start()
+    append(feed, 7)
+    for thread in threads:
+        thread.join(30)
+    assert got == [7] * 20
+
+
+def test_no_wake_up_is_lost_between_looking_and_waiting() -> None:
+    feed = Feed(1 << 30, 1 << 40)
+    subscriber, _ = subscribe(feed)
+    count = 20_000
+    taken: list[int] = []
+
+    def take() -> None:
+        while len(taken) < count:
+            raw = subscriber.take()
+            if raw is None:
+                subscriber.wait(None)
+            else:
+                taken.append(raw[5])
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    for revision in range(1, count + 1):
+        feed.append(event(revision), 1)
+    thread.join(60)
+    assert taken == list(range(1, count + 1))

@@ -1,0 +1,169 @@
+"""When checkpoints come, and who shares which."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import cast
+
+import pytest
+
+from fluxdb._core.commit import CHORE_CHECKPOINT, CHORE_SPARE, Committer
+from fluxdb.engine.snapshot_actor import SnapshotActor
+from fluxdb.errors import ClosedError, DiskFullError
+from fluxdb.limits import Limits
+
+
+class FakeCommitter:
+    """Has the chores that it is given, once."""
+
+    def __init__(self) -> None:
+        self.log_bytes = 1
+        self.spares = 0
+        self.spare_error: Exception | None = None
+        self._chores = 0
+        self._woken = threading.Event()
+
+    def give(self, chore: int) -> None:
+        self._chores |= chore
+        self._woken.set()
+
+    def wait_for_chore(self, timeout_seconds: float) -> int:
+        self._woken.wait(timeout_seconds)
+        self._woken.clear()
+        chores, self._chores = self._chores, 0
+        return chores
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def prepare_spare(self) -> bool:
+        self.spares += 1
+        if self.spare_error is not None:
+            raise self.spare_error
+        return self.spares > 1
+
+
+class Snapshots:
+    """Writes none; counts, and waits at ``gate`` where it is closed."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.gate = threading.Event()
+        self.gate.set()
+        self.error: Exception | None = None
+
+    def __call__(self) -> int:
+        self.begun += 1
+        revision = self.begun
+        assert self.gate.wait(30)
+        if self.error is not None:
+            raise self.error
+        return revision
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+class Bench:
+    def __init__(self, limits: Limits) -> None:
+        self.committer = FakeCommitter()
+        self.snapshots = Snapshots()
+        self.actor = SnapshotActor(cast("Committer", self.committer), self.snapshots, limits)
+
+
+@pytest.fixture
+def bench(request: pytest.FixtureRequest) -> Bench:
+    made = Bench(Limits(checkpoint_interval_seconds=0))
+    request.addfinalizer(made.actor.close)
+    return made
+
+
+def test_who_asks_gets_the_revision(bench: Bench) -> None:
+    assert bench.actor.ask().result(30) == 1
+    assert bench.actor.ask().result(30) == 2
+    assert bench.actor.checkpoints == 2
+
+
+def test_who_asks_while_one_runs_shares_the_next(bench: Bench) -> None:
+    bench.snapshots.gate.clear()
+    running = bench.actor.ask()
+    until(lambda: bench.snapshots.begun == 1)
+    later = [bench.actor.ask() for _ in range(5)]
+    bench.snapshots.gate.set()
+    assert running.result(30) == 1
+    assert [asked.result(30) for asked in later] == [2] * 5
+    assert bench.snapshots.begun == 2
+
+
+def test_a_shared_checkpoint_can_not_be_cancelled_by_one(bench: Bench) -> None:
+    asked = bench.actor.ask()
+    assert not asked.cancel()
+    assert asked.result(30) == 1
+
+
+def test_a_chore_brings_one(bench: Bench) -> None:
+    bench.committer.give(CHORE_CHECKPOINT)
+    until(lambda: bench.actor.checkpoints == 1)
+
+
+def test_a_spare_segment_is_prepared(bench: Bench) -> None:
+    bench.committer.give(CHORE_SPARE)
+    until(lambda: bench.committer.spares == 1)
+    assert bench.snapshots.begun == 0
+
+
+def test_a_failure_is_raised_for_who_asked_and_the_next_one_is_made(bench: Bench) -> None:
+    bench.snapshots.error = DiskFullError("no room")
+    with pytest.raises(DiskFullError):
+        bench.actor.ask().result(30)
+    bench.snapshots.error = None
+    assert bench.actor.ask().result(30) == 2
+
+
+def test_a_failure_of_its_own_accord_is_logged_and_ends_nothing(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    bench.snapshots.error = DiskFullError("no room")
+    bench.committer.spare_error = OSError("no")
+    with caplog.at_level(logging.ERROR, "fluxdb.snapshot"):
+        bench.committer.give(CHORE_CHECKPOINT | CHORE_SPARE)
+        until(lambda: bench.actor.failures == 1)
+    assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR"]
+    bench.snapshots.error = None
+    assert bench.actor.ask().result(30) == 2
+
+
+def test_time_brings_one_where_something_was_written(request: pytest.FixtureRequest) -> None:
+    bench = Bench(Limits(checkpoint_interval_seconds=1))
+    request.addfinalizer(bench.actor.close)
+    until(lambda: bench.actor.checkpoints == 1)
+
+
+def test_time_brings_none_where_nothing_was_written(request: pytest.FixtureRequest) -> None:
+    bench = Bench(Limits(checkpoint_interval_seconds=1))
+    request.addfinalizer(bench.actor.close)
+    bench.committer.log_bytes = 0
+    time.sleep(1.3)
+    assert bench.snapshots.begun == 0
+
+
+def test_closing_waits_for_the_running_one_and_refuses_the_next(bench: Bench) -> None:
+    bench.snapshots.gate.clear()
+    running = bench.actor.ask()
+    until(lambda: bench.snapshots.begun == 1)
+    waiting = bench.actor.ask()
+    closing = threading.Thread(target=bench.actor.close)
+    closing.start()
+    bench.snapshots.gate.set()
+    closing.join(30)
+    assert running.result(0) == 1
+    with pytest.raises(ClosedError):
+        waiting.result(0)
+    with pytest.raises(ClosedError):
+        bench.actor.ask()
+    bench.actor.close()
