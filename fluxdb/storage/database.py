@@ -15,7 +15,6 @@ from fluxdb._core.documents import Documents
 from fluxdb.errors import ClosedError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.model import Position
-from fluxdb.storage.durable import make_folder
 from fluxdb.storage.layout import snapshot_name
 from fluxdb.storage.lock import FolderLock
 from fluxdb.storage.oserrors import as_storage_error, storage_errors
@@ -40,7 +39,7 @@ class Database:
         """
         directory = Path(path).absolute()
         with storage_errors(f"can't create the folder {directory}"):
-            make_folder(directory)
+            directory.mkdir(parents=True, exist_ok=True)
         lock = FolderLock.own(directory)
         try:
             recovered = read_folder(directory, tombstones_max=limits.tombstones_max, progress=progress)

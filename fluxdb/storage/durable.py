@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,21 +30,20 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def make_folder(directory: Path) -> None:
-    """Create ``directory`` and its missing parents, each durable in its parent."""
-    directory = directory.absolute()
-    missing = [path for path in (directory, *directory.parents) if not path.exists()]
-    for path in reversed(missing):
-        path.mkdir(exist_ok=True)
-        sync_directory(path.parent)
-    if not directory.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-
-
 def create_private(path: Path) -> BinaryIO:
     """A new file of that name, unbuffered, that nobody else may read: documents are in it."""
     flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
     return os.fdopen(os.open(path, flags, 0o600), "w+b", buffering=0)
+
+
+def sync_ancestors(directory: Path) -> None:
+    """The folder's own name is on stable storage, and those of the folders that it is in, up to the mount."""
+    device = directory.stat().st_dev
+    for ancestor in directory.absolute().parents:
+        if ancestor.stat().st_dev != device:
+            return
+        with suppress(PermissionError):  # not ours to read, so not ours to have made
+            sync_directory(ancestor)
 
 
 def allocate(descriptor: int, size: int, byte_count: int) -> int:

@@ -13,7 +13,7 @@ from fluxdb.errors import FluxDBError, InvalidKeyError, InvalidValueError, Limit
 from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.storage.base import FIRST_POSITION
 from fluxdb.storage.dump_lines import Entry, Head, line_bytes_max, parse_line
-from fluxdb.storage.durable import make_folder, sync_directory
+from fluxdb.storage.durable import sync_ancestors, sync_directory
 from fluxdb.storage.layout import LOCK_NAME, list_folder
 from fluxdb.storage.lock import FolderLock
 from fluxdb.storage.oserrors import storage_errors
@@ -49,7 +49,7 @@ def load_database(
     directory = Path(path).absolute()
     existed = directory.exists()
     with storage_errors(f"can't create the folder {directory}"):
-        make_folder(directory)
+        directory.mkdir(parents=True, exist_ok=True)
     lock = FolderLock.own(directory)
     done = False
     try:
@@ -59,6 +59,8 @@ def load_database(
         for number, line in _numbered(lines, line_bytes_max(limits)):
             _add(loading, number, line)
             meter.add(len(line))
+        with storage_errors(f"can't make {directory} durable"):
+            sync_ancestors(directory)
         loaded = loading.finish(directory)
         done = True
         return loaded

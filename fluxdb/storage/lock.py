@@ -18,6 +18,8 @@ from fluxdb.storage.layout import LOCK_NAME
 from fluxdb.storage.oserrors import storage_errors
 
 _PID_BYTES = 21  # written at once and in full, so a reader never sees half of one
+# The folder's own lock is a second line: some network file systems lock no folders.
+_NO_FOLDER_LOCKS = frozenset({errno.EBADF, errno.EINVAL, errno.EISDIR, errno.ENOLCK, errno.EOPNOTSUPP})
 _TAKEN = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})
 
 
@@ -36,7 +38,7 @@ class FolderLock:
         try:
             with storage_errors(f"can't lock the folder {directory}"):
                 descriptors.append(os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
-                _flock(descriptors[0], fcntl.LOCK_EX, directory)
+                _flock(descriptors[0], fcntl.LOCK_EX, directory, passed_over=_NO_FOLDER_LOCKS)
                 descriptors.append(os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
                 _flock(descriptors[1], fcntl.LOCK_EX, directory)
                 os.pwrite(descriptors[1], f"{os.getpid():<{_PID_BYTES - 1}}\n".encode(), 0)
@@ -52,7 +54,7 @@ class FolderLock:
         try:
             with storage_errors(f"can't lock the folder {directory}"):
                 descriptors.append(os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
-                _flock(descriptors[0], fcntl.LOCK_SH, directory)
+                _flock(descriptors[0], fcntl.LOCK_SH, directory, passed_over=_NO_FOLDER_LOCKS)
                 if (directory / LOCK_NAME).exists():  # not so in a copy, and the folder's own lock does
                     descriptors.append(os.open(directory / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC))
                     _flock(descriptors[1], fcntl.LOCK_SH, directory)
@@ -78,13 +80,14 @@ class FolderLock:
         _close(descriptors)
 
 
-def _flock(descriptor: int, how: int, directory: Path) -> None:
+def _flock(descriptor: int, how: int, directory: Path, passed_over: frozenset[int] = frozenset()) -> None:
     try:
         fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in _TAKEN:
             raise LockedError(str(directory), _owner(directory)) from None
-        raise
+        if error.errno not in passed_over:
+            raise
 
 
 def _owner(directory: Path) -> int:

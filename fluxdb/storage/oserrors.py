@@ -15,6 +15,7 @@ WAY_OUT: dict[int, str] = {
     errno.EPERM: "check its owner and permissions",
     errno.EROFS: "the file system is mounted read-only",
     errno.ENOENT: "check the path",
+    errno.EEXIST: "a database is a folder, and a file has this name",
     errno.ENOTDIR: "a database is a folder, and a part of this path is a file",
     errno.ENAMETOOLONG: "choose a shorter path",
     errno.EMFILE: "this process has too many files open (ulimit -n)",

@@ -101,6 +101,7 @@ def read_folder(
     recovered.snapshot = base.snapshot
     recovered.warnings = [f"not used: {error.segment}: {error.reason}" for error in passed_over]
     _read_log(recovered, base.segment_index, meter)
+    meter.finish()
     return recovered
 
 
@@ -124,9 +125,17 @@ def _read_log(recovered: Recovered, first_index: int, progress: Progress) -> Non
             assert segment.start is not None, "_complaint saw to it"
             recovered.position = segment.start
         _read_segment(recovered, segment, following)
+        _warn_of_cut(recovered, segment)
         progress.add(segment.size)
         if recovered.damage is not None:
             return
+
+
+def _warn_of_cut(recovered: Recovered, segment: SegmentFile) -> None:
+    """A file is made in its full size, so no crash makes it shorter. What is missing can't be told from free space."""
+    if segment.header is not None and segment.size < segment.header.segment_bytes:
+        sizes = f"it has {segment.size} bytes of {segment.header.segment_bytes}"
+        recovered.warnings.append(f"{segment.name} was cut: {sizes}; what stood behind them, if anything, is lost")
 
 
 def _complaint(segment: SegmentFile, previous: SegmentFile) -> CorruptionError | None:

@@ -11,7 +11,7 @@ from fluxdb._core.segment import SegmentHeader, create_segment, segment_name
 from fluxdb.limits import Limits
 from fluxdb.model import Position
 from fluxdb.storage.base import FIRST_POSITION
-from fluxdb.storage.durable import sync_directory
+from fluxdb.storage.durable import sync_ancestors, sync_directory
 from fluxdb.storage.layout import list_folder, snapshot_name
 from fluxdb.storage.oserrors import storage_errors
 from fluxdb.storage.reader import Recovered
@@ -79,6 +79,7 @@ def _is_covered(following: SegmentFile, snapshot: Position) -> bool:
 
 def _begin_log(recovered: Recovered, directory_descriptor: int, limits: Limits) -> int:
     """The first segment of a new database; its descriptor."""
+    sync_ancestors(recovered.directory)  # by whomever the folder was made, and whatever became of it then
     recovered.database_id = os.urandom(16)
     recovered.documents.begin(FIRST_POSITION, b"")
     header = SegmentHeader(recovered.database_id, 1, limits.segment_bytes, FIRST_POSITION, 0)

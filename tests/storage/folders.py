@@ -6,7 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from fluxdb._core.crc32c import crc32c
 from fluxdb._core.replay import Stop, replay
+from fluxdb.errors import CorruptionError
 from fluxdb.limits import KIB, Limits
 from fluxdb.model import Kind, Position
 from fluxdb.storage.database import Database
@@ -103,7 +107,24 @@ def overwrite(file: Path, offset: int, data: bytes) -> None:
         stream.write(data)
 
 
+def make_newer(file: Path) -> None:
+    """Give a segment the next format version, as a later FluxDB would write it."""
+    block = bytearray(file.read_bytes()[:HEADER_BYTES])
+    block[8:12] = (2).to_bytes(4, "little")
+    block[12:16] = crc32c(bytes(block[16:]), crc32c(bytes(block[:12]))).to_bytes(4, "little")
+    overwrite(file, 0, bytes(block))
+
+
 def flip(file: Path, offset: int) -> None:
     """Turn one bit over."""
     byte = file.read_bytes()[offset]
     overwrite(file, offset, bytes([byte ^ 0x10]))
+
+
+def refusal(path: Path) -> CorruptionError:
+    """The opening is refused for damage, and changes nothing on disk."""
+    before = contents(path)
+    with pytest.raises(CorruptionError) as caught:
+        Database.open(path, SMALL)
+    assert contents(path) == before
+    return caught.value

@@ -78,6 +78,7 @@ def test_g7_cut_at_every_byte_the_log_gives_the_groups_before(tmp_path: Path) ->
         file.write_bytes(whole[:size])
         recovered = read_folder(tmp_path)
         assert recovered.damage is None
+        assert "was cut" in recovered.warnings[0]
         group_ends = len(whole[:end].rstrip(b"\0"))
         assert recovered.documents.digest() == (after if size >= group_ends else before), size
     for size in (0, 100, HEADER_BYTES - 1):
