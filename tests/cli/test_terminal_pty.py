@@ -74,8 +74,13 @@ def run(child: pexpect.spawn[str], line: str, answer: str) -> None:
 
 
 def write(child: pexpect.spawn[str], text: str) -> None:
-    """Type, and wait until it is on the screen, drawn at once or in pieces."""
+    """Type, and wait until it is on the screen."""
     child.send(text)
+    see(child, text)
+
+
+def see(child: pexpect.spawn[str], text: str) -> None:
+    """Wait until ``text`` is drawn behind what is there: at once or in pieces, as the editor likes."""
     child.expect(".*?".join(map(re.escape, text)))
 
 
@@ -142,11 +147,13 @@ def test_history_that_cannot_be_kept_is_told_and_costs_nothing_else(terminal: Te
 def test_tab_completes_commands_and_keys_of_the_session(terminal: Terminal) -> None:
     child = terminal()
     run(child, "SET customer:1 1", "ok, version 1")
-    child.send("SNA" + TAB)
-    child.expect("SNAPSHOT")
+    write(child, "SNA")
+    child.send(TAB)
+    see(child, "PSHOT")
     run(child, "", "ok, revision 1")
-    child.send("GET cus" + TAB)
-    child.expect("customer:1")
+    write(child, "GET cus")
+    child.send(TAB)
+    see(child, "tomer:1")
     run(child, "", "Document { value: 1, version: 1 }")
     assert leave(child) == 0
 
