@@ -1,7 +1,7 @@
 /* Sixteen bytes of text at a time: SSE2 (every x86-64 has it), NEON (every AArch64), or two 64-bit words elsewhere.
  *
- * A chunk is 16 bytes, or what was found in them: then it is compared with others by fluxdb_or and fluxdb_and, and read by
- * fluxdb_set, which gives a number whose bit i speaks of byte i. */
+ * A chunk is 16 bytes, or what was found in them: then it is joined with others by fluxdb_or and fluxdb_and, and read
+ * by fluxdb_set, which gives a number whose bit i speaks of byte i. */
 #ifndef FLUXDB_CHUNK_H
 #define FLUXDB_CHUNK_H
 

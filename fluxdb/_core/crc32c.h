@@ -1,8 +1,8 @@
 /* CRC-32C (Castagnoli): the checksum of frames and headers in the log.
  *
- * The bits run backwards, as in all CRCs of networking: the polynomial 0x1EDC6F41 is 0x82F63B78 here. Three ways to the same
- * result: the CRC instructions of x86-64 (asked for at run time) and of ARMv8 (where the compiler was told that they are
- * there), and tables anywhere else. */
+ * The bits run backwards, as in all CRCs of networking: the polynomial 0x1EDC6F41 is 0x82F63B78 here. Three ways to the
+ * same result: the CRC instructions of x86-64 (asked for at run time) and of ARMv8 (where the compiler was told that
+ * they are there), and tables anywhere else. */
 #ifndef FLUXDB_CRC32C_H
 #define FLUXDB_CRC32C_H
 
@@ -69,9 +69,9 @@ static inline uint64_t fluxdb_crc32c_load64(const uint8_t *at)
     return word;
 }
 
-/* One crc32 instruction waits three cycles for the one before, and one can begin each cycle: so long data is read in three
- * lanes side by side. The lanes are joined by advancing the checksums of the first two over the bytes behind them: a
- * carry-less product with x^(8n - 33), which the crc32 instruction itself reduces (it multiplies by x^33 on the way). */
+/* One crc32 instruction waits three cycles for the one before, and one can begin each cycle: so long data is read in
+ * three lanes side by side. The lanes are joined by advancing the checksums of the first two over the n bytes behind
+ * them: a carry-less product with x^(8n - 33), which the crc32 instruction reduces (and multiplies by x^33). */
 __attribute__((target("sse4.2,pclmul"))) static inline uint64_t fluxdb_crc32c_three_lanes(
     uint64_t crc, const uint8_t *at, size_t lane_bytes, uint32_t over_two_lanes, uint32_t over_one_lane)
 {

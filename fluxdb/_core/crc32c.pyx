@@ -1,4 +1,4 @@
-"""The checksum of the log for Python: recovery tools and tests. The compiled core calls the header's functions itself."""
+"""The checksum of the log for Python, which only tests need: the compiled core calls the header's functions itself."""
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 

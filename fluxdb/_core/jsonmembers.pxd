@@ -1,7 +1,7 @@
 """The members of the objects that are open while a text is read: of a name that comes again, the last member stays.
 
-The one before is overwritten where it lies in the output, with a mark and its length, and all marks are squeezed out once at
-the end: whatever the text, no byte moves more than twice.
+The one before is overwritten where it lies in the output, with a mark and its length, and all marks are squeezed out
+once at the end: whatever the text, no byte moves more than twice.
 """
 
 from libc.stddef cimport size_t
@@ -141,7 +141,9 @@ cdef inline bint build_index(Members* members, uint32_t begin, NameIndex* index)
     return True
 
 
-cdef inline void replace_member(Members* members, Reading* reading, uint32_t number, const uint8_t* upto) noexcept nogil:
+cdef inline void replace_member(
+    Members* members, Reading* reading, uint32_t number, const uint8_t* upto
+) noexcept nogil:
     """Overwrite a member in the output with a mark and its length, which reaches to the member behind it.
 
     There is room for these five bytes: the shortest member is ``"":0`` and its comma.

@@ -34,7 +34,7 @@ cdef inline const uint8_t* skip_digits(const uint8_t* at, const uint8_t* end) no
 
 
 cdef inline int number_end(const uint8_t** at, const uint8_t* end) noexcept nogil:
-    """Step over the number that begins at ``at`` (a digit or a minus). Where it is none, ``at`` is the byte at fault."""
+    """Step over the number that begins at ``at`` (a digit or a minus); to the byte at fault where it is none."""
     cdef const uint8_t* begin = at[0]
     cdef const uint8_t* digits = begin + (begin[0] == c'-')
     cdef const uint8_t* here
@@ -63,7 +63,7 @@ cdef inline bint integer_fits(const uint8_t* digits, int64_t count, bint negativ
 
 
 cdef inline int real_end(const uint8_t** at, const uint8_t* digits, const uint8_t* end) noexcept nogil:
-    """Step over a fraction and an exponent; ``at`` is at the dot or at the e, and ``digits`` where the number's begin."""
+    """Step over a fraction and an exponent from the dot, or the e, at ``at``; the number begins at ``digits``."""
     cdef const uint8_t* here = at[0]
     cdef const uint8_t* digits_end
     cdef int64_t exponent = 0

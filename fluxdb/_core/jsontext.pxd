@@ -12,7 +12,8 @@ cdef enum JsonStatus:
     JSON_DEPTH = 5          # arrays and objects nested deeper than depth_max
     JSON_MEMORY = 6         # malloc failed
 
-# Writes the canonical form of text to out, which has room for text_bytes (it never gets longer), its length to out_bytes.
+# Writes the canonical form of text to out, which has room for text_bytes (it never gets longer), and its length to
+# out_bytes; what out holds behind that is of no meaning.
 # On failure error_offset is the byte of text at which it was noticed. out and text must not overlap.
 cdef int json_compact(
     const uint8_t* text, size_t text_bytes, uint32_t depth_max,

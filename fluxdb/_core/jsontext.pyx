@@ -1,7 +1,7 @@
 """One pass over the text: check, and copy what is canonical already in runs as long as possible.
 
-Nothing is written while the text is as it should be: only white space, an escape that can be spelled shorter, or the end
-of the text makes a copy of the run before it. Arrays and objects that are open are on a stack of levels.
+Nothing is written while the text is as it should be: only white space, an escape that can be spelled shorter, or the
+end of the text makes a copy of the run before it. Arrays and objects that are open are on a stack of levels.
 """
 
 import os

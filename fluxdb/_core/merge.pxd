@@ -12,7 +12,7 @@ cdef enum MergeStatus:
 cdef inline size_t merge_bytes_max(size_t target_bytes, size_t delta_bytes) noexcept nogil:
     return target_bytes + delta_bytes + 2
 
-# target NULL: there is nothing yet. remove_nulls: RFC 7396 to the letter, else a null overwrites like any other non-object.
+# target NULL: there is nothing yet. remove_nulls: RFC 7396 to the letter, else a null overwrites like any non-object.
 # Members keep the target's order; new ones follow in the delta's.
 cdef int merge_patch(
     const uint8_t* target, size_t target_bytes, const uint8_t* delta, size_t delta_bytes, bint remove_nulls,

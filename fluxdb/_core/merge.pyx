@@ -1,8 +1,8 @@
 """The target is gone through once, and only as deep as the delta goes.
 
-Nothing is written while the target stays as it is: ``run`` is where the part not yet copied begins, so what lies between
-two changes is copied at once, across levels. Values that the delta doesn't speak of are skipped, not read. A few members
-are searched for by their bytes; many, and those of inner objects, by walking from name to name.
+Nothing is written while the target stays as it is: what lies between two changes is copied at once, across levels.
+Values that the delta doesn't speak of are skipped, not read. A few members are searched for by their bytes; many, and
+those of inner objects, by walking from name to name.
 """
 
 import os
@@ -10,14 +10,12 @@ import os
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
 
-from fluxdb._core.jsonnames cimport (
-    NAMES_COMPARED_MAX, Name, NameIndex, index_free, index_init, index_slot, same_name, set_name,
-)
+from fluxdb._core.jsonnames cimport Name, NameIndex, index_free, index_init, index_slot, same_name, set_name
 from fluxdb._core.mergedelta cimport (
-    NODE_NULL, NODE_OBJECT, Delta, Node, fluxdb_value_end, free_delta, likely, read_delta, read_name, unlikely,
+    NODE_NULL, NODE_OBJECT, Node, fluxdb_value_end, free_delta, read_delta, read_name, unlikely,
 )
+from fluxdb._core.mergeoutput cimport Merging, flush, put_member, put_value
 
 cdef extern from "skip.h" nogil:
     const uint8_t* fluxdb_nested_end(const uint8_t* at, const uint8_t* end) noexcept
@@ -32,18 +30,8 @@ cdef extern from *:
 
 cdef enum:
     SEARCHED_MAX = 4  # so many members are searched for one after the other
+    COMPARED_MAX = 8  # so many names are compared with each of the target's; more are hashed
     SMALL_BYTES = 4096  # merges into so much are over sooner than the GIL is handed over
-
-
-cdef struct Merging:
-    const uint8_t* begin  # of the target
-    const uint8_t* end
-    const uint8_t* run
-    uint8_t* out
-    uint8_t* out_end
-    bint remove_nulls
-    bint out_of_memory
-    Delta delta
 
 
 cdef uint64_t names_seed = int.from_bytes(os.urandom(8), "little")
@@ -135,7 +123,7 @@ cdef const uint8_t* merge_object(Merging* merging, const uint8_t* at, uint32_t p
     cdef const uint8_t* behind
     index.slots = NULL
     index.mask = 0
-    if merging.delta.nodes[parent].members > NAMES_COMPARED_MAX and not build_index(merging, parent, &index):
+    if merging.delta.nodes[parent].members > COMPARED_MAX and not build_index(merging, parent, &index):
         merging.out_of_memory = True
         return NULL
     behind = walk_members(merging, at + 1, parent, &index)
@@ -244,50 +232,6 @@ cdef bint add_members(Merging* merging, const uint8_t* at, uint32_t parent) noex
             return False
         number = merging.delta.nodes[number].behind
     return True
-
-
-# Output. What goes beyond its end can only come from a target that is not canonical.
-
-
-cdef inline bint put(Merging* merging, const uint8_t* begin, const uint8_t* end) noexcept nogil:
-    cdef size_t put_bytes = end - begin  # huge, if a member was found within another
-    if unlikely(put_bytes > <size_t>(merging.out_end - merging.out)):
-        return False
-    memcpy(merging.out, begin, put_bytes)
-    merging.out += put_bytes
-    return True
-
-
-cdef inline bint flush(Merging* merging, const uint8_t* upto) noexcept nogil:
-    cdef const uint8_t* run = merging.run
-    merging.run = upto
-    return put(merging, run, upto)
-
-
-cdef bint put_member(Merging* merging, uint32_t number) noexcept nogil:
-    """A whole member of the delta; nothing for a null to be removed. An object that was begun is at the output's end."""
-    cdef const Node* node = &merging.delta.nodes[number]
-    cdef uint8_t comma = c','
-    if merging.remove_nulls and node.kind == NODE_NULL:
-        return True
-    if (merging.out - 1)[0] != c'{' and not put(merging, &comma, &comma + 1):
-        return False
-    return put(merging, node.name.at - 1, node.value) and put_value(merging, number)
-
-
-cdef bint put_value(Merging* merging, uint32_t number) noexcept nogil:
-    """A value of the delta where the target has nothing to merge it with."""
-    cdef const Node* node = &merging.delta.nodes[number]
-    cdef uint32_t member = number + 1
-    if not (merging.remove_nulls and node.has_nulls):
-        return put(merging, node.value, node.value_end)
-    if not put(merging, node.value, node.value + 1):
-        return False
-    while member < node.behind:
-        if not put_member(merging, member):
-            return False
-        member = merging.delta.nodes[member].behind
-    return put(merging, node.value_end - 1, node.value_end)
 
 
 def merge(bytes target, bytes delta not None, bint remove_nulls=False):

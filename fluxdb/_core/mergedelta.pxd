@@ -106,7 +106,9 @@ cdef inline void close_node(Node* node, const uint8_t* value_end, Node* parent, 
         parent.has_nulls = True
 
 
-cdef inline Node* read_member(Delta* delta, const uint8_t* begin, const uint8_t** at, const uint8_t* end) noexcept nogil:
+cdef inline Node* read_member(
+    Delta* delta, const uint8_t* begin, const uint8_t** at, const uint8_t* end
+) noexcept nogil:
     """A node for the member whose name begins at ``at``, which is moved to its value."""
     cdef const uint8_t* name = at[0] + 1
     cdef const uint8_t* name_end = read_name(begin, at[0], end)

@@ -23,8 +23,8 @@ static inline fluxdb_chunk fluxdb_space(fluxdb_chunk chunk)
         fluxdb_or(fluxdb_equal(chunk, '\r'), fluxdb_equal(chunk, '\t')));
 }
 
-/* name(begin, at, end): the first byte at or behind `at` that is one of a kind (flip 0xFFFF: is none); `end` where there
- * is none such. */
+/* name(begin, at, end): the first byte at or behind `at` that is of a kind (with flip 0xFFFF: that is not of it); `end`
+ * where there is none. */
 #define FLUXDB_SCAN(name, kind, flip)                                                                                  \
     static inline const uint8_t *name(const uint8_t *begin, const uint8_t *at, const uint8_t *end)                     \
     {                                                                                                                  \
@@ -50,8 +50,8 @@ FLUXDB_SCAN(fluxdb_scan_plain, fluxdb_not_plain, 0)
 FLUXDB_SCAN(fluxdb_scan_quote, fluxdb_quote_or_escape, 0)
 FLUXDB_SCAN(fluxdb_scan_space, fluxdb_space, 0xFFFF)
 
-/* Copies a run of a text to its canonical form, which never gets longer: where a whole chunk can be read, there is room for
- * it, too. What it writes behind the run is overwritten by what follows. */
+/* Copies a run of a text to its canonical form, which never gets longer: where a whole chunk can be read, there is room
+ * for it, too. What it writes behind the run is overwritten by what follows. */
 static inline void fluxdb_copy_run(uint8_t *out, const uint8_t *run, size_t run_bytes, const uint8_t *text_end)
 {
     if (run_bytes <= 16 && text_end - run >= 16)

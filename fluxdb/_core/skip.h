@@ -6,6 +6,8 @@
 
 #include "scan.h"
 
+#define FLUXDB_NEAR_END_BYTES 4096 /* so near to the end of the text it is worth a look whether another bracket comes */
+
 /* The closing quote of the string whose first byte is at `at`; NULL where there is none. */
 static inline const uint8_t *fluxdb_string_end(const uint8_t *begin, const uint8_t *at, const uint8_t *end)
 {
@@ -95,8 +97,8 @@ static inline void fluxdb_walk_block(fluxdb_walk *walk, const uint8_t *at)
         ~in_string & fluxdb_set4(fluxdb_closing(a), fluxdb_closing(b), fluxdb_closing(c), fluxdb_closing(d));
 }
 
-/* Walks from `at`, which lies in `depth` arrays and objects and not in a string, to `stop`, but not out of the outermost
- * of them: returns the byte behind the bracket that closes it (and depth is 0), or `stop` (and depth is what it is there). */
+/* Walks from `at`, which lies in `depth` arrays and objects and not in a string, to `stop`, but not out of the
+ * outermost: returns the byte behind the bracket that closes that (depth is 0 then), or `stop` (depth is as there). */
 static inline const uint8_t *fluxdb_walk_to(
     const uint8_t *at, const uint8_t *stop, const uint8_t *end, size_t *depth)
 {
@@ -151,8 +153,8 @@ static inline int fluxdb_is_member(const uint8_t *at, const uint8_t *end, const 
         && at[name_bytes + 2] == ':' && memcmp(at + 1, name, name_bytes) == 0;
 }
 
-/* Can members of that name be found by their bytes? A quote behind a brace or a comma opens a string, or closes one that
- * ends with that byte. If the latter, then a comma, a colon or a closing bracket follows. */
+/* Can members of that name be found by their bytes? A quote behind a brace or a comma opens a string, or closes one
+ * that ends with that byte. If the latter, then a comma, a colon or a closing bracket follows. */
 static inline int fluxdb_can_search(const uint8_t *name, size_t name_bytes)
 {
     return name_bytes == 0 || !(*name == ',' || *name == ':' || *name == '}' || *name == ']');
@@ -185,14 +187,17 @@ static inline const uint8_t *fluxdb_search_member(
     return NULL;
 }
 
-/* The quote at which the member of that name begins in the object of which `at` is the first byte behind the brace; NULL
- * where it has none. */
+/* The quote at which the member of that name begins in an object, where it has one, else NULL. The object's first byte
+ * behind its brace is `at`, and its own closing brace the last one before `end`. */
 static inline const uint8_t *fluxdb_find_member(
     const uint8_t *at, const uint8_t *end, const uint8_t *name, size_t name_bytes)
 {
     size_t depth = 1;
     const uint8_t *walked = at; /* the depth is known so far */
     for (; (at = fluxdb_search_member(at, end, name, name_bytes)) != NULL; at++) {
+        /* It is a member of this object, and not of one within, if no bracket lies before it, or none behind it. */
+        if (end - at < FLUXDB_NEAR_END_BYTES && end - at < at - walked && !fluxdb_has_brackets(at, end - 1))
+            return at;
         if (depth > 1 || fluxdb_has_brackets(walked, at)) {
             fluxdb_walk_to(walked, at, end, &depth);
             if (depth == 0)
