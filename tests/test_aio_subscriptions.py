@@ -1,0 +1,150 @@
+"""Subscriptions that are taken by tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import random
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fluxdb
+from fluxdb import ClosedError, Limits, SubscriberEvictedError
+from fluxdb.aio import FluxDB
+from tests.support.loops import anext_of, run
+
+
+def test_a_subscription_is_awaited_entered_or_iterated(tmp_path: Path) -> None:
+    async def test(db: FluxDB) -> None:
+        awaited = await db.subscribe("k")
+        async with db.subscribe("k") as entered:
+            assert (await db.info())["subscribers"] == 2
+            await db.set("k", 1)
+            async for event in awaited:
+                assert event.new == 1
+                break
+            assert await entered.get() == event
+        awaited.close()
+        assert (await db.info())["subscribers"] == 0
+
+        iterated = db.subscribe("k")
+        asyncio.get_running_loop().call_later(0.05, lambda: tasks.append(asyncio.ensure_future(db.set("k", 2))))
+        async for event in iterated:
+            assert event.new == 2
+            break
+        iterated.close()
+        await tasks[0]
+
+    tasks: list[asyncio.Future[int]] = []
+    run(tmp_path, test)
+
+
+def test_cancelling_a_wait_loses_no_event(tmp_path: Path) -> None:
+    async def test(db: FluxDB) -> None:
+        async with db.subscribe("k") as events:
+            taken: list[int] = []
+
+            async def take() -> None:
+                taken.append((await anext_of(events)).new)
+
+            async def write() -> None:
+                for number in range(200):
+                    await db.set("k", number)
+
+            writing = asyncio.ensure_future(write())
+            while len(taken) < 200:
+                task = asyncio.ensure_future(take())
+                await asyncio.sleep(random.random() * 0.0005)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                if writing.done() and len(taken) < 200:
+                    await asyncio.sleep(0)
+            assert taken == list(range(200))
+            await writing
+
+    run(tmp_path, test)
+
+
+def test_closing_wakes_who_waits(tmp_path: Path) -> None:
+    async def test(db: FluxDB) -> None:
+        async with db.subscribe("k") as events:
+            waiting = [asyncio.ensure_future(events.get()) for _ in range(3)]
+            await asyncio.sleep(0)
+            events.close()
+            for task in waiting:
+                with pytest.raises(ClosedError):
+                    await task
+
+    run(tmp_path, test)
+
+
+def test_closing_the_database_ends_iteration(tmp_path: Path) -> None:
+    async def test(db: FluxDB) -> None:
+        async def watch() -> list[Any]:
+            return [event.new async for event in events]
+
+        events = await db.subscribe("k")
+        watching = asyncio.ensure_future(watch())
+        for number in range(10):
+            await db.set("k", number)
+        await db.close()
+        assert await watching == list(range(10))
+
+    run(tmp_path, test)
+
+
+def test_writes_of_a_thread_reach_a_watching_task(tmp_path: Path) -> None:
+    with fluxdb.open(tmp_path) as db:
+
+        async def watch() -> None:
+            async with fluxdb.aio.wrap(db).subscribe("k") as events:
+                thread = threading.Thread(target=lambda: [db.set("k", number) for number in range(50)])
+                thread.start()
+                assert [(await anext_of(events)).new for _ in range(50)] == list(range(50))
+                thread.join()
+
+        asyncio.run(asyncio.wait_for(watch(), 60))
+
+
+def test_g8_a_slow_task_is_evicted_and_the_others_see_all(tmp_path: Path) -> None:
+    async def test(db: FluxDB) -> None:
+        slow = await db.subscribe("k")
+        async with db.subscribe("k") as fast:
+            for number in range(11):
+                await db.set("k", number)
+                assert (await anext_of(fast)).new == number
+        with pytest.raises(SubscriberEvictedError):
+            await slow.get()
+        assert (await db.info())["subscriber_evictions"] == 1
+
+    run(tmp_path, test, Limits(subscriber_events_max=10))
+
+
+def test_g8_ten_thousand_waiting_tasks_are_told(tmp_path: Path) -> None:
+    async def test(db: FluxDB) -> None:
+        subscribers = [await db.subscribe("k") for _ in range(10_000)]
+        waiting = [asyncio.ensure_future(events.get()) for events in subscribers]
+        await asyncio.sleep(0)
+        await db.set("k", 1)
+        told = await asyncio.gather(*waiting)
+        assert {event.new for event in told if event is not None} == {1}
+        assert len(told) == 10_000
+        for events in subscribers:
+            events.close()
+        assert (await db.info())["subscribers"] == 0
+
+    run(tmp_path, test)
+
+
+def test_a_dropped_subscription_is_removed(tmp_path: Path) -> None:
+    async def test(db: FluxDB) -> None:
+        events: fluxdb.aio.Subscription | None = await db.subscribe("k")
+        assert (await db.info())["subscribers"] == 1
+        del events
+        gc.collect()
+        assert (await db.info())["subscribers"] == 0
+
+    run(tmp_path, test)

@@ -1,0 +1,148 @@
+"""The end: closed, forgotten, dropped, forked."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import fluxdb
+from fluxdb import ClosedError, Document
+
+
+def python(program: str, *, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-X", "dev", "-c", program], capture_output=True, text=True, timeout=timeout, check=False
+    )
+
+
+def test_a_forgotten_database_is_closed_with_a_warning(tmp_path: Path) -> None:
+    db = fluxdb.open(tmp_path)
+    db.set("k", 1)
+    with pytest.warns(ResourceWarning, match="unclosed database"):
+        del db
+        gc.collect()
+    with fluxdb.open(tmp_path) as again:
+        assert again.get("k") == Document(1, 1)
+
+
+def test_a_closed_database_is_dropped_without_a_word(tmp_path: Path) -> None:
+    db = fluxdb.open(tmp_path)
+    db.close()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        del db
+        gc.collect()
+
+
+FORGETFUL = {
+    "at module level": "db = fluxdb.open(path); db.set('k', 1)",
+    "with a waiting thread": (
+        "import threading; db = fluxdb.open(path); db.set('k', 1); events = db.subscribe('l');"
+        "threading.Thread(target=events.get, daemon=True).start()"
+    ),
+    "with writing threads": (
+        "import threading\ndb = fluxdb.open(path); db.set('k', 1)\n"
+        "def work():\n  while True: db.set('l', 1)\n"
+        "for _ in range(4): threading.Thread(target=work, daemon=True).start()"
+    ),
+    "in a cycle": "db = fluxdb.open(path); db.set('k', 1); cycle = [db]; cycle.append(cycle)",
+    "in asyncio": (
+        "import asyncio\nasync def main():\n  global db; db = await fluxdb.aio.open(path); await db.set('k', 1)\n"
+        "asyncio.run(main())"
+    ),
+    "by exception": "db = fluxdb.open(path); db.set('k', 1); 1 / 0",
+}
+
+
+@pytest.mark.parametrize("program", FORGETFUL.values(), ids=FORGETFUL)
+def test_g2_a_program_that_forgets_to_close_ends_and_keeps_what_was_acknowledged(tmp_path: Path, program: str) -> None:
+    child = python(f"import fluxdb\npath = {str(tmp_path)!r}\n{program}")
+    assert "ResourceWarning: unclosed database" in child.stderr
+    assert child.returncode == ("1 / 0" in program), child.stderr
+    assert "Fatal" not in child.stderr
+    with fluxdb.open(tmp_path) as db:
+        assert db.get("k") == Document(1, 1)
+
+
+def test_closing_while_threads_write_loses_nothing_acknowledged(tmp_path: Path) -> None:
+    db = fluxdb.open(tmp_path)
+    acknowledged: dict[str, int] = {}
+    begun = threading.Barrier(5)
+
+    def work(number: int) -> None:
+        begun.wait()
+        with pytest.raises(ClosedError):
+            while True:
+                acknowledged[str(number)] = db.set(str(number), number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    begun.wait()
+    time.sleep(0.1)
+    db.close()
+    for thread in threads:
+        thread.join(30)
+    with fluxdb.open(tmp_path) as again:
+        for key, version in acknowledged.items():
+            assert again.get(key) == Document(int(key), version)
+
+
+def is_refused(call: Callable[[], object]) -> bool:
+    try:
+        call()
+    except ClosedError:
+        return True
+    return False
+
+
+def test_g10_a_forked_child_refuses_and_the_parent_goes_on(tmp_path: Path) -> None:
+    with fluxdb.open(tmp_path) as db, db.subscribe("k") as events:
+        db.set("k", 1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of fork in a process with threads
+            child = os.fork()
+        if child == 0:
+            calls: list[Callable[[], object]] = [
+                lambda: db.get("k"),
+                lambda: db.set("k", 2),
+                lambda: db.delete("k"),
+                lambda: db.checkpoint(),
+                lambda: db.info(),
+                lambda: db.subscribe("k"),
+                lambda: db.ping(),
+            ]
+            refusals = sum(map(is_refused, calls))
+            db.close()
+            os._exit(refusals)
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 7
+        assert db.set("k", 2) == 2
+        event = events.get(timeout=30)
+        assert event is not None
+
+
+def test_g10_a_forked_child_does_not_keep_the_folder(tmp_path: Path) -> None:
+    db = fluxdb.open(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of fork in a process with threads
+        child = os.fork()
+    if child == 0:
+        time.sleep(60)
+        os._exit(0)
+    try:
+        db.close()
+        fluxdb.open(tmp_path).close()
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
