@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import pytest
 
 from tests.crash.conftest import DEPTH
-from tests.support.disk import State
+from tests.support.disk import File, State
+from tests.support.explore import ALL, ONWARD, Bounds
 from tests.support.model import History, Operation
 from tests.support.shim import Call
 from tests.support.survey import Run, Survey, record
@@ -18,6 +19,7 @@ from tests.support.trace import read_trace
 from tests.support.worker import Pool, Worker
 
 HEADER_BYTES = 4096
+FEW = DEPTH if DEPTH is ALL else ONWARD
 
 
 @pytest.fixture(scope="session")
@@ -77,29 +79,36 @@ def test_g3_both_patches_of_a_group_take_effect(recorded: Callable[[str], Run], 
 # ---- a sync that failed, a reopening, and then a power cut ----
 
 
-def fault_run(worker: Worker, root: Path, call: Call, nth: int, state: State | None = None) -> tuple[Run, Any, int]:
-    """The run, what it told, and the number of calls before the reopening."""
+class FaultRun(NamedTuple):
+    """A run in which a sync failed, what was told of that, and the number of calls before the reopening."""
+
+    run: Run
+    fired: bool
+    first_error: str
+    reopened: int
+
+
+def fault_run(worker: Worker, root: Path, nth: int, start: State | None = None, past: History | None = None) -> FaultRun:
+    """Let the ``nth`` sync fail. ``start``: of an opening of that state, which came of that past."""
     trace = root.with_suffix(".trace")
     root.mkdir()
-    if state is not None:
-        state.write_to(root)
-    arguments = {"call": call, "error": errno.EIO, "nth": nth, "state": state is not None}
-    fired, first, rows, unknown, found = worker.call(
-        "tests.support.script:record_fault", directory=str(root), trace=str(trace), **arguments
+    if start is not None:
+        start.write_to(root)
+    fired, first_error, rows, unknown, found = worker.call(
+        "tests.support.script:record_fault",
+        **{"directory": str(root), "trace": str(trace), "call": Call.SYNC, "error": errno.EIO, "nth": nth},
+        opens_only=start is not None,
     )
+    *acknowledged, last = rows
+    lost_or_kept = found["revision"] - sum(row[1] > 0 for row in acknowledged)
+    operations = [Operation(*row[1:]) for row in [*acknowledged, *unknown[:lost_or_kept], last] if row[1]]
+    history = History(operations) if past is None else past.and_then(operations[-1])
+    assert found["fingerprint"] == history.fingerprint(found["revision"]), f"sync {nth} failed"
     entries = read_trace(trace)
     reopened = next(index for index, entry in enumerate(entries) if entry.mark == "reopen")
-    before, after = rows[:-1], rows[-1:]
-    written = [row for row in before if row[1]]
-    kept = unknown[: found["revision"] - len(written)] if state is None else []
-    rows = [*before, *kept, *after]
-    run = Run(
-        root,
-        entries,
-        History([Operation(*row[1:]) for row in rows if row[1]]) if state is None else History([]),
-        {row[0]: row[1] for row in rows},
-    )
-    return run, (fired, first, found), reopened
+    revisions = {row[0]: row[1] for row in [*rows, *unknown[:lost_or_kept]]}
+    run = Run(root, entries, history, revisions, start, found["revision"] if start is not None else 0)
+    return FaultRun(run, fired > 0, first_error, reopened)
 
 
 @pytest.mark.guarantee(5, 6)
@@ -109,11 +118,37 @@ def test_g6_what_is_served_after_a_failed_sync_survives_the_next_power_cut(
     """The kernel takes what a failed sync left for written: it reads fine, and a power cut takes it away."""
     told: dict[str, int] = {}
     for nth in range(1, 100):
-        run, (fired, first, found), reopened = fault_run(worker, memory_path / f"run-{nth}", Call.SYNC, nth)
-        if not fired:
+        fault = fault_run(worker, memory_path / f"run-{nth}", nth)
+        if not fault.fired:
             break
-        told[first] = told.get(first, 0) + 1
-        assert found["fingerprint"] == run.history.fingerprint(found["revision"]), f"sync {nth} failed"
-        survey = Survey(run, pool, memory_path, DEPTH)
-        survey.check(first=reopened)
+        told[fault.first_error] = told.get(fault.first_error, 0) + 1
+        Survey(fault.run, pool, memory_path, FEW).check(first=fault.reopened)
     assert told["PoisonedError"] >= 8 and told["StorageError"] >= 2, told
+
+
+def torn_states(run: Run) -> list[tuple[int, State]]:
+    """States with torn tails of several sectors, each with the revision before the tail."""
+    disk, found = run.disk(), []
+    bounds = Bounds(run.entries, run.revisions)
+    for index, entry in enumerate(run.entries):
+        pending = disk.pending() if entry.call == Call.SYNC_DONE else []
+        if 3 <= len(pending) <= 8 and all(isinstance(item.node, File) and item.number >= 0 for item in pending):
+            cut = [pending[1:], pending[:-1], pending[:1], pending[1:2], pending[-1:]]
+            found += [(bounds.at(index)[0], disk.power_cut(kept)) for kept in cut]
+        disk.apply(entry)
+    return found
+
+
+@pytest.mark.guarantee(6, 7)
+def test_g6_an_opening_whose_sync_failed_brings_no_torn_tail_back_to_life(
+    recorded: Callable[[str], Run], worker: Worker, pool: Pool, memory_path: Path
+) -> None:
+    """The zeros over the tail were forgotten by the kernel, so on the platter it still lies there."""
+    past = recorded("threads").history
+    states = torn_states(recorded("threads"))
+    assert len(states) >= 10
+    for number, (revision, state) in enumerate(states):
+        for nth in (1, 2):
+            fault = fault_run(worker, memory_path / f"torn-{number}-{nth}", nth, state, past)
+            assert fault.fired and fault.first_error == "StorageError"
+            Survey(fault.run, pool, memory_path, FEW).check(first=fault.reopened)

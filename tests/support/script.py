@@ -112,10 +112,10 @@ class Told(NamedTuple):
     found: dict[str, Any]  # after the reopening
 
 
-def record_fault(directory: str, trace: str, call: int, error: int, nth: int, state: bool) -> Told:
+def record_fault(directory: str, trace: str, call: int, error: int, nth: int, opens_only: bool) -> Told:
     """Record a run in which the ``nth`` such call fails, then a reopening, then one more write.
 
-    ``state``: there is a database already, and it is only opened: the fault is in the opening.
+    ``opens_only``: there is a database already, and it is opened and nothing more: the fault is in the opening.
     """
     shim = Shim()
     shim.begin(directory, trace)
@@ -125,7 +125,7 @@ def record_fault(directory: str, trace: str, call: int, error: int, nth: int, st
     first = ""
     try:
         with fluxdb.open(path, limits=LIMITS) as db:
-            for kind, key, argument in [] if state else FAULTY:
+            for kind, key, argument in [] if opens_only else FAULTY:
                 try:
                     if kind == "checkpoint":
                         db.checkpoint()

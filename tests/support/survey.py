@@ -26,10 +26,12 @@ class Run(NamedTuple):
     entries: list[Entry]
     history: History
     revisions: dict[int, int]  # by number of operation; 0: it wrote nothing
+    start: State | None = None  # what was there before,
+    start_revision: int = 0  # and at which revision it stood
 
     def disk(self) -> Disk:
         """The disk before the run."""
-        return Disk(self.root)
+        return Disk(self.root, self.start)
 
     def disk_after(self) -> Disk:
         """The disk after the run."""
@@ -93,7 +95,7 @@ class Survey:
     def _jobs(self, claims: list[Claim], first: int, last: int) -> Iterator[Job]:
         """Each state once; what it must hold, each time that it comes up."""
         disk, known = self.run.disk(), set(self._found)
-        bounds = Bounds(self.run.entries, self.run.revisions)
+        bounds = Bounds(self.run.entries, self.run.revisions, self.run.start_revision, self.run.start_revision)
         for point in points(disk, self.run.entries, self.depth):
             if not first <= point.calls <= last:
                 continue
