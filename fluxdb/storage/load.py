@@ -81,17 +81,13 @@ def _require_empty(directory: Path) -> None:
 
 def _numbered(lines: BinaryIO, bytes_max: int) -> Iterator[tuple[int, bytes]]:
     number = 0
-    while line := _read_line(lines, bytes_max + 1):
-        number += 1
-        if len(line) > bytes_max:
-            raise LimitError(f"line {number}: it is longer than {bytes_max} bytes, as long as key and value may become")
-        if line.strip():
-            yield number, line
-
-
-def _read_line(lines: BinaryIO, bytes_max: int) -> bytes:
     with storage_errors("can't read the dump"):
-        return lines.readline(bytes_max)
+        while line := lines.readline(bytes_max + 1):
+            number += 1
+            if len(line) > bytes_max:
+                raise LimitError(f"line {number}: it is longer than {bytes_max} bytes, as long as key and value may be")
+            if line.strip():
+                yield number, line
 
 
 def _add(loading: _Loading, number: int, line: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 from fluxdb._core.replay import last_nonzero, read_group_header, replay
@@ -69,11 +70,11 @@ def cut_log(recovered: Recovered, report: RepairReport) -> None:
     directory, end = recovered.directory, recovered.position
     later = [segment for segment in recovered.segments if segment.number > end.segment]
     last = next(segment for segment in recovered.segments if segment.number == end.segment)
-    salvage = SalvageFile(directory)
-    salvage.add_segment(last, end.offset, end.group, end.revision)
-    for segment in later:
-        salvage.add_segment(segment, 0, end.group, end.revision)
-    salvage.close()
+    with closing(SalvageFile(directory)) as salvage:
+        salvage.add_segment(last, end.offset, end.group, end.revision)
+        for segment in later:
+            salvage.add_segment(segment, 0, end.group, end.revision)
+        salvage.finish()
     for segment in reversed(later):  # the last first: a crash leaves the damage in place, to be mended anew
         report.kept.append(rename_aside(directory, segment.name))
         report.actions.append(f"{segment.name} was renamed to {report.kept[-1]}")

@@ -36,10 +36,10 @@ def begin_anew(recovered: Recovered, limits: Limits, report: RepairReport) -> No
     directory = recovered.directory
     revisions = list_folder(directory).snapshots
     kept = _keep_newest(directory, revisions, limits)
-    salvage = SalvageFile(directory)
-    for segment in recovered.segments:
-        salvage.add_segment(segment, 0, 0, kept.revision)
-    salvage.close()
+    with closing(SalvageFile(directory)) as salvage:
+        for segment in recovered.segments:
+            salvage.add_segment(segment, 0, 0, kept.revision)
+        salvage.finish()
     revision = max(kept.revision, salvage.revision_max)  # none is given twice
 
     def clear_away() -> None:

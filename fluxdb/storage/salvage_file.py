@@ -23,7 +23,7 @@ from fluxdb.storage.segments import SegmentFile, read_segment
 
 
 class SalvageFile:
-    """Made when the first record is put in; durable after ``close``. Raises DiskFullError, StorageError."""
+    """Made when the first record is put in; durable after ``finish``. Raises DiskFullError, StorageError."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -60,13 +60,21 @@ class SalvageFile:
             number += 1
         return f"salvaged-{number}.jsonl"
 
-    def close(self) -> None:
+    def finish(self) -> None:
         """Make it durable."""
         if self._file is not None:
             with storage_errors(self._doing):
                 sync_file(self._file.fileno())
                 self._file.close()
+                self._file = None
                 sync_directory(self._directory)
+
+    def close(self) -> None:
+        """Where it was not finished, leave nothing behind."""
+        if self._file is not None and self.name is not None:
+            self._file.close()
+            with storage_errors(self._doing):
+                (self._directory / self.name).unlink(missing_ok=True)
 
 
 def _line(place: tuple[str, int, int, bool], frame: tuple[int, int, int, str, bytes]) -> bytes:
