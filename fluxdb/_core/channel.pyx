@@ -21,8 +21,6 @@ cdef enum:
 
 
 cdef class Channel:
-    cdef Committer owner
-    cdef ChannelState* state
 
     def __cinit__(self, Committer owner not None):
         cdef int error = 0

@@ -19,7 +19,8 @@ cdef struct Request:
     uint8_t kind
     const uint8_t* key
     size_t key_bytes
-    const uint8_t* text     # as it came; not for DELETE
+    const uint8_t* text     # as it came, or canonical; not for DELETE
+    bint is_canonical       # text was checked and is in canonical form already
     size_t text_bytes
     int64_t if_version      # -1: no condition
     uint64_t hash

@@ -68,11 +68,15 @@ cdef int request_prepare(Request* request, const StageLimits* limits, State* sta
         if request.delta == NULL:
             return NO_MEMORY
         target = request.delta
-    outcome.detail = json_compact(
-        request.text, request.text_bytes, limits.depth_max, target, &compact_bytes, &outcome.offset
-    )
-    if outcome.detail != JSON_OK:
-        return BAD_JSON
+    if request.is_canonical:
+        memcpy(target, request.text, request.text_bytes)
+        compact_bytes = request.text_bytes
+    else:
+        outcome.detail = json_compact(
+            request.text, request.text_bytes, limits.depth_max, target, &compact_bytes, &outcome.offset
+        )
+        if outcome.detail != JSON_OK:
+            return BAD_JSON
     if compact_bytes > limits.value_bytes_max:
         return VALUE_TOO_LARGE
     if request.kind == KIND_SET:

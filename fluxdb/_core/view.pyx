@@ -15,6 +15,15 @@ from fluxdb._core.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.state cimport FLOOR_BUCKETS, SHARD_BITS, LogPosition, State, ViewState, state_lock_between_groups
 from fluxdb._core.table cimport RECORD_DEAD, RECORD_TOMBSTONE, Record, Shard, record_bytes, slot_record
 
+cdef extern from "<unistd.h>" nogil:
+    int usleep(unsigned int microseconds) noexcept
+
+cdef enum:
+    # The lock is not fair: who waits for it gets it only while the view is elsewhere, so the view goes away for a
+    # moment after so many bytes.
+    NAP_EVERY_BYTES = 16384
+    NAP_US = 20
+
 
 cdef void leave_pinned(State* state, ViewState* view) noexcept nogil:
     """Kept records that a reader still copies are the reader's to free."""
@@ -93,6 +102,7 @@ cdef class View:
     def read_block(self, size_t bytes_min):
         cdef State* state = &self.documents.state
         cdef size_t records = 0
+        cdef size_t napped_bytes = 0
         cdef int status = 0
         if not self.is_open:
             raise ValueError("the view is closed")
@@ -103,6 +113,9 @@ cdef class View:
                 status = self.copy_shard(state, &records)
                 state.view.next_shard += 1
                 pthread_mutex_unlock(&state.lock)
+                if self.buffer_bytes - napped_bytes >= NAP_EVERY_BYTES:
+                    napped_bytes = self.buffer_bytes
+                    usleep(NAP_US)
             # Behind the last shard nothing is added to the kept records any more.
             if state.view.next_shard == (<size_t>1 << SHARD_BITS):
                 while status == 0 and self.buffer_bytes < bytes_min and self.kept_at < state.view.kept_count:
