@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 import weakref
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,8 +20,11 @@ from fluxdb.storage.lock import FolderLock
 from fluxdb.storage.oserrors import as_storage_error, storage_errors
 from fluxdb.storage.progress import ProgressCallback
 from fluxdb.storage.reader import Recovered, read_folder
-from fluxdb.storage.snapshot_writer import write_snapshot
+from fluxdb.storage.snapshot_writer import Pace, write_snapshot
 from fluxdb.storage.writer import retire, take_over
+
+PAUSE_SYNCS = 3  # a checkpoint waits so many times as long as its own sync took, while others write
+PAUSE_SECONDS_MAX = 0.02
 
 log = logging.getLogger("fluxdb.storage")
 
@@ -65,11 +68,10 @@ class Database:
         _open_databases.add(self)
         _tell(recovered)
 
-    def checkpoint(self, after_block: Callable[[int], None] = lambda byte_count: None) -> int:
+    def checkpoint(self) -> int:
         """Write a snapshot of the documents as they are now, durably, then drop the log before it; its revision.
 
-        Writers go on meanwhile. Does nothing where nothing was written since the last one. ``after_block`` is called
-        with the bytes of each block, outside any lock of the writers'.
+        Writers go on meanwhile. Does nothing where nothing was written since the last one.
         Raises ClosedError, DiskFullError, StorageError: the log and the last snapshot are as they were then.
         """
         with self._checkpointing:
@@ -80,18 +82,22 @@ class Database:
                     return position.revision
                 if position.revision == 0:
                     return 0
-                write_snapshot(self.directory, self._database_id, view, self._stop_when_closed(after_block))
+                write_snapshot(self.directory, self._database_id, view, self._pace())
             self._snapshot = position
             self._retire(position)
             self.committer.checkpointed(position)
             return position.revision
 
-    def _stop_when_closed(self, after_block: Callable[[int], None]) -> Callable[[int], None]:
-        def each_block(byte_count: int) -> None:
-            self._check_open()
-            after_block(byte_count)
+    def _pace(self) -> Pace:
+        """Leave most of the disk to the writers, where there are any; end the snapshot when the database is closed."""
+        log_bytes = self.committer.log_bytes
 
-        return each_block
+        def after_sync(seconds: float) -> None:
+            self._check_open()
+            if self.committer.log_bytes != log_bytes:
+                time.sleep(min(seconds * PAUSE_SYNCS, PAUSE_SECONDS_MAX))
+
+        return after_sync
 
     def _retire(self, snapshot: Position) -> None:
         """A file that can't be removed now is no reason to call the checkpoint failed: the next one tries again."""

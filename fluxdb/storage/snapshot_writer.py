@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from fluxdb._core.view import View
 from fluxdb.limits import KIB, MIB
@@ -16,38 +17,44 @@ from fluxdb.storage.durable import allocate, create_private, sync_directory, syn
 from fluxdb.storage.layout import TEMPORARY_SUFFIX, snapshot_name
 from fluxdb.storage.oserrors import storage_errors
 
-BLOCK_BYTES_MIN = 1 * MIB
-
-# The log is synced while the snapshot is written, and waits for what the kernel holds of it. So the snapshot goes to
-# the disk in small pieces, into space that was allocated before.
-PIECE_BYTES = 256 * KIB
+# Writers wait for the documents' lock while a block is copied, and for the disk while a piece of it is synced: both are
+# kept short. Into space that was allocated before, so that the file system has little to write down for it.
+BLOCK_BYTES_MIN = 128 * KIB
+PIECE_BYTES = 128 * KIB
 ALLOCATE_BYTES = 16 * MIB
 
+Pace: TypeAlias = Callable[[float], None]  # called after each sync of a piece with the seconds that it took; may wait
 
-def write_snapshot(
-    directory: Path, database_id: bytes, view: View, after_block: Callable[[int], None] = lambda byte_count: None
-) -> int:
-    """Write the view to a file of its own, durably; its size in bytes. The view's blocks are all it holds in memory.
 
-    ``after_block`` is called with the bytes of each block: it may wait, and what it raises ends the snapshot.
-    Raises DiskFullError, StorageError; nothing is left behind then, and the snapshot before is untouched.
+def write_snapshot(directory: Path, database_id: bytes, view: View, pace: Pace = lambda seconds: None) -> int:
+    """Write the view to a file of its own, durably; its size in bytes. A block at a time is all it holds in memory.
+
+    What ``pace`` raises ends the snapshot. Raises DiskFullError, StorageError; nothing is left behind then, and the
+    snapshot before is untouched.
     """
-    with closing(SnapshotWriter(directory, database_id, view.position, view.floors())) as writer:
+    with closing(SnapshotWriter(directory, database_id, view.position, view.floors(), pace)) as writer:
         while True:
             payload, records = view.read_block(BLOCK_BYTES_MIN)
             if not records:
                 return writer.commit()
             writer.add_block(payload, records)
-            after_block(len(payload))
 
 
 class SnapshotWriter:
     """A snapshot on its way: nothing, until ``commit`` gives it its name."""
 
-    def __init__(self, directory: Path, database_id: bytes, position: Position, floors: bytes) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        database_id: bytes,
+        position: Position,
+        floors: bytes,
+        pace: Pace = lambda seconds: None,
+    ) -> None:
         self._path = directory / snapshot_name(position.revision)
         self._temporary_path = self._path.with_suffix(TEMPORARY_SUFFIX)
         self._position = position
+        self._pace = pace
         self._doing = f"can't write {self._path}"
         self._totals = form.Totals(0, 0, 0)
         self._size = 0
@@ -104,6 +111,8 @@ class SnapshotWriter:
         self._size += written
         self._unsynced += written
         if self._unsynced >= PIECE_BYTES:
+            began = time.monotonic()
             sync_file(descriptor)
             self._unsynced = 0
+            self._pace(time.monotonic() - began)
         return written

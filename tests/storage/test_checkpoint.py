@@ -54,18 +54,20 @@ def test_g9_writers_go_on_during_a_checkpoint_which_does_not_see_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(snapshot_writer, "BLOCK_BYTES_MIN", 4 * KIB)
+    monkeypatch.setattr(snapshot_writer, "PIECE_BYTES", 4 * KIB)
     numbers = iter(range(10_000))
     with opened(tmp_path) as database:
         for number in range(100):
             put(database, f"key {number}", long_text(200))
 
-        def write_meanwhile(byte_count: int) -> None:
+        def write_meanwhile(seconds: float) -> None:
             number = next(numbers)
             put(database, f"key {number % 100}", b'"new"')
             put(database, f"fresh {number}")
             remove(database, f"key {(number + 50) % 100}")
 
-        assert database.checkpoint(write_meanwhile) == 100
+        monkeypatch.setattr(database, "_pace", lambda: write_meanwhile)
+        assert database.checkpoint() == 100
         assert next(numbers) > 3
         digest = database.documents.digest()
     assert digest_of(tmp_path) == digest

@@ -141,24 +141,27 @@ def test_after_close_all_is_refused_and_close_again_is_fine(tmp_path: Path) -> N
 
 
 def test_closing_ends_a_checkpoint_that_is_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshot_writer, "BLOCK_BYTES_MIN", 4 * KIB)
+    monkeypatch.setattr(snapshot_writer, "PIECE_BYTES", 4 * KIB)
     digest = fill(tmp_path, 2)
     database = Database.open(tmp_path, SMALL)
     running, go_on, outcome = threading.Event(), threading.Event(), []
+    pace = database._pace()
 
-    def wait(byte_count: int) -> None:
+    def wait(seconds: float) -> None:
         running.set()
         go_on.wait(30)
+        pace(seconds)
 
     def checkpoint() -> None:
         try:
-            database.checkpoint(wait)
+            database.checkpoint()
         except ClosedError as error:
             outcome.append(error)
 
     def close() -> None:
         database.close()
 
+    monkeypatch.setattr(database, "_pace", lambda: wait)
     checkpointing, closing = threading.Thread(target=checkpoint), threading.Thread(target=close)
     checkpointing.start()
     assert running.wait(30)

@@ -174,10 +174,11 @@ def test_a_format_from_the_future_says_so(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.guarantee(9)
-def test_g9_what_fails_on_the_way_leaves_nothing_behind(tmp_path: Path) -> None:
-    def fail(byte_count: int) -> None:
-        raise KeyError(byte_count)
+def test_g9_what_fails_on_the_way_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(seconds: float) -> None:
+        raise KeyError(seconds)
 
+    monkeypatch.setattr(snapshot_writer, "PIECE_BYTES", 64)
     documents = some_documents(10)
     with documents.open_view() as view, pytest.raises(KeyError):
         write_snapshot(tmp_path, DATABASE_ID, view, fail)
