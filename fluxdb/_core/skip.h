@@ -131,12 +131,13 @@ static inline const uint8_t *fluxdb_walk_to(
     return stop;
 }
 
-/* Is there any bracket in [at, stop), be it in a string? Ten times as fast as walking. */
+/* Is there any bracket in [at, stop), be it in a string? Several times as fast as walking. */
 static inline int fluxdb_has_brackets(const uint8_t *at, const uint8_t *stop)
 {
-    for (; stop - at >= 16; at += 16) {
-        fluxdb_chunk chunk = fluxdb_load(at);
-        if (fluxdb_set(fluxdb_or(fluxdb_opening(chunk), fluxdb_closing(chunk))))
+    for (; stop - at >= 32; at += 32) {
+        fluxdb_chunk a = fluxdb_load(at), b = fluxdb_load(at + 16);
+        fluxdb_chunk opening = fluxdb_or(fluxdb_opening(a), fluxdb_opening(b));
+        if (fluxdb_set(fluxdb_or(opening, fluxdb_or(fluxdb_closing(a), fluxdb_closing(b)))))
             return 1;
     }
     for (; at < stop; at++) {
@@ -146,11 +147,11 @@ static inline int fluxdb_has_brackets(const uint8_t *at, const uint8_t *stop)
     return 0;
 }
 
-/* Does a member of that name begin at the quote `at`? The byte before it must be readable, too. */
+/* Does a member of that name begin at `at`? The byte before it must be readable, too. */
 static inline int fluxdb_is_member(const uint8_t *at, const uint8_t *end, const uint8_t *name, size_t name_bytes)
 {
-    return (at[-1] == '{' || at[-1] == ',') && (size_t)(end - at) > name_bytes + 2 && at[name_bytes + 1] == '"'
-        && at[name_bytes + 2] == ':' && memcmp(at + 1, name, name_bytes) == 0;
+    return *at == '"' && (at[-1] == '{' || at[-1] == ',') && (size_t)(end - at) > name_bytes + 2
+        && at[name_bytes + 1] == '"' && at[name_bytes + 2] == ':' && memcmp(at + 1, name, name_bytes) == 0;
 }
 
 /* Can members of that name be found by their bytes? A quote behind a brace or a comma opens a string, or closes one
@@ -160,12 +161,11 @@ static inline int fluxdb_can_search(const uint8_t *name, size_t name_bytes)
     return name_bytes == 0 || !(*name == ',' || *name == ':' || *name == '}' || *name == ']');
 }
 
-/* Of the 16 bytes at `at`: those where a quote, so many bytes, and a quote could be the name. */
+/* Of the 16 places at `at`: those where the name's last byte and a quote would stand right, if it began there. */
 static inline uint32_t fluxdb_name_places(const uint8_t *at, size_t name_bytes, uint8_t last)
 {
-    fluxdb_chunk opening = fluxdb_equal(fluxdb_load(at), '"');
-    fluxdb_chunk closing = fluxdb_equal(fluxdb_load(at + name_bytes + 1), '"');
-    return fluxdb_set(fluxdb_and(fluxdb_and(opening, closing), fluxdb_equal(fluxdb_load(at + name_bytes), last)));
+    fluxdb_chunk ends = fluxdb_equal(fluxdb_load(at + name_bytes), last);
+    return fluxdb_set(fluxdb_and(ends, fluxdb_equal(fluxdb_load(at + name_bytes + 1), '"')));
 }
 
 /* The quote at which the next member of that name begins, in whatever array or object; NULL where there is none. */
@@ -173,15 +173,16 @@ static inline const uint8_t *fluxdb_search_member(
     const uint8_t *at, const uint8_t *end, const uint8_t *name, size_t name_bytes)
 {
     uint8_t last = name_bytes ? name[name_bytes - 1] : '"';
-    for (; end - at >= (ptrdiff_t)name_bytes + 17; at += 16) {
-        for (uint32_t found = fluxdb_name_places(at, name_bytes, last); found; found &= found - 1) {
-            const uint8_t *place = at + __builtin_ctz(found);
+    for (; end - at >= (ptrdiff_t)name_bytes + 33; at += 32) {
+        uint32_t places = fluxdb_name_places(at, name_bytes, last) | fluxdb_name_places(at + 16, name_bytes, last) << 16;
+        for (; places; places &= places - 1) {
+            const uint8_t *place = at + __builtin_ctz(places);
             if (fluxdb_is_member(place, end, name, name_bytes))
                 return place;
         }
     }
     for (; end - at > (ptrdiff_t)name_bytes + 2; at++) {
-        if (*at == '"' && at[name_bytes + 1] == '"' && fluxdb_is_member(at, end, name, name_bytes))
+        if (at[name_bytes + 1] == '"' && fluxdb_is_member(at, end, name, name_bytes))
             return at;
     }
     return NULL;
