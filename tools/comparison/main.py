@@ -24,6 +24,9 @@ PEERS = {"redis-server": "redis-server", "strace": "strace"}
 def main() -> int:
     """Runs the figures; 0 where no "must" is missed, 1 otherwise, 2 for a wrong call or a data folder in memory."""
     arguments = _parse()
+    if arguments.list:
+        print(*(f"{figure.name}: {figure.title} / {figure.other}" for figure in FIGURES), sep="\n")
+        return 0
     documents.check_sizes()
     if arguments.install_peers:
         install_peers()
@@ -84,5 +87,5 @@ def _parse() -> argparse.Namespace:
         "--data-dir", type=Path, default=Path("/var/tmp"), help="where the data goes, on a real disk (%(default)s)"
     )
     parser.add_argument("--install-peers", action="store_true", help="apt-get what is missing (as root)")
-    parser.add_argument("--list", action="version", version="\n".join(figure.name for figure in FIGURES))
+    parser.add_argument("--list", action="store_true", help="print the names of the figures")
     return parser.parse_args()
