@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.crash import victims
+from tests.crash.victims import Victim
 from tests.support.explore import ALL, SAMPLED
 from tests.support.worker import Pool, Worker
 
@@ -44,3 +46,15 @@ def memory_path() -> Iterator[Path]:
 
 # tools/crash looks at everything; the tests look at a deterministic sample.
 DEPTH = ALL if os.environ.get("FLUXDB_CRASH_DEPTH") == "all" else SAMPLED
+
+
+@pytest.fixture(scope="session")
+def victim(pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> Victim:
+    """A database of which the whole log is there."""
+    return victims.whole(pool, tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture(scope="session")
+def retired(pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> Victim:
+    """A database of which the log before the snapshot is gone."""
+    return victims.retired(pool, tmp_path_factory.mktemp("retired"))

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import pytest
 
 from tests.crash.conftest import DEPTH
-from tests.support.disk import File, State
-from tests.support.explore import ALL, ONWARD, Bounds
+from tests.support.explore import ALL, ONWARD
+from tests.support.inode import File, State
 from tests.support.model import History, Operation
 from tests.support.shim import Call
 from tests.support.survey import Run, Survey, record
@@ -80,7 +80,7 @@ def test_g3_both_patches_of_a_group_take_effect(recorded: Callable[[str], Run], 
 
 
 class FaultRun(NamedTuple):
-    """A run in which a sync failed, what was told of that, and the number of calls before the reopening."""
+    """A run in which a call failed, what was told of that, and the number of calls before the reopening."""
 
     run: Run
     fired: bool
@@ -88,22 +88,34 @@ class FaultRun(NamedTuple):
     reopened: int
 
 
-def fault_run(worker: Worker, root: Path, nth: int, start: State | None = None, past: History | None = None) -> FaultRun:
-    """Let the ``nth`` sync fail. ``start``: of an opening of that state, which came of that past."""
+def fault_run(
+    worker: Worker,
+    root: Path,
+    nth: int,
+    start: State | None = None,
+    past: History | None = None,
+    call: Call = Call.SYNC,
+    error: int = errno.EIO,
+) -> FaultRun:
+    """Let the ``nth`` such call fail. ``start``: of an opening of that state, which came of that past."""
     trace = root.with_suffix(".trace")
     root.mkdir()
     if start is not None:
         start.write_to(root)
     fired, first_error, rows, unknown, found = worker.call(
         "tests.support.script:record_fault",
-        **{"directory": str(root), "trace": str(trace), "call": Call.SYNC, "error": errno.EIO, "nth": nth},
+        directory=str(root),
+        trace=str(trace),
+        call=call,
+        error=error,
+        nth=nth,
         opens_only=start is not None,
     )
     *acknowledged, last = rows
     lost_or_kept = found["revision"] - sum(row[1] > 0 for row in acknowledged)
     operations = [Operation(*row[1:]) for row in [*acknowledged, *unknown[:lost_or_kept], last] if row[1]]
     history = History(operations) if past is None else past.and_then(operations[-1])
-    assert found["fingerprint"] == history.fingerprint(found["revision"]), f"sync {nth} failed"
+    assert found["fingerprint"] == history.fingerprint(found["revision"]), f"{call.name} {nth} failed"
     entries = read_trace(trace)
     reopened = next(index for index, entry in enumerate(entries) if entry.mark == "reopen")
     revisions = {row[0]: row[1] for row in [*rows, *unknown[:lost_or_kept]]}
@@ -126,15 +138,38 @@ def test_g6_what_is_served_after_a_failed_sync_survives_the_next_power_cut(
     assert told["PoisonedError"] >= 8 and told["StorageError"] >= 2, told
 
 
-def torn_states(run: Run) -> list[tuple[int, State]]:
-    """States with torn tails of several sectors, each with the revision before the tail."""
+@pytest.mark.guarantee(2, 5)
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (Call.WRITE, errno.EIO),
+        (Call.WRITE, errno.ENOSPC),
+        (Call.ALLOCATE, errno.EIO),
+        (Call.ALLOCATE, errno.ENOSPC),
+        (Call.RENAME, errno.EIO),
+        (Call.UNLINK, errno.EIO),
+        (Call.OPEN, errno.EMFILE),
+        (Call.READ, errno.EIO),
+    ],
+)
+def test_whatever_call_fails_once_each_acknowledged_write_is_kept_and_no_other(
+    worker: Worker, memory_path: Path, call: Call, error: int
+) -> None:
+    for nth in range(1, 100):
+        fault = fault_run(worker, memory_path / f"run-{nth}", nth, call=call, error=error)  # compares
+        if not fault.fired:
+            break
+    assert nth > 2, "the fault never fired"
+
+
+def torn_states(run: Run) -> list[State]:
+    """States with torn tails of several sectors."""
     disk, found = run.disk(), []
-    bounds = Bounds(run.entries, run.revisions)
-    for index, entry in enumerate(run.entries):
+    for entry in run.entries:
         pending = disk.pending() if entry.call == Call.SYNC_DONE else []
         if 3 <= len(pending) <= 8 and all(isinstance(item.node, File) and item.number >= 0 for item in pending):
-            cut = [pending[1:], pending[:-1], pending[:1], pending[1:2], pending[-1:]]
-            found += [(bounds.at(index)[0], disk.power_cut(kept)) for kept in cut]
+            kept = [pending[1:], pending[:-1], pending[:1], pending[1:2], pending[-1:]]
+            found += [disk.power_cut(items) for items in kept]
         disk.apply(entry)
     return found
 
@@ -147,7 +182,7 @@ def test_g6_an_opening_whose_sync_failed_brings_no_torn_tail_back_to_life(
     past = recorded("threads").history
     states = torn_states(recorded("threads"))
     assert len(states) >= 10
-    for number, (revision, state) in enumerate(states):
+    for number, state in enumerate(states):
         for nth in (1, 2):
             fault = fault_run(worker, memory_path / f"torn-{number}-{nth}", nth, state, past)
             assert fault.fired and fault.first_error == "StorageError"

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.crash import toy
-from tests.support.disk import Disk, Item, State, subsets
+from tests.support.disk import Disk, Item, subsets
 from tests.support.explore import ALL, Bounds, points
+from tests.support.inode import State
 from tests.support.shim import Call, Shim
 from tests.support.trace import read_trace
 from tests.support.worker import Worker, WorkerError

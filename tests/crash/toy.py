@@ -6,7 +6,7 @@ import os
 import zlib
 from pathlib import Path
 
-from tests.support.disk import State
+from tests.support.inode import State
 from tests.support.shim import Shim
 
 BUGS = (

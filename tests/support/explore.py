@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tests.support.disk import Disk, State, subsets
+from tests.support.disk import Disk, subsets
+from tests.support.inode import State
 from tests.support.model import History
 from tests.support.shim import Call
 from tests.support.trace import Entry
@@ -37,9 +38,12 @@ ALL = Depth(subsets_max=1024, cuts_max=1 << 30, again_every=1, onward_every=4, f
 ONWARD = Depth(subsets_max=16, cuts_max=8, onward_every=100)
 
 
-def points(disk: Disk, entries: list[Entry], depth: Depth) -> Iterator[Point]:
-    """Apply ``entries`` to ``disk`` one by one; before each, and at the end, what a crash could leave there."""
+def points(disk: Disk, entries: list[Entry], depth: Depth, first: int = 0) -> Iterator[Point]:
+    """Apply ``entries`` to ``disk``; before each from ``first`` on, and at the end, what a crash could leave there."""
     for index, entry in enumerate(entries):
+        if index < first:
+            disk.apply(entry)
+            continue
         yield from _simple(disk, index)
         if entry.call == Call.SYNC:
             for number, state in enumerate(disk.byte_cuts(depth.cuts_max)):

@@ -131,7 +131,7 @@ def record_fault(directory: str, trace: str, call: int, error: int, nth: int, op
                         db.checkpoint()
                     else:
                         recorder.do(db, kind, key, argument)
-                except FluxDBError as told:
+                except FluxDBError as told:  # noqa: PERF203
                     first = first or type(told).__name__
                     if told.maybe_applied:
                         number, revision = recorder.count, len(recorder.rows) + 1

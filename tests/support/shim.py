@@ -12,10 +12,11 @@ from enum import IntEnum
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("shim.c")
+HEADERS = [Path(__file__).with_name(name) for name in ("shim_record.h", "shim_names.h")]
 
 
 class Call(IntEnum):
-    """What a process asked of the C library. The same numbers are in shim.c."""
+    """What a process asked of the C library. The same numbers are in shim_record.h."""
 
     OPEN = 1
     CLOSE = 2
@@ -38,7 +39,7 @@ FAIL, SHORT, HOLD = 1, 2, 3
 
 def build() -> Path:
     """The compiled library; compiled at the first call, and again where the source has changed."""
-    text = SOURCE.read_bytes()
+    text = b"".join(path.read_bytes() for path in (SOURCE, *HEADERS))
     directory = Path(tempfile.gettempdir()) / f"fluxdb-test-shim-{os.getuid()}"
     directory.mkdir(mode=0o700, exist_ok=True)
     library = directory / f"shim-{hashlib.sha256(text).hexdigest()[:16]}.so"

@@ -1,4 +1,4 @@
-"""Calls that fail: what is told to whom, what is taken afterwards, and what is there after a reopening (G5).
+"""Calls on the log that fail: what is told to whom, what is taken afterwards, and what is there after a reopening (G5).
 
 Functions whose names don't begin with ``test`` run in a worker, under the shim. Every fault must have fired.
 """
@@ -7,34 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import fluxdb
-from fluxdb.errors import DiskFullError, FluxDBError, PoisonedError, StorageError
+from fluxdb.errors import FluxDBError
 from fluxdb.sync import FluxDB
+from tests.support.attempts import attempt, values
 from tests.support.script import LIMITS, sectors
 from tests.support.shim import Call, Rule, Shim
 from tests.support.worker import Worker
 
 HERE = __name__
-
-
-def attempt(do: Callable[[], Any]) -> Any:
-    """What it returns; or the name of the error, with a question mark where the outcome is unknown."""
-    try:
-        return do()
-    except FluxDBError as error:
-        return type(error).__name__ + ("?" if error.maybe_applied else "")
-
-
-def values(db: FluxDB, *keys: str) -> dict[str, Any]:
-    return {key: document.value for key in keys if (document := db.get(key)) is not None}
 
 
 def group_of_five(shim: Shim, db: FluxDB) -> dict[str, Any]:
@@ -256,168 +243,3 @@ def test_g5_no_room_for_the_next_segment_is_refused_and_writing_goes_on_once_the
     assert said["read"] == ["a", "b"] and not said["poisoned"]
     assert said["room again"] == [1, 1], "refused writes used no version"
     assert said["reopened"] == ["a", "b", "c", "d"]
-
-
-def checkpoint_fails(path: str, call: int, error: int, nth: int, part: str) -> dict[str, Any]:
-    shim = Shim()
-    db_path = Path(path) / "db"
-    with fluxdb.open(db_path, limits=LIMITS) as db:
-        db.set("a", 1)
-        db.checkpoint()
-        db.set("b", 2)
-        shim.begin(path)
-        before = sorted(name.name for name in db_path.iterdir())
-        rule = shim.fail(Call(call), error, part=part, nth=nth)
-        said: dict[str, Any] = {"told": attempt(db.checkpoint), "fired": rule.fired}
-        after = sorted(name.name for name in db_path.iterdir())
-        said["gone"] = [name for name in before if name not in after and name != "log.spare"]
-        said["temporary"] = [name for name in after if name.endswith(".tmp")]
-        said["writes"] = db.set("c", 3)
-        shim.end()
-    with fluxdb.open(db_path, limits=LIMITS) as db:
-        said["reopened"] = values(db, "a", "b", "c")
-        said["checkpoint"] = db.checkpoint()
-    with fluxdb.open(db_path, limits=LIMITS) as db:
-        said["reopened again"] = values(db, "a", "b", "c")
-    return said
-
-
-@pytest.mark.guarantee(9)
-@pytest.mark.parametrize(
-    ("call", "error", "nth", "told"),
-    [
-        (Call.OPEN, errno.ENOSPC, 1, "DiskFullError"),
-        (Call.OPEN, errno.EMFILE, 1, "StorageError"),
-        (Call.WRITE, errno.ENOSPC, 1, "DiskFullError"),
-        (Call.WRITE, errno.ENOSPC, 2, "DiskFullError"),
-        (Call.WRITE, errno.EIO, 3, "StorageError"),
-        (Call.SYNC, errno.EIO, 1, "StorageError"),
-        (Call.SYNC, errno.ENOSPC, 1, "DiskFullError"),
-        (Call.RENAME, errno.EIO, 1, "StorageError"),
-    ],
-)
-def test_g9_a_checkpoint_that_fails_keeps_the_old_snapshot_and_the_log(
-    worker: Worker, tmp_path: Path, call: Call, error: int, nth: int, told: str
-) -> None:
-    said = worker.call(f"{HERE}:checkpoint_fails", path=str(tmp_path), call=call, error=error, nth=nth, part="snapshot")
-    assert said["fired"] == 1 and said["told"] == told
-    assert said["gone"] == [] and said["temporary"] == []
-    assert said["reopened"] == said["reopened again"] == {"a": 1, "b": 2, "c": 3} and said["checkpoint"] == 3
-
-
-def directory_sync_fails(path: str) -> dict[str, Any]:
-    shim = Shim()
-    db_path = Path(path) / "db"
-    with fluxdb.open(db_path, limits=LIMITS) as db:
-        db.set("a", 1)
-        db.checkpoint()
-        db.set("b", 2)
-        shim.begin(path)
-        before = {name.name for name in db_path.iterdir()}
-        rule = shim.fail(Call.SYNC, errno.EIO, nth=2)  # the first is the snapshot's own
-        said: dict[str, Any] = {"told": attempt(db.checkpoint), "fired": rule.fired}
-        said["gone"] = sorted(before - {name.name for name in db_path.iterdir()} - {"log.spare"})
-        shim.end()
-    with fluxdb.open(db_path, limits=LIMITS) as db:
-        said["reopened"] = values(db, "a", "b")
-    return said
-
-
-@pytest.mark.guarantee(9)
-def test_g9_nothing_old_is_removed_where_the_new_snapshots_name_is_not_durable(worker: Worker, tmp_path: Path) -> None:
-    said = worker.call(f"{HERE}:directory_sync_fails", path=str(tmp_path))
-    assert said == {"told": "StorageError", "fired": 1, "gone": [], "reopened": {"a": 1, "b": 2}}
-
-
-def opening_fails(path: str, call: int, error: int, nth: int) -> dict[str, Any]:
-    """Open with that call failing once, then without."""
-    shim = Shim()
-    shim.begin(path)
-    rule = shim.fail(Call(call), error, nth=nth)
-    said: dict[str, Any] = {}
-    try:
-        fluxdb.open(Path(path) / "db", limits=LIMITS).close()
-        said["told"] = "opened"
-    except StorageError as refused:
-        said["told"] = type(refused).__name__
-    said["fired"] = rule.fired
-    shim.end()
-    with fluxdb.open(Path(path) / "db", limits=LIMITS) as db:
-        said["read"] = values(db, "a", "b", "c", "torn")
-    return said
-
-
-def torn_folder(path: str) -> None:
-    """A snapshot, a log behind it, a torn tail, a leftover."""
-    with fluxdb.open(Path(path) / "db", limits=LIMITS) as db:
-        db.set("a", 1)
-        db.checkpoint()
-        db.set("b", 2)
-        db.set("c", 3)
-        db.set("torn", "x" * 2000)
-    segment = Path(path) / "db" / "log-0000000000000001"
-    data = bytearray(segment.read_bytes())
-    end = len(data.rstrip(b"\0"))
-    data[end - 1200 :] = bytes(len(data) - end + 1200)
-    segment.write_bytes(data)
-    (Path(path) / "db" / "snapshot-00000000000000000009.tmp").write_bytes(b"unfinished")
-
-
-@pytest.mark.guarantee(5, 6)
-@pytest.mark.parametrize("call", [Call.OPEN, Call.READ, Call.WRITE, Call.SYNC, Call.UNLINK, Call.ALLOCATE, Call.RENAME])
-def test_an_opening_that_fails_at_any_call_says_so_and_the_next_one_works(
-    worker: Worker, tmp_path: Path, call: Call
-) -> None:
-    fired, nth = 0, 0
-    while True:
-        nth += 1
-        path = tmp_path / str(nth)
-        path.mkdir()
-        worker.call(f"{HERE}:torn_folder", path=str(path))
-        said = worker.call(f"{HERE}:opening_fails", path=str(path), call=call, error=errno.EIO, nth=nth)
-        assert said["read"] == {"a": 1, "b": 2, "c": 3}, f"{call.name} {nth}"
-        if not said["fired"]:
-            break
-        fired += 1
-        assert nth < 200
-    assert fired or call in (Call.ALLOCATE, Call.RENAME), "the fault never fired"
-
-
-def new_folder_fails(path: str, call: int, error: int, nth: int) -> dict[str, Any]:
-    shim = Shim()
-    shim.begin(path)
-    rule = shim.fail(Call(call), error, nth=nth)
-    said: dict[str, Any] = {"told": attempt(lambda: fluxdb.open(Path(path) / "db", limits=LIMITS).close())}
-    said["fired"] = rule.fired
-    shim.end()
-    with fluxdb.open(Path(path) / "db", limits=LIMITS) as db:
-        said["set"] = db.set("a", 1)
-    return said
-
-
-@pytest.mark.parametrize("call", [Call.OPEN, Call.WRITE, Call.SYNC, Call.ALLOCATE, Call.RENAME, Call.MKDIR])
-def test_a_new_database_that_fails_at_any_call_says_so_and_the_next_try_works(
-    worker: Worker, tmp_path: Path, call: Call
-) -> None:
-    fired, nth = 0, 0
-    while True:
-        nth += 1
-        path = tmp_path / str(nth)
-        path.mkdir()
-        said = worker.call(f"{HERE}:new_folder_fails", path=str(path), call=call, error=errno.ENOSPC, nth=nth)
-        assert said["set"] == 1, f"{call.name} {nth}: {said}"
-        if not said["fired"]:
-            break
-        fired += 1
-        assert said["told"] in (None, "DiskFullError", "StorageError"), f"{call.name} {nth}: {said}"
-        assert nth < 100
-    assert fired, "the fault never fired"
-
-
-def free_bytes(path: Path) -> int:
-    status = os.statvfs(path)
-    return status.f_bavail * status.f_frsize
-
-
-def test_the_error_classes_are_what_these_tests_take_them_for() -> None:
-    assert issubclass(DiskFullError, StorageError) and issubclass(PoisonedError, StorageError)

@@ -1,0 +1,134 @@
+"""A disk that is really full, a folder that really can't be written (G5, G9)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import fluxdb
+from fluxdb.errors import DiskFullError, StorageError
+from tests.support.mounts import fill, mounted, run, why_not
+from tests.support.script import LIMITS, sectors
+
+pytestmark = [pytest.mark.root]
+
+
+@pytest.fixture(params=["tmpfs", "ext4"])
+def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    reason = why_not(request.param)
+    if reason:
+        pytest.skip(f"NOT TESTED on a full {request.param}: {reason}")
+    try:
+        with mounted(request.param, tmp_path, 16) as point:
+            yield point
+    except OSError as error:
+        if "umount" in str(error):
+            raise
+        pytest.skip(f"NOT TESTED on a full {request.param}: {error}")
+
+
+@pytest.mark.guarantee(5)
+def test_g5_a_full_disk_refuses_writes_and_takes_them_again_once_there_is_room(small_disk: Path) -> None:
+    acknowledged: dict[str, str] = {}
+    with fluxdb.open(small_disk / "db", limits=LIMITS) as db:
+        db.set("first", 1)
+        filler = fill(small_disk, 0)
+        refused = 0
+        for i in range(20):
+            try:
+                db.set(f"k{i}", sectors(20))
+                acknowledged[f"k{i}"] = sectors(20)
+            except DiskFullError as error:  # noqa: PERF203
+                refused += 1
+                assert not error.maybe_applied
+                assert db.get(f"k{i}") is None
+        assert refused >= 14, "the segment had room for more than it can have"
+        assert db.get("first") == (1, 1), "reads go on"
+        db.set("small", 1)  # what still fits in the segment is still taken
+        filler.unlink()
+        for i in range(20):
+            db.set(f"later{i}", sectors(20))
+            acknowledged[f"later{i}"] = sectors(20)
+    with fluxdb.open(small_disk / "db", limits=LIMITS) as db:
+        assert {key: document.value for key in acknowledged if (document := db.get(key))} == acknowledged
+        assert db.info()["keys"] == len(acknowledged) + 2
+        assert db.get("k19") is None
+
+
+@pytest.mark.guarantee(9)
+def test_g9_a_checkpoint_on_a_full_disk_fails_and_keeps_the_old_snapshot(small_disk: Path) -> None:
+    path = small_disk / "db"
+    with fluxdb.open(path, limits=LIMITS) as db:
+        for i in range(10):
+            db.set(f"k{i}", sectors(40))
+        db.checkpoint()
+        snapshots = sorted(path.glob("snapshot-*"))
+        db.set("more", sectors(40))
+        filler = fill(small_disk, 0)
+        with pytest.raises(DiskFullError):
+            db.checkpoint()
+        assert sorted(path.glob("snapshot-*")) == snapshots, "the old one, and nothing unfinished"
+        db.set("small", 1)
+    with fluxdb.open(path, limits=LIMITS) as db:
+        assert db.info()["keys"] == 12, "it can be opened on a full disk, too"
+        filler.unlink()
+        assert db.checkpoint() == 12
+    with fluxdb.open(path, limits=LIMITS) as db:
+        assert db.info()["keys"] == 12
+
+
+@pytest.mark.guarantee(5)
+def test_g5_a_new_database_on_a_full_disk_is_refused_and_the_next_try_works(small_disk: Path) -> None:
+    (small_disk / "db").mkdir()
+    filler = fill(small_disk, 0)
+    with pytest.raises(DiskFullError):
+        fluxdb.open(small_disk / "db", limits=LIMITS)
+    filler.unlink()
+    with fluxdb.open(small_disk / "db", limits=LIMITS) as db:
+        assert db.set("a", 1) == 1
+
+
+def test_a_read_only_disk_is_refused_with_a_storage_error_and_left_as_it_is(small_disk: Path) -> None:
+    path = small_disk / "db"
+    with fluxdb.open(path, limits=LIMITS) as db:
+        db.set("a", 1)
+    before = {file.name: file.read_bytes() for file in path.iterdir()}
+    run(["mount", "-o", "remount,ro", str(small_disk)])
+    with pytest.raises(StorageError) as refused:
+        fluxdb.open(path, limits=LIMITS)
+    assert type(refused.value) is StorageError
+    with pytest.raises(StorageError):
+        fluxdb.open(small_disk / "new", limits=LIMITS)
+    assert {file.name: file.read_bytes() for file in path.iterdir()} == before
+    run(["mount", "-o", "remount,rw", str(small_disk)])
+    with fluxdb.open(path, limits=LIMITS) as db:
+        assert db.get("a") == (1, 1)
+
+
+def test_a_folder_of_another_user_is_refused_with_a_storage_error(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("NOT TESTED for another user: needs root")
+    path = tmp_path / "db"
+    with fluxdb.open(path, limits=LIMITS) as db:
+        db.set("a", 1)
+    for directory in (tmp_path, *tmp_path.parents):
+        if str(directory).startswith("/tmp") and directory != Path("/tmp"):
+            directory.chmod(0o755)
+    path.chmod(0o755)
+    nobody = 65534
+    child = os.fork()
+    if child == 0:
+        os.setgid(nobody)
+        os.setuid(nobody)
+        try:
+            fluxdb.open(path, limits=LIMITS)
+        except StorageError as error:
+            os._exit(0 if type(error) is StorageError else 3)
+        except BaseException:
+            os._exit(2)
+        os._exit(1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
