@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.crash.conftest import DEPTH
+from tests.support.explore import ALL
 from tests.support.killing import Rounds
 
-ROUNDS = 6
+ROUNDS = 100 if DEPTH is ALL else 6  # of each kind
 
 
 @pytest.mark.guarantee(2, 4)
@@ -18,12 +20,3 @@ def test_g2_every_acknowledged_write_survives_kill_9(tmp_path: Path, kind: str) 
     for _ in range(ROUNDS):
         rounds.play()
     assert rounds.acknowledged > 20 * ROUNDS, "too few writes to mean something"
-
-
-@pytest.mark.slow
-@pytest.mark.guarantee(2, 4)
-@pytest.mark.parametrize("kind", ["threads", "coroutines"])
-def test_g2_every_acknowledged_write_survives_kill_9_200_times(tmp_path: Path, kind: str) -> None:
-    rounds = Rounds(tmp_path / "db", kind, seed=2)
-    for _ in range(100):
-        rounds.play()

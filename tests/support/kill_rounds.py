@@ -18,10 +18,7 @@ def main() -> None:
             for number in range(1, count // len(CLIENTS) + 1):
                 rounds.play()
                 if number % 10 == 0:
-                    print(
-                        f"{kind}: killed {number} times, {rounds.acknowledged} acknowledged writes are there",
-                        flush=True,
-                    )
+                    print(f"{kind}: {number} kills, {rounds.acknowledged} acknowledged writes are there", flush=True)
 
 
 if __name__ == "__main__":
