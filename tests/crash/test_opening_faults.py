@@ -27,12 +27,14 @@ def opening_fails(path: str, call: int, error: int, nth: int) -> dict[str, Any]:
     shim.begin(path)
     rule = shim.fail(Call(call), error, nth=nth)
     said: dict[str, Any] = {}
+    open_files = len(list(Path("/proc/self/fd").iterdir()))
     try:
         fluxdb.open(Path(path) / "db", limits=LIMITS).close()
         said["told"] = "opened"
     except StorageError as refused:
         said["told"] = type(refused).__name__
     said["fired"] = rule.fired
+    said["left open"] = len(list(Path("/proc/self/fd").iterdir())) - open_files
     shim.end()
     with fluxdb.open(Path(path) / "db", limits=LIMITS) as db:
         said["read"] = values(db, "a", "b", "c", "torn")
@@ -68,6 +70,9 @@ def test_an_opening_that_fails_at_any_call_says_so_and_the_next_one_works(
         worker.call(f"{HERE}:torn_folder", path=str(path))
         said = worker.call(f"{HERE}:opening_fails", path=str(path), call=call, error=errno.EIO, nth=nth)
         assert said["read"] == {"a": 1, "b": 2, "c": 3}, f"{call.name} {nth}"
+        assert not said["left open"], f"{call.name} {nth}: a descriptor was left open"
+        if said["fired"] and call in (Call.OPEN, Call.READ, Call.SYNC):
+            assert said["told"] == "StorageError", f"{call.name} {nth}: {said}"
         if not said["fired"]:
             break
         fired += 1
