@@ -211,19 +211,21 @@ class Subscription:
         Cancelling it loses no event. Raises SubscriberEvictedError; ClosedError where there will be no more.
         """
         subscriber = self._subscriber or await self._open()
+        if timeout is not None:
+            return await self._get_until(subscriber, asyncio.get_running_loop().time() + timeout)
+        while (raw := subscriber.take()) is None:
+            await subscriber.wait()
+        return parse_event(raw)
+
+    async def _get_until(self, subscriber: AsyncSubscriber, deadline: float) -> Event | None:
         loop = asyncio.get_running_loop()
-        deadline = None if timeout is None else loop.time() + timeout
-        while True:
-            raw = subscriber.take()
-            if raw is not None:
-                return parse_event(raw)
-            if deadline is None:
-                await subscriber.wait()
-            elif deadline <= loop.time():
+        while (raw := subscriber.take()) is None:
+            seconds = deadline - loop.time()
+            if seconds <= 0:
                 return None
-            else:
-                with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(subscriber.wait(), deadline - loop.time())
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(subscriber.wait(), seconds)
+        return parse_event(raw)
 
     @property
     def last_revision(self) -> int:
@@ -244,11 +246,12 @@ class Subscription:
 
     async def __anext__(self) -> Event:
         try:
-            event = await self.get()
+            subscriber = self._subscriber or await self._open()
+            while (raw := subscriber.take()) is None:
+                await subscriber.wait()
         except ClosedError:
             raise StopAsyncIteration from None
-        assert event is not None
-        return event
+        return parse_event(raw)
 
     async def __aenter__(self) -> Self:
         await self._open()

@@ -28,27 +28,29 @@ class FeedSubscriber:
 
     def take(self) -> RawEvent | None:
         """The next event; None where there is none yet. Raises SubscriberEvictedError; ClosedError after the last."""
-        ended = self.feed.ended  # looked at first: what is appended before the end must still be taken
+        feed = self.feed
+        ended = feed.ended  # looked at first: what is appended before the end must still be taken
         while True:
             at = self._at
-            if at is None or self._is_over():
+            if at is None:
                 raise self._why_ended()
             node = at.next
             if node is None:
                 if ended:
                     raise self._why_ended()
                 return None
-            if self.is_slow():
+            if node is not feed.tail and self.is_slow():
                 self.evict()
                 self._on_end(self)
                 continue
             self._at = node
-            if self._is_over():  # meanwhile, by another thread: don't hold the rest of the list
+            if self.closed or self.evicted:  # meanwhile, by another thread: don't hold the rest of the list
                 self._at = None
             event = node.event
             assert event is not None
-            if event[5] > self.after_revision:
-                self.last_revision = event[5]
+            revision = event[5]
+            if revision > self.after_revision:
+                self.last_revision = revision
                 return event
 
     def is_slow(self) -> bool:
@@ -73,12 +75,9 @@ class FeedSubscriber:
         self._at = None
         self._on_end(self)
 
-    def _is_over(self) -> bool:
-        return self.closed or self.evicted
-
     def _has_news(self) -> bool:
         at = self._at
-        return at is None or at.next is not None or self.feed.ended or self._is_over()
+        return at is None or at.next is not None or self.feed.ended
 
     def _why_ended(self) -> Exception:
         self._at = None

@@ -52,17 +52,20 @@ class TaskSubscriber(FeedSubscriber):
         self._waiting: set[_Waiting] = set()
 
     async def wait(self) -> None:
-        future = self._bell.loop.create_future()
+        bell = self._bell
+        future: _Waiting = bell.loop.create_future()
         self._waiting.add(future)
-        self.feed.tasks.setdefault(self._bell, set()).add(future)
+        tasks = self.feed.tasks
+        waiting = tasks.get(bell)
+        if waiting is None:
+            waiting = tasks[bell] = set()
+        waiting.add(future)
         try:
             if not self._has_news():
                 await future
         finally:
             self._waiting.discard(future)
-            waiting = self.feed.tasks.get(self._bell)
-            if waiting is not None:
-                waiting.discard(future)
+            waiting.discard(future)
 
     def close(self) -> None:
         super().close()
