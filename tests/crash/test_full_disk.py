@@ -35,7 +35,7 @@ def test_g5_a_full_disk_refuses_writes_and_takes_them_again_once_there_is_room(s
     acknowledged: dict[str, str] = {}
     with fluxdb.open(small_disk / "db", limits=LIMITS) as db:
         db.set("first", 1)
-        filler = fill(small_disk, 0)
+        filler = fill(small_disk)
         refused = 0
         for i in range(20):
             try:
@@ -67,7 +67,7 @@ def test_g9_a_checkpoint_on_a_full_disk_fails_and_keeps_the_old_snapshot(small_d
         db.checkpoint()
         snapshots = sorted(path.glob("snapshot-*"))
         db.set("more", sectors(40))
-        filler = fill(small_disk, 0)
+        filler = fill(small_disk)
         with pytest.raises(DiskFullError):
             db.checkpoint()
         assert sorted(path.glob("snapshot-*")) == snapshots, "the old one, and nothing unfinished"
@@ -83,7 +83,7 @@ def test_g9_a_checkpoint_on_a_full_disk_fails_and_keeps_the_old_snapshot(small_d
 @pytest.mark.guarantee(5)
 def test_g5_a_new_database_on_a_full_disk_is_refused_and_the_next_try_works(small_disk: Path) -> None:
     (small_disk / "db").mkdir()
-    filler = fill(small_disk, 0)
+    filler = fill(small_disk)
     with pytest.raises(DiskFullError):
         fluxdb.open(small_disk / "db", limits=LIMITS)
     filler.unlink()

@@ -46,16 +46,15 @@ def run(command: list[str]) -> None:
         raise OSError(f"{' '.join(command)}: {done.stderr.strip()}")
 
 
-def fill(directory: Path, spare_bytes: int) -> Path:
-    """A file that takes all room but about so many bytes."""
+def fill(directory: Path) -> Path:
+    """A file that takes all the room there is."""
     filler = directory / "filler"
-    status = os.statvfs(directory)
+    piece_bytes = MIB
     with filler.open("wb", buffering=0) as file:
-        os.posix_fallocate(file.fileno(), 0, max(4096, status.f_bavail * status.f_frsize - spare_bytes))
-        try:
-            while not spare_bytes:
-                file.seek(0, os.SEEK_END)
-                file.write(bytes(4096))
-        except OSError:
-            pass  # full
+        while piece_bytes >= 512:
+            try:
+                if not file.write(bytes(piece_bytes)):
+                    piece_bytes //= 2
+            except OSError:  # noqa: PERF203 - room may come and go meanwhile
+                piece_bytes //= 2
     return filler
