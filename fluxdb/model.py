@@ -16,7 +16,7 @@ class Document(NamedTuple):
 
 
 class Event(NamedTuple):
-    """One committed change of a key. ``old`` and ``new`` are None where there was, or is, no document (and for null)."""
+    """One committed change of a key. ``old`` and ``new`` are None where there was, or is, no document; and for null."""
 
     key: str
     old: Any
@@ -53,8 +53,8 @@ OPERATION_OF: dict[int, Operation] = {
 class Position(NamedTuple):
     """A place between two groups of the log, and what lies before it.
 
-    ``revision`` and ``group`` are the last ones before it (0: none), ``segment`` and ``offset`` say where the next group
-    begins, ``chain`` is the checksum of the last group's header, which the next group repeats.
+    ``revision`` and ``group`` are the last ones before it (0: none), ``segment`` and ``offset`` say where the next
+    group begins, ``chain`` is the checksum of the last group's header, which the next group repeats.
     """
 
     revision: int
