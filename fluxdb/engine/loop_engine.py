@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, NoReturn
 
+from fluxdb._core.promise import Promise
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, Written
 from fluxdb.engine.mailbox import Mailbox
 from fluxdb.engine.runtime import DELETE, PATCH, PATCH_REMOVE_NULLS, SET, Engine
@@ -24,7 +25,7 @@ class LoopEngine(AsyncEngineHandle):
         self._closed = False
         self._bell: LoopBell | None = None
         self._get = engine.reads.get
-        self._write: Callable[[int, str, bytes | None, int], asyncio.Future[Written | None]] = self._first_write
+        self._write: Callable[[int, str, bytes | None, int], Promise[Written | None]] = self._first_write
 
     @property
     def engine(self) -> Engine:
@@ -40,7 +41,7 @@ class LoopEngine(AsyncEngineHandle):
         loop = asyncio.get_running_loop()
         return self._engine.writes.mailbox(loop, Mailbox), loop
 
-    def _first_write(self, kind: int, key: str, text: bytes | None, if_version: int) -> asyncio.Future[Written | None]:
+    def _first_write(self, kind: int, key: str, text: bytes | None, if_version: int) -> Promise[Written | None]:
         self._write = self._mailbox()[0].write  # from now on without this detour
         return self._write(kind, key, text, if_version)
 

@@ -13,17 +13,15 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from itertools import repeat
 
 from fluxdb._core.channel import Channel
+from fluxdb._core.promise import Promise, Promises
 from fluxdb.engine.handle import Written
-from fluxdb.engine.task_subscriber import call_in_loop
 from fluxdb.errors import FluxDBError
 
 # kind, key, text, if_version
 _Command = tuple[int, str, bytes | None, int]
 _Outcome = Written | None
-_Future = asyncio.Future[_Outcome]
 
 
 class Mailbox:
@@ -35,9 +33,9 @@ class Mailbox:
         self._open_channel = open_channel
         self._loop = loop
         self._dispatch = dispatch
-        self._create_future: Callable[[], _Future] = loop.create_future
-        self._staged: deque[tuple[_Future, _Outcome]] = deque()  # in the order of submits: what each will have become
-        self._waiting: deque[tuple[_Future, _Command]] = deque()  # for room
+        self._staged: Promises[_Outcome] = Promises(loop)  # in the order of submits: what each will have become
+        self._add = self._staged.add
+        self._waiting: deque[tuple[Promise[_Outcome], _Command]] = deque()  # for room
         self._closed = False
         self._begin()
 
@@ -46,27 +44,21 @@ class Mailbox:
         self._submit = self._channel.submit
         self._loop.add_reader(self._channel.fd, self._on_readable)
 
-    def write(self, kind: int, key: str, text: bytes | None, if_version: int) -> _Future:
+    def write(self, kind: int, key: str, text: bytes | None, if_version: int) -> Promise[_Outcome]:
         """Resolved when the write is durable and applied. Raises at once what is wrong with the write itself."""
-        if self._waiting:
-            return self._wait_for_room((kind, key, text, if_version))
-        outcome = self._submit(kind, key, text, if_version)
-        if outcome is False:
-            return self._wait_for_room((kind, key, text, if_version))
-        future = self._create_future()
-        self._staged.append((future, outcome))  # type: ignore[arg-type]  # True is never returned
-        return future
-
-    def _wait_for_room(self, command: _Command) -> _Future:
-        future = self._create_future()
-        self._waiting.append((future, command))
-        return future
+        if not self._waiting:
+            outcome = self._submit(kind, key, text, if_version)
+            if outcome is not False:
+                return self._add(outcome)  # type: ignore[arg-type]  # True is never returned
+        promise: Promise[_Outcome] = Promise(self._loop)
+        self._waiting.append((promise, (kind, key, text, if_version)))
+        return promise
 
     def _on_readable(self) -> None:
         if self._channel.outstanding != len(self._staged):
             self._start_over()
         try:
-            self._hand_out(self._channel.collect())
+            self._staged.hand_out(self._channel.collect())
         except BaseException:  # a signal, in the middle of it
             self._loop.call_soon(self._on_readable)
             raise
@@ -74,50 +66,28 @@ class Mailbox:
             self._stage_waiting()
         self._dispatch()
 
-    def _hand_out(self, outcomes: int | list[object]) -> None:
-        take = self._staged.popleft
-        if isinstance(outcomes, int):
-            for _ in repeat(None, outcomes):
-                future, outcome = take()
-                if not future.done():
-                    future.set_result(outcome)
-            return
-        for error in outcomes:
-            future, outcome = take()
-            if future.done():
-                continue
-            if isinstance(error, Exception):
-                future.set_exception(error)
-            else:
-                future.set_result(outcome)
-
     def _stage_waiting(self) -> None:
         waiting = self._waiting
         while waiting:
-            future, command = waiting[0]
-            if future.done():  # cancelled before it was staged: nothing is written
+            promise, command = waiting[0]
+            if promise.done():  # cancelled before it was staged: nothing is written
                 waiting.popleft()
                 continue
             try:
                 outcome = self._submit(*command)
             except Exception as error:
                 waiting.popleft()
-                future.set_exception(error)
+                promise.set_exception(error)
                 continue
             if outcome is False:
                 return
             waiting.popleft()
-            self._staged.append((future, outcome))  # type: ignore[arg-type]  # True is never returned
+            self._staged.put(promise, outcome)  # type: ignore[arg-type]  # True is never returned
 
     def _start_over(self) -> None:
         """A signal handler raised between a submit or a collect and our queue: which outcome is whose is lost."""
         self._let_go()
-        staged, self._staged = self._staged, deque()
-        for future, _ in staged:
-            if not future.done():
-                error = FluxDBError("a signal interrupted the event loop: whether this write is durable is not known")
-                error.maybe_applied = True
-                future.set_exception(error)
+        self._staged.fail(_interrupted)
         self._begin()
 
     def _let_go(self) -> None:
@@ -126,13 +96,15 @@ class Mailbox:
 
     def close_soon(self) -> None:
         """From any thread, after the committer was closed."""
-        if self._loop.is_closed():
-            self.close()
-        else:
-            call_in_loop(self._loop, self.close)
+        try:
+            self._loop.call_soon_threadsafe(self.close)
+        except RuntimeError:  # the loop is closed: nobody waits there
+            self._channel.close()
 
     def close(self) -> None:
-        """Hand out the last outcomes, refuse those that wait for room, let go of the channel. Idempotent."""
+        """Hand out the last outcomes, refuse those that wait for room, let go of the channel. Idempotent.
+
+        From a callback of the loop, or when the loop is closed."""
         if self._closed:
             return
         self._closed = True
@@ -141,3 +113,9 @@ class Mailbox:
         else:
             self._on_readable()
             self._let_go()
+
+
+def _interrupted() -> FluxDBError:
+    error = FluxDBError("a signal interrupted the event loop: whether this write is durable is not known")
+    error.maybe_applied = True
+    return error

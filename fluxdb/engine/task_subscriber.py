@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
+from fluxdb._core.promise import Promise, resolve
 from fluxdb.engine.feed import Feed
 from fluxdb.engine.subscriber import FeedSubscriber
 
-_Waiting = asyncio.Future[None]
+_Waiting = Promise[None]
 
 
 class LoopBell:
@@ -18,25 +19,15 @@ class LoopBell:
         self.loop = loop
 
     def ring(self, waiting: list[_Waiting]) -> None:
-        call_in_loop(self.loop, _resolve, waiting)
-
-
-def _resolve(waiting: Iterable[_Waiting]) -> None:
-    for future in waiting:
-        if not future.done():
-            future.set_result(None)
-
-
-def call_in_loop(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: object) -> None:
-    """Now where this is the loop's own thread, else soon. Nothing where the loop is closed: nobody waits there."""
-    if asyncio._get_running_loop() is loop:
-        function(*arguments)
-        return
-    try:
-        loop.call_soon_threadsafe(function, *arguments)
-    except RuntimeError:
-        if not loop.is_closed():
-            raise
+        """In the loop's next turn: who is woken may do anything, and the feeds are locked now."""
+        if asyncio._get_running_loop() is self.loop:
+            self.loop.call_soon(resolve, waiting)
+            return
+        try:
+            self.loop.call_soon_threadsafe(resolve, waiting)
+        except RuntimeError:  # the loop is closed: nobody waits there
+            if not self.loop.is_closed():
+                raise
 
 
 class TaskSubscriber(FeedSubscriber):
@@ -53,19 +44,19 @@ class TaskSubscriber(FeedSubscriber):
 
     async def wait(self) -> None:
         bell = self._bell
-        future: _Waiting = bell.loop.create_future()
-        self._waiting.add(future)
+        promise: _Waiting = Promise(bell.loop)
+        self._waiting.add(promise)
         tasks = self.feed.tasks
         waiting = tasks.get(bell)
         if waiting is None:
             waiting = tasks[bell] = set()
-        waiting.add(future)
+        waiting.add(promise)
         try:
             if not self._has_news():
-                await future
+                await promise
         finally:
-            self._waiting.discard(future)
-            waiting.discard(future)
+            self._waiting.discard(promise)
+            waiting.discard(promise)
 
     def close(self) -> None:
         super().close()
