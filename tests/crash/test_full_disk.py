@@ -12,8 +12,10 @@ import fluxdb
 from fluxdb.errors import DiskFullError, StorageError
 from tests.support.mounts import fill, mounted, run, why_not
 from tests.support.script import LIMITS, sectors
+from tests.support.worker import Worker
 
 pytestmark = [pytest.mark.root]
+NOBODY = 65534
 
 
 @pytest.fixture(params=["tmpfs", "ext4"])
@@ -108,27 +110,25 @@ def test_a_read_only_disk_is_refused_with_a_storage_error_and_left_as_it_is(smal
         assert db.get("a") == (1, 1)
 
 
-def test_a_folder_of_another_user_is_refused_with_a_storage_error(tmp_path: Path) -> None:
+def open_as_nobody(path: str) -> str:
+    """Runs in a worker, which is of no use afterwards."""
+    os.setegid(NOBODY)
+    os.seteuid(NOBODY)
+    try:
+        fluxdb.open(path, limits=LIMITS).close()
+    except StorageError as error:
+        return type(error).__name__
+    return "opened"
+
+
+def test_a_folder_of_another_user_is_refused_with_a_storage_error(worker: Worker, memory_path: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("NOT TESTED for another user: needs root")
-    path = tmp_path / "db"
+    path = memory_path / "db"
     with fluxdb.open(path, limits=LIMITS) as db:
         db.set("a", 1)
-    for directory in (tmp_path, *tmp_path.parents):
-        if str(directory).startswith("/tmp") and directory != Path("/tmp"):
-            directory.chmod(0o755)
+    memory_path.chmod(0o755)
     path.chmod(0o755)
-    nobody = 65534
-    child = os.fork()
-    if child == 0:
-        os.setgid(nobody)
-        os.setuid(nobody)
-        try:
-            fluxdb.open(path, limits=LIMITS)
-        except StorageError as error:
-            os._exit(0 if type(error) is StorageError else 3)
-        except BaseException:
-            os._exit(2)
-        os._exit(1)
-    _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
+    assert worker.call(f"{__name__}:open_as_nobody", path=str(path)) == "StorageError"
+    with fluxdb.open(path, limits=LIMITS) as db:
+        assert db.get("a") == (1, 1)

@@ -34,7 +34,7 @@ class Depth:
 
 
 SAMPLED = Depth()
-ALL = Depth(subsets_max=1024, cuts_max=1 << 30, again_every=1, onward_every=4, flip_step=1)
+ALL = Depth(subsets_max=1024, cuts_max=1 << 30, again_every=10, onward_every=50)
 ONWARD = Depth(subsets_max=16, cuts_max=8, onward_every=100)
 
 

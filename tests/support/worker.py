@@ -86,7 +86,7 @@ class Worker:
         if self._process.stdout:
             self._process.stdout.close()
 
-    def __enter__(self) -> Worker:  # noqa: PYI034 - Self is of Python 3.11
+    def __enter__(self) -> Worker:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
