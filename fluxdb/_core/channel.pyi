@@ -13,7 +13,7 @@ class Channel:
     @property
     def outstanding(self) -> int:
         """Submits that were staged and whose outcomes collect() has not returned yet."""
-    def submit(self, kind: int, key: str, text: bytes | None, if_version: int = -1) -> tuple[int, int] | None | bool:
+    def submit(self, kind: int, key: str, text: bytes | None, if_version: int = -1) -> tuple[int, int] | bool | None:
         """Stage; the result that the write will have once it is acknowledged by collect(). Raises as Committer.write.
 
         None: DELETE of a missing key; it is staged all the same, so that collect() answers it.

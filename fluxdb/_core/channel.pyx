@@ -1,5 +1,6 @@
 """The committer's other door: writes of an event loop, which must never wait."""
 
+cimport cython
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memset
@@ -20,6 +21,8 @@ cdef enum:
     GIL_TEXT_BYTES_MAX = 16384      # shorter texts are staged without giving the GIL up: it costs more than they do
 
 
+# No part of any cycle; and the collector must not clear what it points to before its own end, which needs that.
+@cython.no_gc
 cdef class Channel:
 
     def __cinit__(self, Committer owner not None):

@@ -1,4 +1,7 @@
-"""Event loops that write: what each is still to be told, and the bell that wakes it. Guarded by the committer's lock."""
+"""Event loops that write: what each is still to be told, and the bell that wakes it.
+
+Guarded by the committer's lock.
+"""
 
 from libc.stddef cimport size_t
 from libc.stdint cimport uint64_t

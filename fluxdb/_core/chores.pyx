@@ -38,7 +38,9 @@ cdef bint chores_prepare_spare(Commit* commit) noexcept nogil:
     pthread_mutex_unlock(&commit.lock)
     if not wanted:
         return True
-    if segment_allocate(commit.log.directory, b"log.spare", commit.log.segment_bytes, &descriptor, &error) != SEGMENT_OK:
+    if segment_allocate(
+        commit.log.directory, b"log.spare", commit.log.segment_bytes, &descriptor, &error
+    ) != SEGMENT_OK:
         descriptor = -1
     pthread_mutex_lock(&commit.lock)
     commit.making_spare = False

@@ -34,7 +34,8 @@ class Committer:
     def write(self, kind: int, key: str, text: bytes | None, if_version: int = -1) -> tuple[int, int] | None:
         """Returns (version, revision) when the write is durable and applied; None for DELETE of a missing key.
 
-        The calling thread leads the group where no other does. Releases the GIL. Blocks while the filling group is full.
+        The calling thread leads the group where no other does. Releases the GIL.
+        Blocks while the filling group is full.
         ``text`` is any JSON text (checked, brought to compact form); None for DELETE. ``if_version`` -1: no condition.
         Raises InvalidKeyError, InvalidValueError, LimitError, VersionConflictError, ClosedError, DiskFullError,
         PoisonedError, StorageError.
@@ -50,9 +51,12 @@ class Committer:
     def take_events(self) -> tuple[list[tuple[int, str, bytes | None, bytes | None, int, int]], bool]:
         """Events since the last call, in revision order, as (kind, key, old, new, version, revision).
 
-        The flag says that events were dropped behind these since event_bytes_max was reached: evict every subscriber."""
+        The flag says that events were dropped behind these since event_bytes_max was reached: evict every
+        subscriber."""
     def wait_for_events(self, timeout_seconds: float) -> bool:
-        """Block (GIL released) until take_events has something, or the committer is closed or interrupted. For one thread."""
+        """Block (GIL released) until take_events has something, or the committer is closed or woken.
+
+        For one thread."""
     # Chores
     def wait_for_chore(self, timeout_seconds: float) -> int:
         """Block (GIL released) until something is due: CHORE_* bits, 0 on time-out. For one thread."""
@@ -73,4 +77,4 @@ class Committer:
     def close(self) -> None:
         """Commit what is staged, stop the thread, close the descriptors. Later writes raise ClosedError. Idempotent."""
     def abandon(self) -> None:
-        """After fork, in the child: close the descriptors, touch no lock, write nothing, refuse everything from now on."""
+        """After fork, in the child: close the descriptors, touch no lock, write nothing, refuse everything."""

@@ -1,5 +1,6 @@
 """The committer as Python sees it: the write path in C, with exceptions for its outcomes."""
 
+cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stddef cimport size_t
@@ -10,6 +11,7 @@ from fluxdb._core.chores cimport CHECKPOINT, ENDED, SPARE, chores_checkpointed, 
 from fluxdb._core.documents cimport Documents, from_position
 from fluxdb._core.edge cimport failure_words, fill_request, outcome_exception
 from fluxdb._core.keys cimport key_utf8
+from fluxdb._core.life cimport close_descriptors, commit_close, commit_free, commit_init, commit_start_thread
 from fluxdb._core.outcome cimport MISSING, OK, Outcome
 from fluxdb._core.platform cimport (
     fluxdb_cond_wait_until, fluxdb_now_ns, pthread_cond_broadcast, pthread_mutex_lock, pthread_mutex_unlock,
@@ -17,9 +19,7 @@ from fluxdb._core.platform cimport (
 from fluxdb._core.stage cimport Request, request_free, request_prepare
 from fluxdb._core.state cimport LogPosition
 from fluxdb._core.watch cimport Event, event_data, events_free, watch_add, watch_remove
-from fluxdb._core.write_path cimport (
-    Commit, close_descriptors, commit_close, commit_free, commit_init, commit_start_thread, commit_write,
-)
+from fluxdb._core.write_path cimport Commit, commit_write
 
 import os
 
@@ -30,6 +30,8 @@ CHORE_CHECKPOINT = CHECKPOINT
 CHORE_CLOSED = ENDED
 
 
+# No part of any cycle; and the collector must not clear what it points to before its own end, which needs that.
+@cython.no_gc
 cdef class Committer:
     def __cinit__(
         self, Documents documents not None, *, int directory_fd, int segment_fd, bytes database_id not None, position,
@@ -107,7 +109,8 @@ cdef class Committer:
         cdef int64_t watchers
         self.check_usable()
         if <size_t>key_bytes > self.commit.limits.key_bytes_max:
-            raise LimitError(f"a key of {key_bytes} bytes is over the limit of {self.commit.limits.key_bytes_max} (key_bytes_max)")
+            bound = self.commit.limits.key_bytes_max
+            raise LimitError(f"a key of {key_bytes} bytes is over the limit of {bound} (key_bytes_max)")
         with nogil:
             pthread_mutex_lock(&self.documents.state.lock)
             watchers = watch_add(&self.commit.watch, utf8, <size_t>key_bytes)

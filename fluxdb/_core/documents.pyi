@@ -1,6 +1,7 @@
 """The documents, the tombstones, and the revision that they stand at. Safe from any thread."""
 
-from typing import Any, Callable, Generic, TypeVar
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
 from fluxdb._core.view import View
 from fluxdb.model import Position
@@ -45,7 +46,8 @@ class Reader(Generic[D]):
         """Raises InvalidKeyError, ClosedError."""
     def close(self) -> None: ...
 
-# A record as it lies in a block: u64 revision, u64 version, u32 value bytes, u16 key bytes, u8 flags (1: tombstone), u8 0, key, value.
+# A record as it lies in a block: u64 revision, u64 version, u32 value bytes, u16 key bytes, u8 flags (1: tombstone),
+# u8 0, key, value.
 def pack_record(key: str, text: bytes | None, version: int, revision: int) -> bytes: ...
 def read_records(payload: bytes | bytearray | memoryview) -> list[tuple[str, bytes | None, int, int]]:
     """(key, text or None of a tombstone, version, revision) of each record of a block. Raises ValueError."""

@@ -55,7 +55,8 @@ cdef object outcome_exception(const Outcome* outcome, const Commit* commit, obje
         bound = commit.limits.depth_max
         return LimitError(f"nested deeper than {bound} (depth_max), at byte {outcome.offset} of the value")
     if status == BAD_JSON:
-        return InvalidValueError(f"{json_status_words(outcome.detail).decode()}, at byte {outcome.offset} of the value")
+        words = json_status_words(outcome.detail).decode()
+        return InvalidValueError(f"{words}, at byte {outcome.offset} of the value")
     if status == KEY_TOO_LONG:
         bound = commit.limits.key_bytes_max
         return LimitError(f"a key of {len(key.encode())} bytes is over the limit of {bound} (key_bytes_max)")
@@ -83,4 +84,5 @@ cdef object storage_exception(int status, const Commit* commit):
             f"{failure_words(commit)}; whether this write is durable is not known, and no more are taken: "
             "close the database, mend the disk, open it again", maybe_applied=True,
         )
-    return PoisonedError(f"not written: {failure_words(commit)} before; close the database, mend the disk, open it again")
+    why = failure_words(commit)
+    return PoisonedError(f"not written: {why} before; close the database, mend the disk, open it again")

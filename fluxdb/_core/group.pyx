@@ -5,8 +5,8 @@ from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memset
 
 from fluxdb._core.frame cimport (
-    GROUP_HEADER_BYTES, SECTOR_BYTES, TRAILER_BYTES, frame_encode, frame_size, group_header_encode, group_size, round_up,
-    trailer_encode,
+    GROUP_HEADER_BYTES, SECTOR_BYTES, TRAILER_BYTES, frame_encode, frame_size, group_header_encode, group_size,
+    round_up, trailer_encode,
 )
 from fluxdb._core.platform cimport fluxdb_cond_init, pthread_cond_destroy
 

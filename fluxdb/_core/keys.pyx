@@ -13,7 +13,8 @@ cdef const uint8_t* key_utf8(object key, Py_ssize_t* key_bytes) except NULL:
     try:
         utf8 = PyUnicode_AsUTF8AndSize(key, key_bytes)
     except UnicodeEncodeError as error:
-        raise InvalidKeyError(f"a key can't hold a lone surrogate: {key!a} has one at character {error.start}") from None
+        message = f"a key can't hold a lone surrogate: {key!a} has one at character {error.start}"
+        raise InvalidKeyError(message) from None
     if key_bytes[0] == 0:
         raise InvalidKeyError("a key can't be empty")
     return <const uint8_t*>utf8

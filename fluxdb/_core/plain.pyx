@@ -1,4 +1,4 @@
-"""Is a Python value plain JSON, exactly? orjson alone would write NaN as null, and a UUID or an Enum as another thing."""
+"""Is a Python value plain JSON, exactly? orjson alone would write NaN as null, and an Enum as another thing."""
 
 from cpython.dict cimport PyDict_Next
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact

@@ -28,28 +28,3 @@ def replay(documents: Documents | None, segment: Buffer, position: Position) -> 
 
     ``segment`` is the whole file, its header included. With documents None only checks. Releases the GIL.
     """
-
-def find_group(segment: Buffer, offset: int, segment_number: int, after_group: int) -> int:
-    """The offset of the first valid group header at or behind ``offset`` whose group number is > ``after_group``, or -1."""
-
-def last_nonzero(segment: Buffer, offset: int) -> int:
-    """The offset of the last byte at or behind ``offset`` that is not 0, or -1."""
-
-def has_zero_sector(segment: Buffer, offset: int, end: int) -> bool:
-    """Is any of the 512-byte sectors in [offset, end) all zeros, or does the buffer end before ``end``?"""
-
-class GroupHeader:
-    group: int
-    segment: int
-    offset: int
-    first_revision: int
-    records: int
-    group_bytes: int  # from its header to the end of its trailer, padding not counted
-    chain: int  # checksum of the header of the group before
-    checksum: int  # of this header
-
-def read_group_header(segment: Buffer, offset: int) -> GroupHeader | None:
-    """The group header at ``offset``, None where there is no valid one."""
-
-def read_frames(segment: Buffer, offset: int) -> list[tuple[int, int, int, str, bytes]]:
-    """(kind, revision, version, key, text) of the leading valid frames of the group whose valid header is at ``offset``."""

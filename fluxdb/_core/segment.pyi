@@ -14,8 +14,8 @@ class SegmentHeader(NamedTuple):
     previous_end: int  # offset in the segment before at which its last group's sectors end (0 in the first)
 
 def encode_header(header: SegmentHeader) -> bytes: ...
-def decode_header(block: bytes) -> SegmentHeader:
-    """Raises ValueError with the reason (not a segment, checksum), StorageError for a format newer than FORMAT_VERSION."""
+def decode_header(block: bytes | bytearray) -> SegmentHeader:
+    """Raises ValueError with the reason (not a segment, checksum), StorageError for a newer format."""
 
 def segment_name(number: int) -> str: ...  # log-0000000000000001
 def create_segment(directory_fd: int, header: SegmentHeader) -> int:

@@ -174,7 +174,8 @@ static inline const uint8_t *fluxdb_search_member(
 {
     uint8_t last = name_bytes ? name[name_bytes - 1] : '"';
     for (; end - at >= (ptrdiff_t)name_bytes + 33; at += 32) {
-        uint32_t places = fluxdb_name_places(at, name_bytes, last) | fluxdb_name_places(at + 16, name_bytes, last) << 16;
+        uint32_t places =
+            fluxdb_name_places(at, name_bytes, last) | fluxdb_name_places(at + 16, name_bytes, last) << 16;
         for (; places; places &= places - 1) {
             const uint8_t *place = at + __builtin_ctz(places);
             if (fluxdb_is_member(place, end, name, name_bytes))

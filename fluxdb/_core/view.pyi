@@ -13,7 +13,7 @@ class View:
     def floors(self) -> bytes:
         """The version floors as they were when the view was opened: 4,096 u64, little-endian (b'' if all are 0)."""
     def read_block(self, bytes_min: int) -> tuple[bytes, int]:
-        """The next records (at least ``bytes_min`` bytes of them while there are any) and their count; (b'', 0) at the end.
+        """The next records, at least ``bytes_min`` bytes of them while there are any, and their count; then (b'', 0).
 
         Releases the GIL; holds the documents' lock for at most one shard (1/4096 of them) at a time."""
     def close(self) -> None: ...

@@ -4,6 +4,7 @@ A shard that was not copied yet may lose a record to a write: the state keeps th
 What a write makes is newer than the view, and passed over.
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
@@ -49,6 +50,8 @@ cdef void free_kept(ViewState* view) noexcept nogil:
     view.kept_count = view.kept_capacity = 0
 
 
+# No part of any cycle; and the collector must not clear what it points to before its own end, which needs that.
+@cython.no_gc
 cdef class View:
     cdef Documents documents
     cdef object at_position

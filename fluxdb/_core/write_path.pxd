@@ -51,13 +51,8 @@ cdef struct Commit:
     bint thread_running
     ChannelState* channels
 
-# 0, or -1 where there is no memory. Zeroed before; descriptors, limits and positions are the caller's to fill in.
-cdef int commit_init(Commit* commit, State* state, uint64_t seed, size_t event_bytes_max) noexcept nogil
-# Frees it; it must be closed.
-cdef void commit_free(Commit* commit) noexcept nogil
 # How the write went is in outcome, and returned.
 cdef int commit_write(Commit* commit, Request* request, Outcome* outcome) noexcept nogil
 cdef int commit_submit(Commit* commit, Request* request, ChannelState* channel, Outcome* outcome) noexcept nogil
-cdef void commit_close(Commit* commit) noexcept nogil
-cdef int commit_start_thread(Commit* commit) noexcept nogil
-cdef void close_descriptors(Commit* commit) noexcept nogil
+# Commits the filling group. Called with the lock held and nobody leading; returns so.
+cdef void lead(Commit* commit) noexcept nogil

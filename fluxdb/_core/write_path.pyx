@@ -2,25 +2,18 @@
 
 from libc.stdlib cimport free
 
-from fluxdb._core.channels cimport ChannelState, channel_settle, channels_free, channels_ring
-from fluxdb._core.chores cimport ENDED, chores_note, chores_take_spare
-from fluxdb._core.group cimport (
-    Operation, Waiter, group_add_operation, group_free, group_init, group_reserve, group_reset,
-)
+from fluxdb._core.channels cimport ChannelState, channel_settle, channels_ring
+from fluxdb._core.chores cimport chores_note, chores_take_spare
+from fluxdb._core.group cimport Operation, Waiter, group_add_operation, group_reserve, group_reset
 from fluxdb._core.log cimport log_append
 from fluxdb._core.outcome cimport CLOSED, MISSING, NO_MEMORY, OK, POISONED, UNKNOWN, WOULD_BLOCK
 from fluxdb._core.platform cimport (
-    fluxdb_cond_init, fluxdb_thread_start, pthread_cond_broadcast, pthread_cond_destroy, pthread_cond_signal,
-    pthread_cond_wait, pthread_join, pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock,
+    pthread_cond_broadcast, pthread_cond_signal, pthread_cond_wait, pthread_mutex_lock, pthread_mutex_unlock,
 )
-from fluxdb._core.segment cimport segment_discard
 from fluxdb._core.stage cimport request_frame_bytes, stage_write
 from fluxdb._core.state cimport state_apply, state_forget, state_release
-from fluxdb._core.table cimport Record, record_key, table_clear, table_find_revision, table_free, table_init, table_remove
-from fluxdb._core.watch cimport watch_commit, watch_free, watch_init
-
-cdef extern from "<unistd.h>" nogil:
-    int close(int descriptor) noexcept
+from fluxdb._core.table cimport Record, record_key, table_clear, table_find_revision, table_remove
+from fluxdb._core.watch cimport watch_commit
 
 cdef enum:
     APPLY_BATCH = 128               # records applied in one hold of the documents' lock: readers wait for no more
@@ -242,102 +235,3 @@ cdef int commit_submit(Commit* commit, Request* request, ChannelState* channel, 
             return OK
     pthread_mutex_unlock(&commit.lock)
     return outcome.status
-
-
-cdef void* thread_main(void* argument) noexcept nogil:
-    """The native thread: leads for event loops, which can't wait."""
-    cdef Commit* commit = <Commit*>argument
-    pthread_mutex_lock(&commit.lock)
-    while True:
-        if commit.filling.operation_count and not commit.leading:
-            lead(commit)
-        elif commit.closing and not commit.leading and commit.filling.operation_count == 0:
-            break
-        else:
-            pthread_cond_wait(&commit.work, &commit.lock)
-    pthread_mutex_unlock(&commit.lock)
-    return NULL
-
-
-cdef int commit_start_thread(Commit* commit) noexcept nogil:
-    cdef int error = 0
-    pthread_mutex_lock(&commit.lock)
-    if not commit.thread_running and not commit.closing:
-        error = fluxdb_thread_start(&commit.thread, thread_main, commit)
-        commit.thread_running = error == 0
-    pthread_mutex_unlock(&commit.lock)
-    return error
-
-
-cdef void commit_close(Commit* commit) noexcept nogil:
-    """Take no more writes, settle those that are staged, end the thread, close the descriptors."""
-    pthread_mutex_lock(&commit.lock)
-    if commit.closing:
-        # Somebody else closes it: return when that is done, so that the folder can be opened again.
-        while not commit.closed:
-            pthread_cond_wait(&commit.room, &commit.lock)
-        pthread_mutex_unlock(&commit.lock)
-        return
-    commit.closing = True
-    pthread_cond_broadcast(&commit.room)
-    pthread_cond_signal(&commit.work)
-    while commit.leading or commit.filling.operation_count:
-        if commit.leading:
-            pthread_cond_wait(&commit.room, &commit.lock)
-        else:
-            lead(commit)
-    pthread_mutex_unlock(&commit.lock)
-    if commit.thread_running:
-        pthread_join(commit.thread, NULL)
-    pthread_mutex_lock(&commit.lock)
-    commit.thread_running = False
-    chores_take_spare(commit)
-    if commit.log.spare >= 0:
-        segment_discard(commit.log.directory, b"log.spare", commit.log.spare)
-    commit.log.spare = -1
-    close_descriptors(commit)
-    commit.closed = True
-    commit.chores |= ENDED
-    pthread_cond_broadcast(&commit.chore)
-    pthread_cond_broadcast(&commit.room)
-    pthread_mutex_unlock(&commit.lock)
-    pthread_mutex_lock(&commit.state.lock)
-    commit.events_woken = True
-    pthread_cond_broadcast(&commit.watch.arrived)
-    pthread_mutex_unlock(&commit.state.lock)
-
-
-cdef void close_descriptors(Commit* commit) noexcept nogil:
-    if commit.log.descriptor >= 0:
-        close(commit.log.descriptor)
-    if commit.log.directory >= 0:
-        close(commit.log.directory)
-    commit.log.descriptor = commit.log.directory = -1
-
-
-# ---- beside the path ----
-
-cdef int commit_init(Commit* commit, State* state, uint64_t seed, size_t event_bytes_max) noexcept nogil:
-    commit.state = commit.staging.state = state
-    commit.filling = &commit.groups[0]
-    pthread_mutex_init(&commit.lock, NULL)
-    # The staged table asks with the documents' hashes, so it has their seed.
-    if (table_init(&commit.staging.staged, 0, state.table.seed) != 0
-            or watch_init(&commit.watch, event_bytes_max, seed) != 0):
-        return -1
-    return (
-        group_init(&commit.groups[0]) | group_init(&commit.groups[1]) | fluxdb_cond_init(&commit.work)
-        | fluxdb_cond_init(&commit.room) | fluxdb_cond_init(&commit.chore)
-    )
-
-
-cdef void commit_free(Commit* commit) noexcept nogil:
-    channels_free(&commit.channels)
-    table_free(&commit.staging.staged, False)
-    watch_free(&commit.watch)
-    group_free(&commit.groups[0])
-    group_free(&commit.groups[1])
-    pthread_cond_destroy(&commit.work)
-    pthread_cond_destroy(&commit.room)
-    pthread_cond_destroy(&commit.chore)
-    pthread_mutex_destroy(&commit.lock)

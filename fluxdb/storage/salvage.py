@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from fluxdb._core.replay import GroupHeader, find_group, read_frames, read_group_header
 from fluxdb._core.segment import SECTOR_BYTES
+from fluxdb._core.survey import GroupHeader, find_group, read_frames, read_group_header
 from fluxdb.storage import snapshot_format as form
 from fluxdb.storage.oserrors import storage_errors
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -82,3 +83,20 @@ def make_log(tmp_path: Path) -> Iterator[Callable[..., Log]]:
 @pytest.fixture
 def log(make_log: Callable[..., Log]) -> Log:
     return make_log()
+
+
+def drain(channel: Any) -> list[Any]:
+    outcomes: list[Any] = []
+    while channel.outstanding:
+        got = channel.collect()
+        outcomes += [None] * got if isinstance(got, int) else got
+    return outcomes
+
+
+def drain_once(channel: Any) -> list[Any]:
+    got = channel.collect()
+    return [None] * got if isinstance(got, int) else got
+
+
+def wait_readable(descriptor: int) -> None:
+    assert select.select([descriptor], [], [], 30)[0], "the loop was never told that there is room again"

@@ -1,18 +1,17 @@
-"""The write path from the inside: what a group keeps together, what it refuses, what is on disk when a write returns."""
+"""The write path from the inside: what a group keeps together, what it refuses, what is on disk afterwards."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from fluxdb._core.commit import CHORE_CHECKPOINT, CHORE_CLOSED, CHORE_SPARE
 from fluxdb._core.replay import STOP_END
-from fluxdb.errors import ClosedError, InvalidKeyError, InvalidValueError, LimitError, VersionConflictError
+from fluxdb.errors import InvalidKeyError, InvalidValueError, LimitError, VersionConflictError
 from fluxdb.model import Kind
+from tests.core.conftest import drain, wait_readable
 
 MakeLog = Callable[..., Any]
 
@@ -37,7 +36,7 @@ def test_versions_go_on_over_deletion(log: Any) -> None:
 def test_versions_never_repeat_when_tombstones_are_forgotten(make_log: MakeLog) -> None:
     log = make_log(tombstones_max=2)
     write = log.committer.write
-    last = {}
+    last: dict[str, int] = {}
     for round_ in range(3):
         for key in "abcdefgh":
             version, _ = write(Kind.SET, key, str(round_).encode())
@@ -57,14 +56,6 @@ def test_a_tombstone_queue_of_rewritten_keys_stays_bounded(make_log: MakeLog) ->
     drain(channel)
     assert log.documents.tombstones == 1
     assert log.replayed()[0].digest() == log.documents.digest()
-
-
-def drain(channel: Any) -> list[Any]:
-    outcomes: list[Any] = []
-    while channel.outstanding:
-        got = channel.collect()
-        outcomes += [None] * got if isinstance(got, int) else got
-    return outcomes
 
 
 def test_g3_two_patches_of_one_group_both_take_effect(log: Any) -> None:
@@ -205,161 +196,8 @@ def test_a_group_of_many_chunks_is_written_whole(make_log: MakeLog) -> None:
     assert all(documents.get(f"k{i}") == (value, 1) for i, value in enumerate(values))
 
 
-def test_backpressure_a_full_group_takes_no_more_and_says_when_it_does(make_log: MakeLog) -> None:
-    log = make_log(group_bytes_max=4096)
-    channel = log.committer.channel()
-    taken = refused = 0
-    for i in range(2000):
-        while channel.submit(Kind.SET, f"k{i}", b'"' + b"x" * 200 + b'"') is False:
-            refused += 1
-            wait_readable(channel.fd)
-            taken += len(drain_once(channel))
-    taken += len(drain(channel))
-    assert taken == 2000
-    assert refused, "the group was never full, so the claim was not tested"
-    assert len(log.documents) == 2000
-
-
-def wait_readable(descriptor: int) -> None:
-    import select
-
-    assert select.select([descriptor], [], [], 30)[0], "the loop was never told that there is room again"
-
-
-def drain_once(channel: Any) -> list[Any]:
-    got = channel.collect()
-    return [None] * got if isinstance(got, int) else got
-
-
-def test_backpressure_threads_wait_for_room(make_log: MakeLog) -> None:
-    log = make_log(group_bytes_max=4096)
-    text = b'"' + b"x" * 1500 + b'"'
-
-    def work(n: int) -> None:
-        for i in range(20):
-            log.committer.write(Kind.SET, f"{n}-{i}", text)
-
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(work, range(16)))
-    assert len(log.documents) == 320
-    assert log.replayed()[0].digest() == log.documents.digest()
-
-
-def test_close_settles_what_is_staged_and_refuses_the_rest(log: Any) -> None:
-    channel = log.committer.channel()
-    for i in range(50):
-        channel.submit(Kind.SET, f"k{i}", b"1")
-    log.committer.close()
-    log.committer.close()
-    assert drain(channel) == [None] * 50
-    assert len(log.replayed()[0]) == 50
-    with pytest.raises(ClosedError):
-        log.committer.write(Kind.SET, "a", b"1")
-    with pytest.raises(ClosedError):
-        channel.submit(Kind.SET, "a", b"1")
-    assert log.committer.wait_for_chore(60) & CHORE_CLOSED
-    assert log.committer.wait_for_events(60) is False
-
-
-def test_close_from_one_thread_while_others_write_loses_nothing_acknowledged(log: Any) -> None:
-    acknowledged: list[str] = []
-    started = threading.Barrier(9)
-
-    def work(n: int) -> None:
-        started.wait()
-        for i in range(10_000):
-            try:
-                log.committer.write(Kind.SET, f"{n}-{i}", b"1")
-            except ClosedError:
-                return
-            acknowledged.append(f"{n}-{i}")
-
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    started.wait()
-    while len(acknowledged) < 100:
-        pass
-    log.committer.close()
-    for thread in threads:
-        thread.join()
-    documents, _ = log.replayed()
-    assert all(documents.get(key) for key in acknowledged)
-
-
-def test_events_of_watched_keys_come_in_the_order_of_commits(log: Any) -> None:
-    write = log.committer.write
-    write(Kind.SET, "a", b"1")
-    assert log.committer.watch("a") == 1
-    write(Kind.SET, "b", b"1")
-    write(Kind.PATCH, "a", b'{"x":null}')
-    write(Kind.DELETE, "a", None)
-    write(Kind.SET, "a", b"null")
-    assert log.committer.take_events() == (
-        [
-            (Kind.PATCH, "a", b"1", b'{"x":null}', 2, 3),
-            (Kind.DELETE, "a", b'{"x":null}', None, 3, 4),
-            (Kind.SET, "a", None, b"null", 4, 5),
-        ],
-        False,
-    )
-    log.committer.unwatch("a")
-    write(Kind.SET, "a", b"2")
-    assert log.committer.take_events() == ([], False)
-
-
-def test_g8_events_that_nobody_takes_are_dropped_and_that_is_told(make_log: MakeLog) -> None:
-    log = make_log(event_bytes_max=10_000)
-    log.committer.watch("a")
-    for _ in range(200):
-        log.committer.write(Kind.SET, "a", b'"' + b"x" * 500 + b'"')
-    events, overflowed = log.committer.take_events()
-    assert overflowed
-    assert 1 <= len(events) < 20
-    assert [event[4] for event in events] == list(range(1, len(events) + 1)), "those kept are the oldest, without a gap"
-    assert log.committer.stats()["events_dropped"] == 200 - len(events)
-    log.committer.write(Kind.SET, "a", b"1")
-    assert log.committer.take_events() == ([(Kind.SET, "a", b'"' + b"x" * 500 + b'"', b"1", 201, 201)], False)
-
-
-def test_a_spare_segment_is_asked_for_and_used(make_log: MakeLog) -> None:
-    log = make_log(segment_bytes=65536)
-    while log.committer.wait_for_chore(0) != CHORE_SPARE:
-        log.committer.write(Kind.SET, "a", b"1")
-    assert log.committer.prepare_spare()
-    assert (log.folder / "log.spare").stat().st_size == 65536
-    while log.committer.stats()["rotations"] == 0:
-        log.committer.write(Kind.SET, "a", b"1")
-    assert not (log.folder / "log.spare").exists()
-    assert log.replayed()[0].digest() == log.documents.digest()
-
-
-def test_a_checkpoint_is_asked_for_by_bytes_of_log(make_log: MakeLog) -> None:
-    log = make_log(checkpoint_log_bytes=20 * 512)
-    for _ in range(20):
-        log.committer.write(Kind.SET, "a", b"1")
-    assert log.committer.log_bytes == 20 * 512
-    assert log.committer.wait_for_chore(60) & CHORE_CHECKPOINT
-    log.committer.checkpointed(log.documents.position)
-    assert log.committer.log_bytes == 0
-
-
-def test_a_committer_that_was_abandoned_touches_nothing(log: Any) -> None:
-    log.committer.write(Kind.SET, "a", b"1")
-    log.committer.abandon()
-    for call in (
-        lambda: log.committer.write(Kind.SET, "a", b"2"),
-        lambda: log.committer.watch("a"),
-        lambda: log.committer.take_events(),
-        lambda: log.committer.channel(),
-    ):
-        with pytest.raises(ClosedError):
-            call()
-    assert log.replayed()[0].get("a") == (b"1", 1)
-
-
 def test_g3_many_groups_of_writes_to_one_key_lose_none(make_log: MakeLog) -> None:
-    """Within a group a record is freed as soon as the next one replaces it; its address comes back for a later write."""
+    """In a group a record is freed as soon as the next one replaces it; its address comes back for a later write."""
     log = make_log(group_bytes_max=4096)
     channel = log.committer.channel()
     versions = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -19,7 +19,7 @@ from fluxdb.model import Document, Kind, Position
 MakeLog = Callable[..., Any]
 
 
-def loaded(records: list[tuple[str, bytes | None, int, int]], *, tombstones_max: int = 100) -> Documents:
+def loaded(records: Sequence[tuple[str, bytes | None, int, int]], *, tombstones_max: int = 100) -> Documents:
     documents = Documents(tombstones_max=tombstones_max)
     documents.begin(Position(10**9, 1, 1, 4096, 0), b"")
     assert documents.load_block(b"".join(pack_record(*record) for record in records)) == len(records)

@@ -9,20 +9,9 @@ import pytest
 
 from fluxdb._core.crc32c import crc32c
 from fluxdb._core.documents import Documents
-from fluxdb._core.replay import (
-    STOP_BODY,
-    STOP_END,
-    STOP_HEADER,
-    STOP_PLACE,
-    STOP_RECORD,
-    find_group,
-    has_zero_sector,
-    last_nonzero,
-    read_frames,
-    read_group_header,
-    replay,
-)
+from fluxdb._core.replay import STOP_BODY, STOP_END, STOP_HEADER, STOP_PLACE, STOP_RECORD, replay
 from fluxdb._core.segment import SegmentHeader, decode_header, encode_header, segment_name
+from fluxdb._core.survey import find_group, has_zero_sector, last_nonzero, read_frames, read_group_header
 from fluxdb.errors import StorageError
 from fluxdb.model import Kind, Position
 from tests.core.conftest import START
@@ -160,7 +149,7 @@ def test_every_flipped_bit_of_a_segment_header_is_refused() -> None:
     block = bytearray(encode_header(SegmentHeader(b"i" * 16, 1, 1 << 20, START, 0)))
     for at in range(len(block)):
         block[at] ^= 4
-        with pytest.raises(ValueError, match="checksum|not a FluxDB"):
+        with pytest.raises(ValueError, match=r"checksum|not a FluxDB"):
             decode_header(block)
         block[at] ^= 4
 

@@ -1,0 +1,36 @@
+"""One client of a server, sans I/O: bytes in, replies out, in the order of the requests."""
+
+from fluxdb._core.reply_queue import Hub
+
+class Connection:
+    """One client. Used in the thread of its event loop only."""
+
+    def __init__(self, hub: Hub, *, line_bytes_max: int, authenticated: bool) -> None: ...
+    authenticated: bool
+    @property
+    def ended(self) -> bool:
+        """The stream can't be followed any more: send what take() gives, and close."""
+    def feed(self, data: bytes | bytearray | memoryview) -> None:
+        """Bytes that arrived, in whatever pieces. Then call next_request() until it returns None, then take()."""
+    def next_request(self) -> tuple[int, str, bytes, str | None, bytes | None] | None:
+        """Work through what was fed; the next request that Python has to answer by reply(), or None.
+
+        As (ticket, kind, id, key, password): kind is snapshot, subscribe, unsubscribe, info or auth; id is JSON,
+        b"" for none. Raises MemoryError."""
+    def reply(self, ticket: int, line: bytes) -> None:
+        """The reply to a request that next_request() returned: lines with their newlines. Its turn comes in order."""
+    def push(self, line: bytes) -> None:
+        """Lines that nobody asked for (events), behind all replies so far."""
+    def take(self) -> bytes:
+        """The bytes that may be sent now; b'' for none."""
+    def close(self) -> None:
+        """The connection is gone: what it has on its way settles without it."""
+    @property
+    def unread_bytes(self) -> int:
+        """Fed, and not yet taken apart."""
+    @property
+    def held_bytes(self) -> int:
+        """Of replies that wait for their turn."""
+    @property
+    def idle(self) -> bool:
+        """Is there no request without its reply?"""

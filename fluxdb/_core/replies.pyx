@@ -1,0 +1,101 @@
+"""Replies as bytes: put together from what is stored, never parsed."""
+
+from libc.stdlib cimport realloc
+from libc.string cimport memcpy
+
+cdef enum:
+    FIXED_BYTES_MAX = 128   # of a reply, without its id and its value
+
+
+cdef bint bytes_reserve(Bytes* bytes, size_t more) noexcept nogil:
+    cdef size_t needed = bytes.used + more
+    cdef size_t capacity
+    cdef uint8_t* larger
+    if needed <= bytes.capacity:
+        return True
+    capacity = bytes.capacity * 2 if bytes.capacity * 2 > needed else needed + 256
+    larger = <uint8_t*>realloc(bytes.data, capacity)
+    if larger == NULL:
+        return False
+    bytes.data = larger
+    bytes.capacity = capacity
+    return True
+
+
+cdef bint bytes_put(Bytes* bytes, const void* data, size_t data_bytes) noexcept nogil:
+    if not bytes_reserve(bytes, data_bytes):
+        return False
+    if data_bytes:
+        memcpy(bytes.data + bytes.used, data, data_bytes)
+    bytes.used += data_bytes
+    return True
+
+
+# The room was made before: these only append.
+
+cdef inline void put(Bytes* bytes, const void* data, size_t data_bytes) noexcept nogil:
+    memcpy(bytes.data + bytes.used, data, data_bytes)
+    bytes.used += data_bytes
+
+
+cdef inline void put_number(Bytes* bytes, uint64_t number) noexcept nogil:
+    cdef uint8_t digits[20]
+    cdef size_t at = 20
+    while True:
+        at -= 1
+        digits[at] = <uint8_t>(c"0" + number % 10)
+        number //= 10
+        if number == 0:
+            break
+    put(bytes, digits + at, 20 - at)
+
+
+cdef inline void put_end(Bytes* bytes, const Slice* id) noexcept nogil:
+    if id.bytes:
+        put(bytes, b',"id":', 6)
+        put(bytes, id.data, id.bytes)
+    put(bytes, b"}\n", 2)
+
+
+cdef bint reply_written(Bytes* bytes, uint64_t version, uint64_t revision, const Slice* id) noexcept nogil:
+    if not bytes_reserve(bytes, FIXED_BYTES_MAX + id.bytes):
+        return False
+    put(bytes, b'{"kind":"ok","version":', 23)
+    put_number(bytes, version)
+    put(bytes, b',"revision":', 12)
+    put_number(bytes, revision)
+    put_end(bytes, id)
+    return True
+
+
+cdef bint reply_nothing_deleted(Bytes* bytes, const Slice* id) noexcept nogil:
+    if not bytes_reserve(bytes, FIXED_BYTES_MAX + id.bytes):
+        return False
+    put(bytes, b'{"kind":"ok","deleted":false', 28)
+    put_end(bytes, id)
+    return True
+
+
+cdef bint reply_document(
+    Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version, const Slice* id,
+) noexcept nogil:
+    if not bytes_reserve(bytes, FIXED_BYTES_MAX + id.bytes + value_bytes):
+        return False
+    if value == NULL:
+        put(bytes, b'{"kind":"value","doc":null', 26)
+    else:
+        put(bytes, b'{"kind":"value","doc":{"value":', 31)
+        put(bytes, value, value_bytes)
+        put(bytes, b',"version":', 11)
+        put_number(bytes, version)
+        put(bytes, b"}", 1)
+    put_end(bytes, id)
+    return True
+
+
+cdef bint reply_pong(Bytes* bytes, const Slice* id) noexcept nogil:
+    if not bytes_reserve(bytes, FIXED_BYTES_MAX + id.bytes):
+        return False
+    put(bytes, b'{"kind":"pong"', 14)
+    put_end(bytes, id)
+    return True

@@ -1,0 +1,15 @@
+"""The replies of a connection, in the order of its requests; and all connections of one event loop."""
+
+from fluxdb._core.channel import Channel
+from fluxdb._core.connection import Connection
+
+class Hub:
+    """All connections of one event loop, over a channel of its own (which it closes)."""
+
+    def __init__(self, channel: Channel) -> None: ...
+    @property
+    def fd(self) -> int:
+        """Readable when collect() has something, or events are waiting."""
+    def collect(self) -> list[Connection]:
+        """Settle what became durable; the connections that may have something to send, or to read on."""
+    def close(self) -> None: ...

@@ -1,0 +1,28 @@
+"""Looking at a log without applying it: what recovery, check and repair want to know of a segment's bytes."""
+
+Buffer = bytes | bytearray | memoryview
+
+def find_group(segment: Buffer, offset: int, segment_number: int, after_group: int) -> int:
+    """Where the first valid group header at or behind ``offset`` is that has a number > ``after_group``, or -1."""
+
+def last_nonzero(segment: Buffer, offset: int) -> int:
+    """The offset of the last byte at or behind ``offset`` that is not 0, or -1."""
+
+def has_zero_sector(segment: Buffer, offset: int, end: int) -> bool:
+    """Is any of the 512-byte sectors in [offset, end) all zeros, or does the buffer end before ``end``?"""
+
+class GroupHeader:
+    group: int
+    segment: int
+    offset: int
+    first_revision: int
+    records: int
+    group_bytes: int  # from its header to the end of its trailer, padding not counted
+    chain: int  # checksum of the header of the group before
+    checksum: int  # of this header
+
+def read_group_header(segment: Buffer, offset: int) -> GroupHeader | None:
+    """The group header at ``offset``, None where there is no valid one."""
+
+def read_frames(segment: Buffer, offset: int) -> list[tuple[int, int, int, str, bytes]]:
+    """(kind, revision, version, key, text) of the leading valid frames of the group whose header is at ``offset``."""

@@ -1,0 +1,95 @@
+"""Any pipeline, in any pieces, against a model; any bytes at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.core.client import Client
+from tests.core.conftest import Log
+
+MakeLog = Callable[..., Log]
+
+
+KEYS = st.sampled_from(["a", "b", "c"])
+REQUESTS = st.one_of(
+    st.fixed_dictionaries({"kind": st.just("set"), "key": KEYS, "value": st.integers(0, 99)}),
+    st.fixed_dictionaries({"kind": st.just("get"), "key": KEYS}),
+    st.fixed_dictionaries({"kind": st.just("del"), "key": KEYS}),
+    st.fixed_dictionaries({"kind": st.just("patch"), "key": KEYS, "delta": st.dictionaries(KEYS, st.integers(0, 9))}),
+    st.fixed_dictionaries({"kind": st.just("ping")}),
+    st.fixed_dictionaries({"kind": st.just("info")}),
+    st.fixed_dictionaries({"kind": st.just("set"), "key": KEYS, "value": st.just(1), "if_version": st.integers(0, 5)}),
+)
+
+
+class Model:
+    """What one client must see: a dict, one request at a time."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, tuple[Any, int]] = {}
+        self.versions: dict[str, int] = {}
+
+    def reply(self, request: dict[str, Any]) -> Any:
+        kind, key = request["kind"], request.get("key", "")
+        value, version = self.documents.get(key, (None, 0))
+        if kind in ("ping", "info"):
+            return {"ping": "pong", "info": "python"}[kind]
+        if kind == "get":
+            return {"value": value, "version": version} if version else None
+        if request.get("if_version", version) != version:
+            return "version_conflict"
+        if kind == "del" and not version:
+            return False
+        self.versions[key] = self.versions.get(key, 0) + 1
+        if kind == "del":
+            del self.documents[key]
+        else:
+            old = value if isinstance(value, dict) else {}
+            new = request["value"] if kind == "set" else {**old, **request["delta"]}
+            self.documents[key] = (new, self.versions[key])
+        return self.versions[key]
+
+
+def summary(reply: dict[str, Any]) -> Any:
+    if reply["kind"] == "value":
+        return reply["doc"]
+    if reply["kind"] == "error":
+        return reply["code"]
+    return reply.get("version", reply.get("deleted", reply["kind"]))
+
+
+@pytest.fixture(scope="module")
+def new_log(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Log]:
+    return lambda: Log(tmp_path_factory.mktemp("log"), segment_bytes=65536)
+
+
+@given(requests=st.lists(REQUESTS, max_size=60), piece_bytes=st.integers(1, 400))
+@settings(max_examples=60)
+def test_any_pipeline_in_any_pieces_is_answered_as_one_at_a_time(
+    new_log: Callable[[], Log], requests: list[dict[str, Any]], piece_bytes: int
+) -> None:
+    log = new_log()
+    client, model = Client(log), Model()
+    client.feed(b"".join(json.dumps(request).encode() + b"\n" for request in requests), piece_bytes)
+    assert [summary(reply) for reply in client.settle()] == [model.reply(request) for request in requests]
+    log.committer.close()
+
+
+@given(data=st.binary(max_size=300), piece_bytes=st.integers(1, 100))
+@settings(max_examples=300)
+def test_any_bytes_are_answered_with_documented_errors_only(
+    new_log: Callable[[], Log], data: bytes, piece_bytes: int
+) -> None:
+    log = new_log()
+    client = Client(log)
+    client.feed(data, piece_bytes)
+    for reply in (json.loads(line) for line in client.output.splitlines()):
+        assert reply["kind"] == "error"
+        assert reply["code"] in ("invalid_request", "too_large")
+    log.committer.close()
