@@ -69,7 +69,7 @@ class Feed:
         self.sweep_number = events_max
         self.sweep_bytes = bytes_max
         self.gates: set[threading.Lock] = set()  # of waiting threads
-        self.tasks: dict[Bell, set[Any]] = {}  # waiting tasks, by the bell of their event loop
+        self.tasks: dict[Bell, list[Any]] = {}  # waiting tasks, by the bell of their event loop
 
     def append(self, event: RawEvent, event_bytes: int) -> None:
         """Tell all. Never blocks."""

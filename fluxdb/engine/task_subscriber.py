@@ -9,6 +9,8 @@ from fluxdb._core.promise import Promise, resolve
 from fluxdb.engine.feed import Feed
 from fluxdb.engine.subscriber import FeedSubscriber
 
+WAITING_SPARE = 64
+
 _Waiting = Promise[None]
 
 
@@ -33,32 +35,32 @@ class LoopBell:
 class TaskSubscriber(FeedSubscriber):
     """A subscriber whose takers are tasks of one event loop."""
 
-    __slots__ = ("_bell", "_waiting")
+    __slots__ = ("_bell", "_earlier", "_promise")
 
     def __init__(
         self, feed: Feed, keys: tuple[str, ...], on_end: Callable[[FeedSubscriber], None], bell: LoopBell
     ) -> None:
         super().__init__(feed, keys, on_end)
         self._bell = bell
-        self._waiting: set[_Waiting] = set()
+        self._promise: _Waiting | None = None  # of the last one that began to wait
+        self._earlier: list[_Waiting] = []  # of those before him who wait still
 
-    async def wait(self) -> None:
-        bell = self._bell
-        promise: _Waiting = Promise(bell.loop)
-        self._waiting.add(promise)
-        tasks = self.feed.tasks
-        waiting = tasks.get(bell)
+    def wait(self) -> Promise[None]:
+        promise: _Waiting = Promise(self._bell.loop)
+        before, self._promise = self._promise, promise
+        if before is not None and not before.done():
+            self._earlier = [*(earlier for earlier in self._earlier if not earlier.done()), before]
+        waiting = self.feed.tasks.get(self._bell)
         if waiting is None:
-            waiting = tasks[bell] = set()
-        waiting.add(promise)
-        try:
-            if not self._has_news():
-                await promise
-        finally:
-            self._waiting.discard(promise)
-            waiting.discard(promise)
+            waiting = self.feed.tasks[self._bell] = []
+        elif len(waiting) > 2 * len(self.feed.subscribers) + WAITING_SPARE:
+            waiting[:] = [other for other in waiting if not other.done()]  # without those who were cancelled
+        waiting.append(promise)
+        if self._has_news():
+            resolve([promise])
+        return promise
 
     def close(self) -> None:
         super().close()
-        if self._waiting:
-            self._bell.ring(list(self._waiting))
+        if self._promise is not None:
+            self._bell.ring([*self._earlier, self._promise])
