@@ -10,9 +10,21 @@ from contextvars import copy_context
 
 cimport cython
 
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
+
 cdef extern from "Python.h":
     int PyContext_Enter(object context) except -1
     int PyContext_Exit(object context) except -1
+    void PyErr_SetObject(object kind, object error) noexcept
+
+    ctypedef int PySendResult
+    PySendResult PYGEN_RETURN, PYGEN_ERROR, PYGEN_NEXT
+    ctypedef PySendResult (*sendfunc)(PyObject* receiver, PyObject* sent, PyObject** result) noexcept
+    ctypedef struct PyAsyncMethods:
+        sendfunc am_send
+    ctypedef struct PyTypeObject:
+        PyAsyncMethods* tp_as_async
 
 cdef enum:
     PENDING = 0
@@ -191,6 +203,26 @@ cdef class Promises:
     @classmethod
     def __class_getitem__(cls, item):
         return cls
+
+
+cdef PySendResult send(PyObject* receiver, PyObject* sent, PyObject** result) noexcept:
+    """As __next__, without an exception for the result: what an await calls where the type has it."""
+    cdef Promise promise = <Promise>receiver
+    if promise.state == PENDING:
+        promise._asyncio_future_blocking = True
+        Py_INCREF(promise)
+        result[0] = receiver
+        return PYGEN_NEXT
+    if promise.state == RESULT:
+        Py_INCREF(promise.outcome)
+        result[0] = <PyObject*>promise.outcome
+        return PYGEN_RETURN
+    error = promise.outcome if promise.state == ERROR else promise.no_result()
+    PyErr_SetObject(type(error), error)
+    return PYGEN_ERROR
+
+
+(<PyTypeObject*>Promise).tp_as_async.am_send = send
 
 
 def resolve(list promises not None):
