@@ -15,7 +15,6 @@ SUFFIXES = CODE | {".md", ".toml", ".in"}
 
 LINES_MAX = 300
 LINE_LENGTH_MAX = 120  # where ruff does not look
-LONGER_FOR_A_REASON: dict[str, tuple[int, str]] = {}  # path: lines, and why they belong together
 
 UNFINISHED = re.compile("TO" + "DO|FIX" + "ME|X" + "XX")
 
@@ -74,8 +73,7 @@ def test_no_tabs_no_trailing_space_one_newline_at_the_end(path: Path) -> None:
 
 @each_code_file
 def test_a_file_is_short_enough_to_have_one_purpose(path: Path) -> None:
-    lines_max, _ = LONGER_FOR_A_REASON.get(relative(path), (LINES_MAX, ""))
-    assert path.read_text().count("\n") <= lines_max
+    assert path.read_text().count("\n") <= LINES_MAX
 
 
 @each_file_without_ruff
@@ -92,14 +90,6 @@ def test_nothing_is_left_for_later_in_a_comment(path: Path) -> None:
 @each_module
 def test_a_module_says_what_it_is_for(path: Path) -> None:
     assert docstring(path.read_text(), cython=path.suffix == ".pyx")
-
-
-@pytest.mark.parametrize("name", LONGER_FOR_A_REASON)
-def test_an_exception_is_needed(name: str) -> None:
-    lines_max, reason = LONGER_FOR_A_REASON[name]
-    lines = (ROOT / name).read_text().count("\n")
-    assert LINES_MAX < lines <= lines_max <= lines + 50, "the exception is wider than the file"
-    assert reason
 
 
 def test_a_missing_docstring_is_noticed() -> None:

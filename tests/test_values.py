@@ -48,7 +48,7 @@ class Text(str):
     pass
 
 
-Pair = collections.namedtuple("Pair", "left right")  # noqa: PYI024  # the plain kind
+Pair = collections.namedtuple("Pair", "left right")
 
 REFUSED: list[tuple[Any, str]] = [
     (float("nan"), "value is nan, which JSON does not have"),
