@@ -46,6 +46,16 @@ def test_every_crash_point_recovers_to_a_revision_of_the_model(
     print(f"{name}: {survey.crashes} crashes, {survey.states} states, {survey.onward} more after going on")
 
 
+@pytest.mark.guarantee(2, 3, 4, 6, 7, 9)
+@pytest.mark.parametrize("seed", range(1, 21) if DEPTH is ALL else [1])
+def test_every_crash_point_of_a_drawn_run_recovers_to_a_revision_of_the_model(
+    recorded: Callable[[str], Run], pool: Pool, memory_path: Path, seed: int
+) -> None:
+    survey = Survey(recorded(f"drawn-{seed}"), pool, memory_path, ONWARD)
+    survey.check()
+    assert survey.states > 500 and survey.onward > 20, "too few states to mean something"
+
+
 def test_the_recorded_run_holds_what_it_should(recorded: Callable[[str], Run]) -> None:
     run = recorded("threads")
     disk, paths = run.disk(), {}
@@ -103,7 +113,7 @@ def fault_run(
     if start is not None:
         start.write_to(root)
     fired, first_error, rows, unknown, found = worker.call(
-        "tests.support.script:record_fault",
+        "tests.support.fault_script:record_fault",
         directory=str(root),
         trace=str(trace),
         call=call,

@@ -10,13 +10,14 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from random import Random
+from typing import Any
 
 import fluxdb
-from fluxdb.errors import FluxDBError
 from fluxdb.limits import KIB, Limits
-from tests.support.engine import AsyncFluxDB, FluxDB, read_all, write, write_async
+from tests.support.engine import AsyncFluxDB, FluxDB, write, write_async
 from tests.support.shim import Call, Rule, Shim
 
 LIMITS = Limits(segment_bytes=64 * KIB, checkpoint_log_bytes=0, checkpoint_interval_seconds=0, tombstones_max=4)
@@ -102,76 +103,13 @@ class Recorder:
         held.drop()
 
 
-class Told(NamedTuple):
-    """What became of a script in which a call failed, and of the reopening after it."""
-
-    fired: int
-    first: str  # the first error that was told
-    rows: list[Row]  # acknowledged
-    unknown: list[Row]  # handed in, outcome unknown; as if they had been next
-    found: dict[str, Any]  # after the reopening
-
-
-def record_fault(directory: str, trace: str, call: int, error: int, nth: int, opens_only: bool) -> Told:
-    """Record a run in which the ``nth`` such call fails, then a reopening, then one more write.
-
-    ``opens_only``: there is a database already, and it is opened and nothing more: the fault is in the opening.
-    """
-    shim = Shim()
-    shim.begin(directory, trace)
-    rule = shim.fail(Call(call), error, nth=nth)
-    recorder, path = Recorder(shim), Path(directory) / "db"
-    unknown: list[Row] = []
-    first = ""
-    try:
-        with fluxdb.open(path, limits=LIMITS) as db:
-            for kind, key, argument in [] if opens_only else FAULTY:
-                try:
-                    if kind == "checkpoint":
-                        db.checkpoint()
-                    else:
-                        recorder.do(db, kind, key, argument)
-                except FluxDBError as told:  # noqa: PERF203
-                    first = first or type(told).__name__
-                    if told.maybe_applied:
-                        number, revision = recorder.count, len(recorder.rows) + 1
-                        version = 1 + sum(row[3] == key for row in recorder.rows)
-                        unknown.append((number, revision, kind, key, argument, version))
-    except FluxDBError as told:
-        first = type(told).__name__
-    rule.drop()
-    shim.mark("reopen")
-    with fluxdb.open(path, limits=LIMITS) as db:
-        found = read_all(db, ALL_KEYS)
-        shim.mark(f"served {found['revision']}")
-        recorder.do(db, "set", "next", 1)
-    fired = rule.fired
-    shim.end()
-    return Told(fired, first, recorder.rows, unknown, found)
-
-
-# All of one thread: each is a group of its own.
-FAULTY: list[tuple[str, str, Any]] = [
-    ("set", "a", 1),
-    ("patch", "a", {"x": 2}),
-    ("set", "b", sectors(3)),
-    ("set", "large", sectors(100)),
-    ("set", "c", sectors(17)),  # opens segment 2
-    ("delete", "a", None),
-    ("checkpoint", "", None),
-    ("set", "a", "again"),
-    ("set", "large", sectors(105)),  # opens segment 3
-    ("set", "d", 1),
-]
-
-
 def record(directory: str, trace: str, run: str) -> list[Row]:
     """Record the run of that name; what was done and answered."""
     shim = Shim()
     recorder = Recorder(shim)
     shim.begin(directory, trace)
     try:
-        RUNS[run](recorder, Path(directory) / "db")
+        (drawn(int(run[6:])) if run.startswith("drawn-") else RUNS[run])(recorder, Path(directory) / "db")
     finally:
         shim.end()
     return recorder.rows
@@ -280,6 +218,35 @@ def retired(recorder: Recorder, path: Path) -> None:
         recorder.do(db, "delete", "d")
         recorder.do(db, "set", "large", sectors(100))  # opens segment 3
         recorder.together(db, ("set", "g", 1), ("patch", "a", {"i": 1}), ("patch", "a", {"j": "y" * 400}))
+
+
+def drawn(seed: int) -> Callable[[Recorder, Path], None]:
+    """Operations drawn by the seed, from several threads at once, with checkpoints that come by themselves."""
+
+    def run(recorder: Recorder, path: Path) -> None:
+        recorder.shim.sync_delay(300)
+        limits = replace(LIMITS, checkpoint_log_bytes=96 * KIB)
+        for _ in range(2):
+            with fluxdb.open(path, limits=limits) as db:
+                writers = [threading.Thread(target=draw, args=(recorder, db, seed * 100 + i, 25)) for i in range(5)]
+                for writer in writers:
+                    writer.start()
+                for writer in writers:
+                    writer.join()
+
+    return run
+
+
+def draw(recorder: Recorder, db: FluxDB, seed: int, count: int) -> None:
+    """One thread's part of drawn()."""
+    random = Random(seed)
+    for number in range(count):
+        key = f"k{random.randrange(8)}"
+        kind = random.choice(["set", "set", "patch", "patch", "patch_remove_nulls", "delete"])
+        text = "t" * random.choice([0, 10, 400, 400, 3000])
+        member = random.choice("xyz")
+        argument = text if random.random() < 0.1 else {member: text or None, "at": {member: number}}
+        recorder.do(db, kind, key, None if kind == "delete" else argument)
 
 
 RUNS: dict[str, Callable[[Recorder, Path], None]] = {
