@@ -34,7 +34,7 @@ def open(path: Target, *, limits: Limits = DEFAULT_LIMITS) -> Opening:
 
 
 def wrap(db: Lender) -> FluxDB:
-    """The twin of an open fluxdb.FluxDB, over the same engine, for one event loop. Closing it leaves ``db`` open."""
+    """The twin of an open fluxdb.FluxDB, over the same engine. Closing it leaves ``db`` open."""
     if not isinstance(db.handle, Engine):
         raise TypeError("only a database in this process has a twin")
     twin = FluxDB(LoopEngine(db.handle, closes_engine=False))

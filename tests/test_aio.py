@@ -148,6 +148,28 @@ def test_two_loops_and_a_thread_write_at_once(tmp_path: Path) -> None:
         assert (len(found.value), found.version) == (300, 300)
 
 
+def test_one_twin_serves_one_loop_after_another_and_two_at_once(tmp_path: Path) -> None:
+    with fluxdb.open(tmp_path) as db:
+        twin = fluxdb.aio.wrap(db)
+
+        async def work() -> None:
+            async with twin.subscribe("k") as events:
+                for _ in range(20):
+                    await asyncio.gather(*[twin.patch("k", {}) for _ in range(10)])
+                    assert await events.get(timeout=30) is not None
+
+        for _ in range(2):
+            asyncio.run(work())
+        threads = [threading.Thread(target=lambda: asyncio.run(work())) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert db.set("k", 1) == 801
+        with pytest.raises(RuntimeError, match="no event loop"):
+            twin.handle.set("k", b"1")
+
+
 # Opening and closing
 
 

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import Any, NoReturn
 
-from fluxdb._core.promise import Promise
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, Written
 from fluxdb.engine.mailbox import Mailbox
 from fluxdb.engine.runtime import DELETE, PATCH, PATCH_REMOVE_NULLS, SET, Engine
-from fluxdb.engine.task_subscriber import LoopBell, TaskSubscriber
+from fluxdb.engine.task_subscriber import TaskSubscriber
 from fluxdb.errors import ClosedError
 from fluxdb.model import Document
 
+_running_loop = asyncio._get_running_loop  # as get_running_loop, None where there is none
+
 
 class LoopEngine(AsyncEngineHandle):
-    """A view of an Engine, which belongs to the loop in which it first writes or subscribes."""
+    """A view of an Engine for tasks, of one event loop or of several."""
 
     def __init__(self, engine: Engine, *, closes_engine: bool) -> None:
         self._engine = engine
         self._closes_engine = closes_engine
         self._closed = False
-        self._bell: LoopBell | None = None
+        self._last: Mailbox | None = None  # of the loop that called last
         self._get = engine.reads.get
-        self._write: Callable[[int, str, bytes | None, int], Promise[Written | None]] = self._first_write
 
     @property
     def engine(self) -> Engine:
@@ -36,14 +36,14 @@ class LoopEngine(AsyncEngineHandle):
         """Would the engine stay open if this were dropped now?"""
         return self._closes_engine and not self._closed and not self._engine.closed
 
-    def _mailbox(self) -> tuple[Mailbox, asyncio.AbstractEventLoop]:
+    def _mailbox(self) -> Mailbox:
+        """The mailbox of the loop that calls. Raises ClosedError; RuntimeError where no loop runs."""
         self._check_open()
-        loop = asyncio.get_running_loop()
-        return self._engine.writes.mailbox(loop, Mailbox), loop
-
-    def _first_write(self, kind: int, key: str, text: bytes | None, if_version: int) -> Promise[Written | None]:
-        self._write = self._mailbox()[0].write  # from now on without this detour
-        return self._write(kind, key, text, if_version)
+        loop = _running_loop()
+        if loop is None:
+            raise RuntimeError("no event loop is running: fluxdb.aio is for tasks")
+        self._last = mailbox = self._engine.writes.mailbox(loop, Mailbox)
+        return mailbox
 
     async def get(self, key: str) -> Document | None:
         return self._get(key)
@@ -53,22 +53,23 @@ class LoopEngine(AsyncEngineHandle):
         return self._engine.get_text(key)
 
     def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Awaitable[Written]:
-        return self._write(SET, key, text, if_version)  # type: ignore[return-value]  # None is for DELETE alone
+        mailbox = self._last
+        if mailbox is None or mailbox.loop is not _running_loop():
+            mailbox = self._mailbox()
+        return mailbox.write(SET, key, text, if_version)  # type: ignore[return-value]  # None is for DELETE alone
 
     def patch(
         self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False
     ) -> Awaitable[Written]:
         kind = PATCH_REMOVE_NULLS if remove_nulls else PATCH
-        return self._write(kind, key, text, if_version)  # type: ignore[return-value]  # None is for DELETE alone
+        return self._mailbox().write(kind, key, text, if_version)  # type: ignore[return-value]  # None is for DELETE alone
 
     def delete(self, key: str, if_version: int = ANY_VERSION) -> Awaitable[Written | None]:
-        return self._write(DELETE, key, None, if_version)
+        return self._mailbox().write(DELETE, key, None, if_version)
 
     async def subscribe(self, keys: Sequence[str]) -> TaskSubscriber:
-        _, loop = self._mailbox()  # its reader callback dispatches
-        if self._bell is None or self._bell.loop is not loop:
-            self._bell = LoopBell(loop)
-        return self._engine.notify.subscribe(partial(TaskSubscriber, bell=self._bell), keys)
+        mailbox = self._mailbox()  # its reader callback dispatches
+        return self._engine.notify.subscribe(partial(TaskSubscriber, bell=mailbox.bell), keys)
 
     async def checkpoint(self) -> int:
         self._check_open()
@@ -87,10 +88,10 @@ class LoopEngine(AsyncEngineHandle):
         if self._closes_engine:
             await asyncio.to_thread(self._engine.close)
         self._get = _refuse
-        self._write = _refuse
+        self._last = None
 
     def _check_open(self) -> None:
-        if self._closed:
+        if self._closed or self._engine.closed:
             raise ClosedError("the database is closed")
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from fluxdb._core.channel import Channel
 from fluxdb._core.promise import Promise, Promises
 from fluxdb.engine.handle import Written
+from fluxdb.engine.task_subscriber import LoopBell
 from fluxdb.errors import FluxDBError
 
 # kind, key, text, if_version
@@ -31,7 +32,8 @@ class Mailbox:
         self, open_channel: Callable[[], Channel], loop: asyncio.AbstractEventLoop, dispatch: Callable[[], None]
     ) -> None:
         self._open_channel = open_channel
-        self._loop = loop
+        self.loop = loop
+        self.bell = LoopBell(loop)
         self._dispatch = dispatch
         self._staged: Promises[_Outcome] = Promises(loop)  # in the order of submits: what each will have become
         self._add = self._staged.add
@@ -42,7 +44,7 @@ class Mailbox:
     def _begin(self) -> None:
         self._channel = self._open_channel()
         self._submit = self._channel.submit
-        self._loop.add_reader(self._channel.fd, self._on_readable)
+        self.loop.add_reader(self._channel.fd, self._on_readable)
 
     def write(self, kind: int, key: str, text: bytes | None, if_version: int) -> Promise[_Outcome]:
         """Resolved when the write is durable and applied. Raises at once what is wrong with the write itself."""
@@ -50,7 +52,7 @@ class Mailbox:
             outcome = self._submit(kind, key, text, if_version)
             if outcome is not False:
                 return self._add(outcome)  # type: ignore[arg-type]  # True is never returned
-        promise: Promise[_Outcome] = Promise(self._loop)
+        promise: Promise[_Outcome] = Promise(self.loop)
         self._waiting.append((promise, (kind, key, text, if_version)))
         return promise
 
@@ -60,7 +62,7 @@ class Mailbox:
         try:
             self._staged.hand_out(self._channel.collect())
         except BaseException:  # a signal, in the middle of it
-            self._loop.call_soon(self._on_readable)
+            self.loop.call_soon(self._on_readable)
             raise
         if self._waiting:
             self._stage_waiting()
@@ -91,13 +93,13 @@ class Mailbox:
         self._begin()
 
     def _let_go(self) -> None:
-        self._loop.remove_reader(self._channel.fd)
+        self.loop.remove_reader(self._channel.fd)
         self._channel.close()
 
     def close_soon(self) -> None:
         """From any thread, after the committer was closed."""
         try:
-            self._loop.call_soon_threadsafe(self.close)
+            self.loop.call_soon_threadsafe(self.close)
         except RuntimeError:  # the loop is closed: nobody waits there
             self._channel.close()
 
@@ -108,7 +110,7 @@ class Mailbox:
         if self._closed:
             return
         self._closed = True
-        if self._loop.is_closed():
+        if self.loop.is_closed():
             self._channel.close()
         else:
             self._on_readable()

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from fluxdb._core.commit import CHORE_CHECKPOINT, CHORE_SPARE, Committer
+from fluxdb._core.commit import CHORE_CHECKPOINT, CHORE_CLOSED, CHORE_SPARE, Committer
 from fluxdb.errors import ClosedError
 from fluxdb.limits import Limits
 
@@ -54,7 +54,7 @@ class SnapshotActor:
     def _run(self) -> None:
         while not self._stopping.is_set():
             chores = self._committer.wait_for_chore(self._patience_seconds())
-            if self._stopping.is_set():
+            if self._stopping.is_set() or chores & CHORE_CLOSED:
                 return
             if chores & CHORE_SPARE:
                 self._prepare_spare()
