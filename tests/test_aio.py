@@ -166,7 +166,7 @@ def test_one_twin_serves_one_loop_after_another_and_two_at_once(tmp_path: Path) 
         for thread in threads:
             thread.join(60)
         assert db.set("k", 1) == 801
-        with pytest.raises(RuntimeError, match="no event loop"):
+        with pytest.raises(RuntimeError, match="no running event loop"):
             twin.handle.set("k", b"1")
 
 

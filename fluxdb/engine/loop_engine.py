@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Sequence
 from functools import partial
+from threading import get_ident
 from typing import Any, NoReturn
 
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, Written
@@ -14,11 +15,9 @@ from fluxdb.engine.task_subscriber import TaskSubscriber
 from fluxdb.errors import ClosedError
 from fluxdb.model import Document
 
-_running_loop = asyncio._get_running_loop  # as get_running_loop, None where there is none
-
 
 class LoopEngine(AsyncEngineHandle):
-    """A view of an Engine for tasks, of one event loop or of several."""
+    """A view of an Engine for tasks: of one event loop, of one after another, of several in threads of their own."""
 
     def __init__(self, engine: Engine, *, closes_engine: bool) -> None:
         self._engine = engine
@@ -39,10 +38,7 @@ class LoopEngine(AsyncEngineHandle):
     def _mailbox(self) -> Mailbox:
         """The mailbox of the loop that calls. Raises ClosedError; RuntimeError where no loop runs."""
         self._check_open()
-        loop = _running_loop()
-        if loop is None:
-            raise RuntimeError("no event loop is running: fluxdb.aio is for tasks")
-        self._last = mailbox = self._engine.writes.mailbox(loop, Mailbox)
+        self._last = mailbox = self._engine.writes.mailbox(asyncio.get_running_loop(), Mailbox)
         return mailbox
 
     async def get(self, key: str) -> Document | None:
@@ -53,8 +49,8 @@ class LoopEngine(AsyncEngineHandle):
         return self._engine.get_text(key)
 
     def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Awaitable[Written]:
-        mailbox = self._last
-        if mailbox is None or mailbox.loop is not _running_loop():
+        mailbox = self._last  # looking for the running loop costs more than all the rest (a system call up to 3.11)
+        if mailbox is None or mailbox.thread != get_ident() or mailbox.loop.is_closed():
             mailbox = self._mailbox()
         return mailbox.write(SET, key, text, if_version)  # type: ignore[return-value]  # None is for DELETE alone
 

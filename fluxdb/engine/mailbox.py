@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from threading import get_ident
 
 from fluxdb._core.channel import Channel
 from fluxdb._core.promise import Promise, Promises
@@ -33,6 +34,7 @@ class Mailbox:
     ) -> None:
         self._open_channel = open_channel
         self.loop = loop
+        self.thread = get_ident()
         self.bell = LoopBell(loop)
         self._dispatch = dispatch
         self._staged: Promises[_Outcome] = Promises(loop)  # in the order of submits: what each will have become
