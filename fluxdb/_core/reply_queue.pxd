@@ -42,6 +42,8 @@ cdef class Hub:
 cdef class ReplyQueue:
     cdef bint noted         # in one of the hub's lists
     cdef bint closed
+    cdef readonly bint choked   # output_bytes_max was reached: goes on when take() made room
+    cdef size_t output_bytes_max
     cdef Hub hub
     cdef Bytes held         # the bytes of the places, the first of them at held_base
     cdef size_t held_base
@@ -56,12 +58,14 @@ cdef class ReplyQueue:
 
     cdef int put_document(self, const uint8_t* key, size_t key_bytes, const Slice* id) except -1
     cdef int put_error(self, code, message, const Slice* id) except -1
+    cdef int put_error_members(self, members, const Slice* id) except -1
     cdef int put_exception(self, error, const Slice* id) except -1
     # Where the next reply is written that is known at once; then call written(), with where it began.
     cdef Bytes* target(self) noexcept
     cdef int written(self, bint done, size_t start) except -1
     # A new place at the end of the queue.
     cdef Place* add_place(self, uint8_t kind) except NULL
+    cdef bint is_full(self) noexcept
     # Lets go what may go by now, in order.
     cdef int release(self) except -1
     cdef int settle_place(self, Place* place) except -1

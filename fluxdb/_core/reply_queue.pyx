@@ -5,13 +5,14 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memmove, memset
 
 from fluxdb._core.platform cimport pthread_mutex_lock, pthread_mutex_unlock
-from fluxdb._core.replies cimport bytes_put, reply_document
+from fluxdb._core.replies cimport bytes_put, bytes_shrink, reply_document
 from fluxdb._core.table cimport RECORD_TOMBSTONE, Record, record_value, table_find, table_hash
 
 import orjson
 
+from fluxdb.errors import VersionConflictError
+
 cdef enum:
-    OUTPUT_KEPT_BYTES = 65536       # a larger buffer is given back when it was sent
     HELD_SQUEEZED_BYTES = 16384     # so much in front is given back, where it is more than half
 
 
@@ -30,9 +31,7 @@ cdef class ReplyQueue:
             return b""
         text = PyBytes_FromStringAndSize(<char*>self.output.data, <Py_ssize_t>self.output.used)
         self.output.used = 0
-        if self.output.capacity > OUTPUT_KEPT_BYTES:
-            free(self.output.data)
-            memset(&self.output, 0, sizeof(Bytes))
+        bytes_shrink(&self.output)
         return text
 
     def reply(self, uint64_t ticket, bytes line not None):
@@ -77,16 +76,25 @@ cdef class ReplyQueue:
         return self.written(done, start)
 
     cdef int put_error(self, code, message, const Slice* id) except -1:
+        return self.put_error_members({"kind": "error", "code": code, "message": message}, id)
+
+    cdef int put_error_members(self, members, const Slice* id) except -1:
         cdef Bytes* target = self.target()
         cdef size_t start = target.used
-        cdef bytes line = orjson.dumps({"kind": "error", "code": code, "message": message})
+        cdef bytes line = orjson.dumps(members)
         cdef bint done = bytes_put(target, PyBytes_AS_STRING(line), <size_t>PyBytes_GET_SIZE(line) - 1)
         if done and id.bytes:
             done = bytes_put(target, b',"id":', 6) and bytes_put(target, id.data, id.bytes)
         return self.written(done and bytes_put(target, b"}\n", 2), start)
 
     cdef int put_exception(self, error, const Slice* id) except -1:
-        return self.put_error(getattr(error, "code", "no_memory"), str(error), id)
+        members = {"kind": "error", "code": getattr(error, "code", "no_memory"), "message": str(error)}
+        if isinstance(error, VersionConflictError):
+            members["expected"] = error.expected
+            members["actual"] = error.actual
+        if getattr(error, "maybe_applied", False):
+            members["maybe_applied"] = True
+        return self.put_error_members(members, id)
 
     # The queue
 
@@ -129,6 +137,10 @@ cdef class ReplyQueue:
         self.place_count += 1
         return place
 
+    cdef bint is_full(self) noexcept:
+        """Is more waiting here than the client may leave unread?"""
+        return self.output.used + self.held.used + self.place_count * sizeof(Place) > self.output_bytes_max
+
     cdef int release(self) except -1:
         """Let go what may go by now, in order."""
         cdef Place* place
@@ -137,6 +149,9 @@ cdef class ReplyQueue:
             if place.kind == PLACE_WRITE and place.sequence >= self.hub.settled:
                 break
             if place.kind == PLACE_PYTHON and not place.filled:
+                break
+            if self.output.used > self.output_bytes_max:
+                self.choked = True
                 break
             self.settle_place(place)
         if self.place_count == 0:
