@@ -53,8 +53,43 @@ def patch_from_threads(path: Path) -> tuple[list[int], Any]:
         return versions, document.value
 
 
+def patch_from_loops_and_threads(path: Path) -> tuple[list[int], Any]:
+    """So that some stage while a group of others is being applied."""
+    versions: list[int] = []
+
+    async def run(db: FluxDB, names: range) -> None:
+        twin = fluxdb.aio.wrap(db)
+
+        async def writer(name: int) -> None:
+            for i in range(PATCHES):
+                versions.append(await twin.patch("shared", {f"{name}": i}))  # noqa: PERF401 - from many tasks
+                await asyncio.sleep(0)
+
+        await asyncio.gather(*(writer(name) for name in names))
+        await twin.close()
+
+    def patch(db: FluxDB, name: int) -> None:
+        for i in range(PATCHES):
+            versions.append(db.patch("shared", {f"{name}": i}))  # noqa: PERF401 - from many threads
+
+    with fluxdb.open(path) as db:
+        part = WRITERS // 4
+        threads = [
+            threading.Thread(target=lambda first=first: asyncio.run(run(db, range(first, first + part))))
+            for first in (0, part, 2 * part)
+        ]
+        threads += [threading.Thread(target=patch, args=(db, name)) for name in range(3 * part, WRITERS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        document = db.get("shared")
+        assert document is not None
+        return versions, document.value
+
+
 @pytest.mark.guarantee(3)
-@pytest.mark.parametrize("patch", [patch_from_coroutines, patch_from_threads])
+@pytest.mark.parametrize("patch", [patch_from_coroutines, patch_from_threads, patch_from_loops_and_threads])
 def test_g3_no_version_is_given_twice_and_no_patch_is_lost(tmp_path: Path, patch: Any) -> None:
     versions, value = patch(tmp_path / "db")
     assert sorted(versions) == list(range(1, WRITERS * PATCHES + 1))
