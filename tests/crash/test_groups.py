@@ -62,7 +62,7 @@ def patch_from_loops_and_threads(path: Path) -> tuple[list[int], Any]:
 
         async def writer(name: int) -> None:
             for i in range(PATCHES):
-                versions.append(await twin.patch("shared", {f"{name}": i}))  # noqa: PERF401 - from many tasks
+                versions.append(await twin.patch("shared", {f"{name}": i}))
                 await asyncio.sleep(0)
 
         await asyncio.gather(*(writer(name) for name in names))
