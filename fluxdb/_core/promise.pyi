@@ -34,7 +34,7 @@ class Promises(Generic[T]):
     def put(self, promise: Promise[T], outcome: T) -> None:
         """As add, for one that somebody awaits already."""
     def hand_out(self, outcomes: int | list[Any]) -> None:
-        """The outcomes of the next ones: of so many the promised one, or for each an exception, or else the promised one.
+        """The outcomes of the next ones: of so many the promised one; or for each an exception, or the promised one.
 
         Runs the tasks that await them, so: from a callback of the loop, not from a task."""
     def fail(self, error: Callable[[], BaseException]) -> None:
