@@ -3,7 +3,7 @@
     python -m tools.package_contents FOLDER
 
 The source distribution: every file that git tracks, but for what only a checkout needs. The wheel: the Python files,
-the types, one compiled module for each .pyx, and the metadata.
+the types, the live page, one compiled module for each .pyx, and the metadata.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tools.sources import source_files
 
 CHECKOUT_ONLY = (".ci", ".git", ".github")  # beginnings of the names of what is not in the source distribution
 MADE_BY_SDIST = {"PKG-INFO", "setup.cfg"}
+WHEEL_SUFFIXES = (".py", ".pyi", ".html", ".css", ".js")
 METADATA = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE", "top_level.txt"}
 
 
@@ -40,7 +41,7 @@ def expected_in_sdist() -> set[str]:
 
 def expected_in_wheel(metadata_folder: str) -> set[str]:
     package = [path for path in source_files() if path.parts[0] == "fluxdb"]
-    names = {str(path) for path in package if path.suffix in (".py", ".pyi") or path.name == "py.typed"}
+    names = {str(path) for path in package if path.suffix in WHEEL_SUFFIXES or path.name == "py.typed"}
     names |= {str(path.with_suffix(".so")) for path in package if path.suffix == ".pyx"}
     return names | {f"{metadata_folder}/{name}" for name in METADATA}
 

@@ -1,0 +1,1 @@
+"""FluxDB over the network: the servers, and what they share."""

@@ -1,0 +1,47 @@
+"""The lines that the server writes in Python: replies to what is not the hot path, events, evictions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from fluxdb.engine.handle import RawEvent
+from fluxdb.errors import FluxDBError
+from fluxdb.model import OPERATION_OF
+
+_OPERATION_JSON = {kind: orjson.dumps(operation) for kind, operation in OPERATION_OF.items()}
+
+
+def reply(members: dict[str, Any], request_id: bytes) -> bytes:
+    """A reply; ``request_id`` is JSON, b"" for none."""
+    line = orjson.dumps(members, default=str)
+    return b"%b,\"id\":%b}\n" % (line[:-1], request_id) if request_id else line + b"\n"
+
+
+def error(problem: BaseException, request_id: bytes = b"") -> bytes:
+    """What went wrong, as a reply."""
+    if not isinstance(problem, FluxDBError):
+        return error_words("error", f"unexpected {type(problem).__name__}: the server's log tells more", request_id)
+    return error_words(problem.code, str(problem), request_id)
+
+
+def error_words(code: str, message: str, request_id: bytes = b"") -> bytes:
+    return reply({"kind": "error", "code": code, "message": message}, request_id)
+
+
+def event(raw: RawEvent) -> bytes:
+    """Put together from what is stored, never parsed."""
+    kind, key, old, new, version, revision = raw
+    return b'{"kind":"event","event":{"key":%b,"old":%b,"new":%b,"version":%d,"op":%b,"revision":%d}}\n' % (
+        orjson.dumps(key),
+        b"null" if old is None else old,
+        b"null" if new is None else new,
+        version,
+        _OPERATION_JSON[kind],
+        revision,
+    )
+
+
+def evicted(key: str, last_revision: int) -> bytes:
+    return reply({"kind": "evicted", "key": key, "last_revision": last_revision}, b"")

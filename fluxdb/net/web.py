@@ -1,0 +1,146 @@
+"""The live page's server: the page over HTTP and its WebSocket, on one port.
+
+    web = await start_web(engine, "127.0.0.1", 8080)
+    ...
+    await web.close()  # before the engine
+
+Errors of the library (broken handshakes, lost connections) are the business of the logger ``fluxdb.web.protocol``,
+which is silent unless its level is set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from fluxdb.engine.handle import AsyncEngineHandle
+from fluxdb.errors import FluxDBError
+from fluxdb.net.web_access import Access, is_loopback
+from fluxdb.net.web_http import HttpSite
+from fluxdb.net.web_limits import DEFAULT_WEB_LIMITS, WebLimits
+from fluxdb.net.web_session import Session
+
+protocol_logger = logging.getLogger("fluxdb.web.protocol")
+if protocol_logger.level == logging.NOTSET:
+    protocol_logger.setLevel(logging.CRITICAL + 1)
+
+
+class WebServer:
+    """A live page that is being served."""
+
+    def __init__(self, engine: AsyncEngineHandle, access: Access, limits: WebLimits, *, secure: bool) -> None:
+        self._engine = engine
+        self._access = access
+        self._limits = limits
+        self._secure = secure
+        self._sessions: set[Session] = set()
+        self._open = 0  # connections, those that are no WebSocket (yet) too
+        self._server: Server | None = None
+        self.host = ""
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self._secure else 'http'}://{host}:{self.port}/"
+
+    @property
+    def connections(self) -> int:
+        """WebSockets that are open."""
+        return len(self._sessions)
+
+    @property
+    def subscribers(self) -> int:
+        return sum(session.subscriptions for session in self._sessions)
+
+    async def close(self) -> None:
+        """Take no more connections, finish the request of each one, tell them all. Idempotent."""
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+
+    async def _serve(self, connection: ServerConnection) -> None:
+        session = Session(connection, self._engine, self._access, self._limits)
+        self._sessions.add(session)
+        try:
+            await session.run()
+        finally:
+            self._sessions.discard(session)
+
+    def _bounded_connection(self) -> type[ServerConnection]:
+        web, limits = self, self._limits
+
+        class BoundedConnection(ServerConnection):
+            """Counted from its first byte on, not from its handshake; with a small buffer in the system."""
+
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                super().connection_made(transport)
+                web._open += 1
+                raw = transport.get_extra_info("socket")
+                if raw is not None:
+                    raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.send_buffer_bytes)
+                if web._open > limits.connections_max:
+                    self.transport.abort()
+
+            def connection_lost(self, exc: Exception | None) -> None:
+                web._open -= 1
+                super().connection_lost(exc)
+
+        return BoundedConnection
+
+
+async def start_web(
+    engine: AsyncEngineHandle,
+    host: str,
+    port: int,
+    *,
+    origins: Sequence[str] = (),
+    password: str | None = None,
+    tls: ssl.SSLContext | None = None,
+    metrics: Callable[[], bytes] | None = None,
+    healthy: Callable[[], bool] | None = None,
+    limits: WebLimits = DEFAULT_WEB_LIMITS,
+) -> WebServer:
+    """Serve the live page of ``engine``, an engine of this event loop, until close(); port 0 picks one.
+
+    ``origins``: of other pages that may open a WebSocket (``https://example.org``). ``metrics``: what ``/metrics``
+    answers; ``healthy``: whether ``/healthz`` answers 200; without them those pages are not there.
+    Raises FluxDBError for an address beyond this machine without a password, ValueError for an origin that is none,
+    OSError where the address can't be bound.
+    """
+    if password is None and not is_loopback(host):
+        raise FluxDBError(f"{host}: a live page that other machines reach needs a password")
+    access = Access(host, origins, password)
+    site = HttpSite(access, metrics, healthy)
+    web = WebServer(engine, access, limits, secure=tls is not None)
+
+    def process_request(connection: ServerConnection, request: Request) -> Response | None:
+        return site.answer(request, str((connection.remote_address or ("",))[0]))
+
+    web._server = await serve(
+        web._serve,
+        host,
+        port,
+        process_request=process_request,
+        create_connection=web._bounded_connection(),
+        compression=None,  # the memory that it takes would not be bounded by ours
+        max_size=limits.message_bytes_max,
+        max_queue=limits.messages_waiting_max,
+        write_limit=limits.output_bytes_max,
+        open_timeout=limits.handshake_seconds_max,
+        ping_interval=limits.ping_interval_seconds,
+        ping_timeout=limits.ping_timeout_seconds,
+        close_timeout=limits.close_seconds_max,
+        server_header=None,
+        logger=protocol_logger,
+        ssl=tls,
+    )
+    web.host = host
+    web.port = web._server.sockets[0].getsockname()[1]
+    return web

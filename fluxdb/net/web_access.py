@@ -1,0 +1,85 @@
+"""Who may talk to the live page's server: by Host, by Origin, by password.
+
+A browser sends requests to a server on localhost for any page that asks it to. The Origin header says which page it
+was. The Host header says by which name the browser came: a page that points its own name at 127.0.0.1 (DNS
+rebinding) is known by it, for it can't come by an address.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections.abc import Sequence
+from urllib.parse import SplitResult, urlsplit
+
+
+def _split(origin: str) -> SplitResult | None:
+    """Scheme, host and port; None where there is more in it, or it is malformed."""
+    try:
+        parts = urlsplit(origin)
+        _ = parts.port  # raises where it is no number
+    except ValueError:
+        return None
+    if parts.path or parts.query or parts.fragment or "@" in parts.netloc or not parts.hostname:
+        return None
+    return parts
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_loopback(host: str) -> bool:
+    """Does this name, or address, stand for this machine alone?"""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host.split("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
+
+
+class Access:
+    """The rules of one server. ``origins`` as browsers write them: ``https://example.org``, ``http://host:8080``."""
+
+    def __init__(self, host: str, origins: Sequence[str], password: str | None) -> None:
+        self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
+        self._hosts = {host.lower()}
+        for origin in self._origins:
+            parts = _split(origin)
+            if parts is None or not parts.scheme or parts.hostname is None:
+                raise ValueError(f"an origin is scheme://host or scheme://host:port, not {origin!r}")
+            self._hosts.add(parts.hostname)
+        self._password = None if password is None else password.encode()
+
+    @property
+    def wants_password(self) -> bool:
+        return self._password is not None
+
+    def takes_password(self, password: str) -> bool:
+        """In a time that does not tell how much of it is right."""
+        return self._password is None or hmac.compare_digest(password.encode("utf-8", "replace"), self._password)
+
+    def takes_host(self, header: str | None) -> bool:
+        """Is this Host header one by which we may be reached: an address, this machine, or a name that was set?"""
+        parts = _split(f"//{header}") if header else None
+        if parts is None or parts.hostname is None:
+            return False
+        host = parts.hostname
+        return _is_address(host) or is_loopback(host) or host in self._hosts
+
+    def takes_origin(self, origin: str | None, host_header: str, peer: str) -> bool:
+        """May a page from this origin (None: no browser's page) open a WebSocket?"""
+        if origin is None:
+            return self.wants_password or is_loopback(peer)
+        origin = origin.lower()
+        parts = _split(origin)
+        if parts is None or parts.scheme not in ("http", "https") or parts.hostname is None:
+            return False
+        return parts.netloc == host_header.lower() or is_loopback(parts.hostname) or origin in self._origins

@@ -1,0 +1,128 @@
+"""The messages of the live page: taken apart and put together as text, values never parsed into Python and back."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import orjson
+
+from fluxdb.engine.handle import RawEvent, Written
+from fluxdb.errors import FluxDBError, SubscriberEvictedError, VersionConflictError
+from fluxdb.model import OPERATION_OF
+
+_skip_space = re.compile(r"[ \t\n\r]*").match
+# Finds where a value ends; what it makes of it is thrown away (so numbers of any length cost nothing).
+_scan = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode
+
+
+class RequestError(FluxDBError):
+    """The message is not one that this server knows."""
+
+    code = "invalid_request"
+
+
+def members(text: str) -> dict[str, str]:
+    """The members of a JSON object, each as the JSON text that it is; of repeated ones the last. Raises RequestError.
+
+    Where a value itself is wrong (NaN, a lone surrogate) is for the engine to say.
+    """
+    try:
+        return _members(text)
+    except ValueError as error:
+        raise RequestError(f"not a JSON object: {error}") from None
+    except RecursionError:
+        raise RequestError("the value is nested too deep") from None
+
+
+def _members(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    at = _past(text, 0, "{")
+    if text[at : at + 1] == "}":
+        return _ended(text, at, found)
+    while True:
+        name, at = _scan(text, at)
+        if not isinstance(name, str) or text[at - 1] != '"':
+            raise ValueError("the name of a member is no string")
+        at = _past(text, at, ":")
+        end = _scan(text, at)[1]
+        found[name] = text[at:end]
+        at = _skip(text, end)
+        if text[at : at + 1] == "}":
+            return _ended(text, at, found)
+        at = _past(text, at, ",")
+
+
+def _skip(text: str, at: int) -> int:
+    match = _skip_space(text, at)
+    return match.end() if match else at
+
+
+def _past(text: str, at: int, wanted: str) -> int:
+    at = _skip(text, at)
+    if text[at : at + 1] != wanted:
+        raise ValueError(f"expected {wanted} at character {at}")
+    return _skip(text, at + 1)
+
+
+def _ended(text: str, at: int, found: dict[str, str]) -> dict[str, str]:
+    if _skip(text, at + 1) != len(text):
+        raise ValueError(f"something stands behind it at character {at + 1}")
+    return found
+
+
+def response(kind: str, key: str, id_text: str, data: bytes) -> bytes:
+    """The answer to a request that was carried out."""
+    named = b',"key":' + orjson.dumps(key) if key else b""
+    return b'{"type":"%s_response"%s,"data":%s%s}' % (kind.encode(), named, data, _id_member(id_text))
+
+
+def error_message(error: FluxDBError, request: dict[str, str]) -> bytes:
+    """The answer to one that was not. ``request``: its members, {} where it has none."""
+    parts = [b'{"type":"error","message":', orjson.dumps(str(error)), b',"code":', orjson.dumps(error.code)]
+    if isinstance(error, VersionConflictError):
+        parts.append(b',"expected":%d,"actual":%d' % (error.expected, error.actual))
+    if error.maybe_applied:
+        parts.append(b',"maybe_applied":true')
+    for name in ("type", "key"):
+        text = request.get(name, "")
+        if text.startswith('"') and len(text) <= 4096:
+            parts.append(b',"%s":%s' % (b"request" if name == "type" else b"key", text.encode()))
+    return b"".join([*parts, _id_member(request.get("id", "")), b"}"])
+
+
+def _id_member(id_text: str) -> bytes:
+    return b',"id":' + id_text.encode() if id_text and id_text[0] in '"-0123456789' else b""
+
+
+def document(found: tuple[bytes, int] | None) -> bytes:
+    if found is None:
+        return b'{"kind":"value","doc":null}'
+    return b'{"kind":"value","doc":{"value":%s,"version":%d}}' % found
+
+
+def written(outcome: Written | None) -> bytes:
+    if outcome is None:
+        return b'{"kind":"ok","deleted":false}'
+    return b'{"kind":"ok","version":%d,"revision":%d}' % outcome
+
+
+def event_message(event: RawEvent) -> bytes:
+    kind, key, old, new, version, revision = event
+    return b'{"type":"event","data":{"key":%s,"old":%s,"new":%s,"version":%d,"op":"%s","revision":%d}}' % (
+        orjson.dumps(key),
+        b"null" if old is None else old,
+        b"null" if new is None else new,
+        version,
+        OPERATION_OF[kind].encode(),
+        revision,
+    )
+
+
+def evicted_message(key: str, error: SubscriberEvictedError) -> bytes:
+    name = orjson.dumps(key)
+    return b'{"type":"evicted","key":%s,"data":{"kind":"evicted","key":%s,"last_revision":%d}}' % (
+        name,
+        name,
+        error.last_revision,
+    )

@@ -1,0 +1,203 @@
+"""One WebSocket of the live page: requests one after the other, events in between."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, AsyncSubscriber
+from fluxdb.errors import AuthError, ClosedError, FluxDBError, LimitError, SubscriberEvictedError
+from fluxdb.net import web_messages as messages
+from fluxdb.net.web_access import Access
+from fluxdb.net.web_limits import WebLimits
+from fluxdb.net.web_messages import RequestError
+
+logger = logging.getLogger("fluxdb.web")
+
+GOING_AWAY = 1001  # close codes of RFC 6455
+POLICY_VIOLATION = 1008
+INTERNAL_ERROR = 1011
+
+
+class Session:
+    """A message is answered before the next is looked at, so a client that does not read is not read from either.
+
+    What is sent is put together under a lock and waits for room in the connection's buffer: of all its subscriptions
+    one message at a time is in memory besides. Events that can't be sent stay in the engine's bounded queue.
+    """
+
+    def __init__(
+        self, connection: ServerConnection, engine: AsyncEngineHandle, access: Access, limits: WebLimits
+    ) -> None:
+        self._connection = connection
+        self._engine = engine
+        self._access = access
+        self._limits = limits
+        self._authenticated = not access.wants_password
+        self._auth_failures = 0
+        self._sending = asyncio.Lock()
+        self._subscriptions: dict[str, tuple[AsyncSubscriber, asyncio.Task[None]]] = {}
+        self._handlers: dict[str, Callable[[str, dict[str, str]], Awaitable[bytes]]] = {
+            "get": self._get,
+            "set": self._set,
+            "patch": self._patch,
+            "delete": self._delete,
+            "subscribe": self._subscribe,
+            "unsubscribe": self._unsubscribe,
+        }
+
+    @property
+    def subscriptions(self) -> int:
+        return len(self._subscriptions)
+
+    async def run(self) -> None:
+        """Until the connection ends, from whichever side."""
+        try:
+            while True:
+                wait = None if self._authenticated else self._limits.auth_seconds_max
+                message = await asyncio.wait_for(self._connection.recv(), wait)
+                await self._take(message)
+        except ConnectionClosed:
+            pass
+        except asyncio.TimeoutError:
+            await self._connection.close(POLICY_VIOLATION, "no password")
+        except Exception:
+            logger.exception("a connection of the live page failed")
+            await self._connection.close(INTERNAL_ERROR)
+        finally:
+            for key in list(self._subscriptions):
+                self._drop(key)
+
+    async def _take(self, message: str | bytes) -> None:
+        request: dict[str, str] = {}
+        try:
+            if isinstance(message, bytes):
+                raise RequestError("a message is text: a JSON object")
+            request = messages.members(message)
+            await self._answer(request)
+        except FluxDBError as error:
+            await self._send(partial(messages.error_message, error, request))
+            if self._auth_failures >= self._limits.auth_failures_max:
+                await self._connection.close(POLICY_VIOLATION, "wrong password")
+
+    async def _answer(self, request: dict[str, str]) -> None:
+        kind = _string(request, "type")
+        id_text = request.get("id", "")
+        if id_text and id_text[0] not in '"-0123456789':
+            raise RequestError("the member id is a number or a string")
+        if kind == "auth":
+            await self._authenticate(_string(request, "password"))
+            await self._send(partial(messages.response, "auth", "", id_text, b'{"kind":"ok"}'))
+            return
+        if not self._authenticated:
+            raise AuthError("this server wants a password first")
+        handler = self._handlers.get(kind)
+        if handler is None:
+            raise RequestError(f"the type is none of auth, {', '.join(self._handlers)}")
+        key = _string(request, "key")
+        data = await handler(key, request)
+        await self._send(partial(messages.response, kind, key, id_text, data))
+
+    async def _send(self, make: Callable[[], bytes]) -> None:
+        async with self._sending:
+            await self._connection.send(make(), text=True)
+
+    async def _authenticate(self, password: str) -> None:
+        if self._access.takes_password(password):
+            self._authenticated = True
+            return
+        self._auth_failures += 1
+        await asyncio.sleep(self._limits.auth_delay_seconds)
+        raise AuthError("the password is wrong")
+
+    # What a request does, and the wire's reply to it.
+
+    async def _get(self, key: str, request: dict[str, str]) -> bytes:
+        return messages.document(await self._engine.get_text(key))
+
+    async def _set(self, key: str, request: dict[str, str]) -> bytes:
+        return messages.written(await self._engine.set(key, _text(request, "value"), _if_version(request)))
+
+    async def _patch(self, key: str, request: dict[str, str]) -> bytes:
+        remove_nulls = request.get("remove_nulls", "false")
+        if remove_nulls not in ("true", "false"):
+            raise RequestError("the member remove_nulls is true or false")
+        delta = _text(request, "delta")
+        written = self._engine.patch(key, delta, _if_version(request), remove_nulls=remove_nulls == "true")
+        return messages.written(await written)
+
+    async def _delete(self, key: str, request: dict[str, str]) -> bytes:
+        return messages.written(await self._engine.delete(key, _if_version(request)))
+
+    async def _subscribe(self, key: str, request: dict[str, str]) -> bytes:
+        if key not in self._subscriptions:
+            if len(self._subscriptions) >= self._limits.subscriptions_max:
+                raise LimitError(f"a connection has at most {self._limits.subscriptions_max} subscriptions")
+            subscriber = await self._engine.subscribe([key])
+            # The reply is the next to take the lock, so the first event comes behind it.
+            self._subscriptions[key] = subscriber, asyncio.create_task(self._tell(key, subscriber))
+        return b'{"kind":"subscribed","key":%s}' % request["key"].encode()
+
+    async def _unsubscribe(self, key: str, request: dict[str, str]) -> bytes:
+        self._drop(key)
+        return b'{"kind":"ok"}'
+
+    # Events.
+
+    async def _tell(self, key: str, subscriber: AsyncSubscriber) -> None:
+        """Send what happens to the key until the subscription, or the connection, ends."""
+        try:
+            while True:
+                event = subscriber.take()
+                if event is None:
+                    await subscriber.wait()
+                else:
+                    await self._send(partial(messages.event_message, event))
+        except SubscriberEvictedError as error:
+            self._subscriptions.pop(key, None)
+            with suppress(ConnectionClosed):
+                await self._send(partial(messages.evicted_message, key, error))
+        except ClosedError:
+            if self._subscriptions.pop(key, None):  # the database was closed, not the subscription
+                await self._connection.close(GOING_AWAY, "the database was closed")
+        except ConnectionClosed:
+            pass
+        finally:
+            subscriber.close()
+
+    def _drop(self, key: str) -> None:
+        subscriber, task = self._subscriptions.pop(key, (None, None))
+        if subscriber is not None and task is not None:
+            subscriber.close()
+            task.cancel()
+
+
+def _string(request: dict[str, str], name: str) -> str:
+    text = _text(request, name)
+    value = json.loads(text) if text[:1] == b'"' else None
+    if not isinstance(value, str):
+        raise RequestError(f"the member {name} is a string")
+    return value
+
+
+def _text(request: dict[str, str], name: str) -> bytes:
+    text = request.get(name)
+    if text is None:
+        raise RequestError(f"the request has no member {name}")
+    return text.encode()
+
+
+def _if_version(request: dict[str, str]) -> int:
+    text = request.get("if_version")
+    if text is None:
+        return ANY_VERSION
+    if not (text.isascii() and text.isdigit() and len(text) <= 20 and int(text) < 1 << 64):
+        raise RequestError("the member if_version is a whole number from 0")
+    return int(text)
