@@ -81,7 +81,7 @@ function linesOf(text) {
   const lines = [[]];
   let depth = 0;
   const put = (kind, words) => lines[lines.length - 1].push([kind, words]);
-  const turn = () => lines.push(depth ? [["", "  ".repeat(depth)]] : []);
+  const turn = () => lines.push(depth ? [["indent", "  ".repeat(depth)]] : []);
   tokens.forEach((token, at) => {
     const next = tokens[at + 1];
     if (token === "{" || token === "[") {
