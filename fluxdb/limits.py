@@ -37,11 +37,43 @@ class Limits:
     event_bytes_max: int = 64 * MIB  # events committed and not yet handed to the subscribers' queues
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            low, high = RANGES[field.name]
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                raise ValueError(f"{field.name} must be a whole number from {low} to {high}, not {value!r}")
+        _check(self, RANGES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerLimits:
+    """The bounds of one server, besides those of its database; per connection, where nothing else is said.
+
+    Raises ValueError where a bound is outside its range.
+    """
+
+    connections_max: int = 10_000  # of the server
+    subscriptions_max: int = 1_024
+
+    # On its way in.
+    line_bytes_max: int = 64 * MIB  # one request; an escaped value is up to six times as long as a compact one
+    auth_line_bytes_max: int = 4 * KIB  # one request, before the password was told
+    input_bytes_max: int = 512 * MIB  # of the server: begun and not taken apart; small requests are always taken
+
+    # On its way out.
+    output_bytes_max: int = 1 * MIB  # replies that the client has not read, one more excepted
+    send_buffer_bytes: int = 256 * KIB  # of the operating system
+
+    # Time.
+    first_line_seconds: int = 120  # until the first whole request, and the password; 0: for ever
+    idle_seconds: int = 0  # without a request, where nothing is subscribed; 0: for ever
+    drain_seconds: int = 10  # for what is on its way when the server stops
+
+    def __post_init__(self) -> None:
+        _check(self, SERVER_RANGES)
+
+
+def _check(limits: Limits | ServerLimits, ranges: dict[str, tuple[int, int]]) -> None:
+    for field in fields(limits):
+        value = getattr(limits, field.name)
+        low, high = ranges[field.name]
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise ValueError(f"{field.name} must be a whole number from {low} to {high}, not {value!r}")
 
 
 # Lengths are stored in 16 bits (keys) and 32 bits (values); the merge recurses once a level.
@@ -59,4 +91,18 @@ RANGES: dict[str, tuple[int, int]] = {
     "event_bytes_max": (1, 1 << 40),
 }
 
+SERVER_RANGES: dict[str, tuple[int, int]] = {
+    "connections_max": (1, 1_000_000),
+    "subscriptions_max": (0, 1 << 31),
+    "line_bytes_max": (256, 8192 * MIB),
+    "auth_line_bytes_max": (256, 64 * MIB),
+    "input_bytes_max": (1 * MIB, 1 << 50),
+    "output_bytes_max": (4 * KIB, 1 << 40),
+    "send_buffer_bytes": (4 * KIB, 1024 * MIB),
+    "first_line_seconds": (0, 1 << 31),
+    "idle_seconds": (0, 1 << 31),
+    "drain_seconds": (0, 3_600),
+}
+
 DEFAULT_LIMITS = Limits()
+DEFAULT_SERVER_LIMITS = ServerLimits()

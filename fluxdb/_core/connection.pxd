@@ -17,10 +17,10 @@ from fluxdb._core.wire cimport WireRequest
 cdef class Connection(ReplyQueue):
     cdef Bytes input        # what is not taken apart yet begins at input_at
     cdef size_t input_at
-    cdef size_t line_bytes_max
+    cdef public size_t line_bytes_max
     cdef bint skipping      # the rest of a line that was too long
-    cdef bint first_line
-    cdef bint stalled       # reads on when replies have gone
+    cdef readonly bint first_line       # none was taken yet
+    cdef readonly bint stalled          # reads on when replies have gone
     cdef readonly bint ended        # the stream can't be followed any more: send what there is, and close
     cdef public bint authenticated
     cdef Bytes scratch      # one line in canonical form

@@ -5,8 +5,24 @@ from fluxdb._core.reply_queue import Hub
 class Connection:
     """One client. Used in the thread of its event loop only."""
 
-    def __init__(self, hub: Hub, *, line_bytes_max: int, authenticated: bool) -> None: ...
+    def __init__(
+        self, hub: Hub, *, line_bytes_max: int, authenticated: bool, output_bytes_max: int = ...
+    ) -> None:
+        """With more than output_bytes_max of replies not taken yet, no more requests are; one reply may go over it."""
     authenticated: bool
+    line_bytes_max: int
+    @property
+    def first_line(self) -> bool:
+        """Was no line taken yet?"""
+    @property
+    def stalled(self) -> bool:
+        """Requests wait for replies before them, or for room in the group: next_request() goes on after collect()."""
+    @property
+    def choked(self) -> bool:
+        """Requests, or replies, wait for room in the output: next_request() goes on after take()."""
+    @property
+    def pending(self) -> int:
+        """Requests without their replies (and runs of replies behind them); 0: none."""
     @property
     def ended(self) -> bool:
         """The stream can't be followed any more: send what take() gives, and close."""

@@ -1,5 +1,6 @@
 """One client of a server, sans I/O: its requests, as they come. connection.pxd says how replies keep their order."""
 
+from libc.stdint cimport SIZE_MAX
 from libc.stdlib cimport free
 from libc.string cimport memchr, memmove, memset
 
@@ -7,7 +8,9 @@ from fluxdb._core.complaints cimport complaint, is_foreign
 from fluxdb._core.edge cimport outcome_exception
 from fluxdb._core.frame cimport KIND_DELETE, KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET
 from fluxdb._core.outcome cimport MISSING, OK, WOULD_BLOCK, Outcome
-from fluxdb._core.replies cimport bytes_put, bytes_reserve, reply_nothing_deleted, reply_pong, reply_written
+from fluxdb._core.replies cimport (
+    bytes_put, bytes_reserve, bytes_shrink, reply_nothing_deleted, reply_pong, reply_written,
+)
 from fluxdb._core.reply_queue cimport PLACE_GET, PLACE_PYTHON, PLACE_WRITE, Hub, Place, ReplyQueue
 from fluxdb._core.stage cimport Request, request_free, request_prepare
 from fluxdb._core.table cimport table_hash
@@ -29,9 +32,12 @@ cdef enum Step:
 
 
 cdef class Connection(ReplyQueue):
-    def __cinit__(self, Hub hub not None, *, size_t line_bytes_max, bint authenticated):
+    def __cinit__(
+        self, Hub hub not None, *, size_t line_bytes_max, bint authenticated, size_t output_bytes_max=SIZE_MAX,
+    ):
         self.hub = hub
         self.line_bytes_max = line_bytes_max
+        self.output_bytes_max = output_bytes_max
         self.authenticated = authenticated
         self.first_line = True
 
@@ -58,8 +64,13 @@ cdef class Connection(ReplyQueue):
         cdef const uint8_t* newline
         cdef size_t left
         cdef int step
-        self.stalled = False
+        self.stalled = self.choked = False
+        if self.place_count:
+            self.release()
         while not self.ended and self.input_at < self.input.used:
+            if self.is_full():
+                self.choked = True
+                break
             line = self.input.data + self.input_at
             left = self.input.used - self.input_at
             newline = <const uint8_t*>memchr(line, c"\n", left)
@@ -87,6 +98,8 @@ cdef class Connection(ReplyQueue):
             self.input_at += left + (newline != NULL)
         if self.ended or self.input_at == self.input.used:
             self.input.used = self.input_at = 0
+            bytes_shrink(&self.input)
+        bytes_shrink(&self.scratch)
         return None
 
     def close(self):
@@ -98,6 +111,11 @@ cdef class Connection(ReplyQueue):
     def unread_bytes(self):
         """Fed, and not yet taken apart."""
         return self.input.used - self.input_at
+
+    @property
+    def pending(self):
+        """Requests without their replies, and runs of replies behind them."""
+        return self.place_count
 
     @property
     def idle(self):
@@ -123,9 +141,11 @@ cdef class Connection(ReplyQueue):
         if status != WIRE_OK:
             return self.complain(status, &wire)
         if not self.authenticated and wire.kind != WIRE_AUTH and wire.kind != WIRE_PING:
+            self.hub.refused[wire.kind] += 1
             self.put_error("auth", 'a password is needed first: {"kind":"auth","password":...}', &wire.id)
             return DONE
         if wire.key.data != NULL and wire.key.bytes == 0:
+            self.hub.refused[wire.kind] += 1
             self.put_error("invalid_key", "a key can't be empty", &wire.id)
             return DONE
         if wire.kind == WIRE_GET:
@@ -139,6 +159,7 @@ cdef class Connection(ReplyQueue):
         cdef Place* place
         cdef size_t start
         if not self.writes_of[mark]:
+            self.hub.answered[<size_t>WIRE_GET] += 1
             return self.put_document(wire.key.data, wire.key.bytes, &wire.id)
         start = self.held.used
         if not (bytes_put(&self.held, wire.key.data, wire.key.bytes)
@@ -163,6 +184,7 @@ cdef class Connection(ReplyQueue):
         if self.gets_of[mark]:
             return STALL
         if self.hub.channel.state == NULL:
+            self.hub.refused[wire.kind] += 1
             self.put_exception(ClosedError("the database is closed"), &wire.id)
             return DONE
         memset(&request, 0, sizeof(Request))
@@ -193,8 +215,10 @@ cdef class Connection(ReplyQueue):
             if status == WOULD_BLOCK:
                 self.hub.waiting.append(self)
                 return STALL
+            self.hub.refused[wire.kind] += 1
             self.put_exception(outcome_exception(&outcome, commit, wire.key.data[:wire.key.bytes].decode()), &wire.id)
             return DONE
+        place.wire_kind = <uint8_t>wire.kind
         place.sequence = self.hub.channel.state.submitted - 1
         place.start = self.held_base + self.held.used
         if outcome.status == MISSING:
@@ -214,6 +238,7 @@ cdef class Connection(ReplyQueue):
         if self.place_count:
             return STALL
         if wire.kind == WIRE_PING:
+            self.hub.answered[<size_t>WIRE_PING] += 1
             self.written(reply_pong(&self.output, &wire.id), self.output.used)
             return DONE
         key = None if wire.key.data == NULL else wire.key.data[:wire.key.bytes].decode()
@@ -228,6 +253,7 @@ cdef class Connection(ReplyQueue):
     # What is wrong
 
     cdef int complain(self, int status, const WireRequest* wire) except -1:
+        self.hub.refused[0] += 1
         code, message = complaint(status, wire, self.hub.depth_max)
         self.put_error(code, message, &wire.id)
         return DONE
@@ -238,6 +264,7 @@ cdef class Connection(ReplyQueue):
         if self.first_line and beginning[:1].isupper():
             self.refuse_foreign()
             return
+        self.hub.refused[0] += 1
         message = f"a line of more than {self.line_bytes_max} bytes (line_bytes_max); it was passed over"
         self.first_line = False
         self.put_error("too_large", message, &none)
@@ -245,5 +272,6 @@ cdef class Connection(ReplyQueue):
     def refuse_foreign(self):
         cdef Slice none
         memset(&none, 0, sizeof(Slice))
+        self.hub.refused[0] += 1
         self.put_error("invalid_request", FOREIGN, &none)
         self.ended = True

@@ -13,6 +13,8 @@ cdef struct Bytes:
 # False: there is no memory; nothing changed.
 cdef bint bytes_reserve(Bytes* bytes, size_t more) noexcept nogil
 cdef bint bytes_put(Bytes* bytes, const void* data, size_t data_bytes) noexcept nogil
+# Of what was used up: gives a large buffer back.
+cdef void bytes_shrink(Bytes* bytes) noexcept nogil
 
 # Each adds one line; id may be empty. False: there is no memory.
 cdef bint reply_written(Bytes* bytes, uint64_t version, uint64_t revision, const Slice* id) noexcept nogil

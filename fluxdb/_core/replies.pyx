@@ -1,9 +1,10 @@
 """Replies as bytes: put together from what is stored, never parsed."""
 
-from libc.stdlib cimport realloc
-from libc.string cimport memcpy
+from libc.stdlib cimport free, realloc
+from libc.string cimport memcpy, memset
 
 cdef enum:
+    KEPT_BYTES = 65536      # of a buffer that is not in use
     FIXED_BYTES_MAX = 128   # of a reply, without its id and its value
 
 
@@ -29,6 +30,12 @@ cdef bint bytes_put(Bytes* bytes, const void* data, size_t data_bytes) noexcept 
         memcpy(bytes.data + bytes.used, data, data_bytes)
     bytes.used += data_bytes
     return True
+
+
+cdef void bytes_shrink(Bytes* bytes) noexcept nogil:
+    if bytes.capacity > KEPT_BYTES:
+        free(bytes.data)
+        memset(bytes, 0, sizeof(Bytes))
 
 
 # The room was made before: these only append.

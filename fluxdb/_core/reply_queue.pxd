@@ -10,7 +10,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from fluxdb._core.channel cimport Channel
 from fluxdb._core.replies cimport Bytes
 from fluxdb._core.state cimport State
-from fluxdb._core.wire cimport Slice
+from fluxdb._core.wire cimport WIRE_KINDS, Slice
 
 cdef enum PlaceKind:
     PLACE_TEXT = 0          # bytes that may go as soon as it is their turn
@@ -21,6 +21,7 @@ cdef enum PlaceKind:
 # A place in the queue; its bytes lie in held.
 cdef struct Place:
     uint8_t kind
+    uint8_t wire_kind       # PLACE_WRITE
     uint8_t key_mark        # PLACE_WRITE, PLACE_GET: the lowest byte of the key's hash
     bint filled             # PLACE_PYTHON: the reply is there
     size_t start            # counted on from the connection's first byte; held_base is where held begins
@@ -37,6 +38,8 @@ cdef class Hub:
     cdef size_t writers_at
     cdef uint64_t settled
     cdef list waiting       # connections that stalled since the filling group was full
+    cdef uint64_t answered[WIRE_KINDS]      # by WireKind; 0: what could not be read
+    cdef uint64_t refused[WIRE_KINDS]
     cdef dict failed        # sequence -> exception, of settled submits whose reply has not gone yet
 
 cdef class ReplyQueue:

@@ -12,4 +12,9 @@ class Hub:
         """Readable when collect() has something, or events are waiting."""
     def collect(self) -> list[Connection]:
         """Settle what became durable; the connections that may have something to send, or to read on."""
+    @property
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """By kind of request, "invalid" for what could not be read: how many were answered, how many refused."""
+    def count(self, kind: str, refused: bool) -> None:
+        """One more request that Python answered."""
     def close(self) -> None: ...

@@ -7,9 +7,11 @@ from libc.string cimport memmove, memset
 from fluxdb._core.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.replies cimport bytes_put, bytes_shrink, reply_document
 from fluxdb._core.table cimport RECORD_TOMBSTONE, Record, record_value, table_find, table_hash
+from fluxdb._core.wire cimport WIRE_GET, WIRE_KINDS
 
 import orjson
 
+from fluxdb._core.complaints import WIRE_NAMES
 from fluxdb.errors import VersionConflictError
 
 cdef enum:
@@ -174,6 +176,7 @@ cdef class ReplyQueue:
         try:
             if place.kind == PLACE_GET:
                 self.gets_of[place.key_mark] -= 1
+                self.hub.answered[<size_t>WIRE_GET] += 1
                 self.put_document(text, place.bytes, &id)
             elif place.kind == PLACE_PYTHON:
                 line = self.replies.pop(place.sequence)
@@ -185,6 +188,10 @@ cdef class ReplyQueue:
                     self.writes_of[place.key_mark] -= 1
                     if self.hub.failed:
                         error = self.hub.failed.pop(place.sequence, None)
+                    if error is None:
+                        self.hub.answered[place.wire_kind] += 1
+                    else:
+                        self.hub.refused[place.wire_kind] += 1
                 if error is not None:
                     self.put_exception(error, &id)
                 elif not bytes_put(&self.output, text, place.bytes):
@@ -247,6 +254,23 @@ cdef class Hub:
             connection.noted = False
             connection.release()
         return touched
+
+    @property
+    def counts(self):
+        """By kind of request, "invalid" for what could not be read: how many were answered, how many refused."""
+        cdef size_t i
+        cdef dict counts = {}
+        for i in range(<size_t>WIRE_KINDS):
+            counts[WIRE_NAMES[i] or "invalid"] = (self.answered[i], self.refused[i])
+        return counts
+
+    def count(self, str kind not None, bint refused):
+        """One more request that Python answered."""
+        cdef size_t i = WIRE_NAMES.index(kind)
+        if refused:
+            self.refused[i] += 1
+        else:
+            self.answered[i] += 1
 
     def close(self):
         self.channel.close()

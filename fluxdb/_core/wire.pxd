@@ -22,6 +22,7 @@ cdef enum WireKind:
     WIRE_PING = 8
     WIRE_INFO = 9
     WIRE_AUTH = 10
+    WIRE_KINDS = 11         # how many there are
 
 cdef enum WireStatus:
     WIRE_OK = 0

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
+from fluxdb._core.commit import Committer
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Written
 from fluxdb.engine.notify_actor import NotifyActor
 from fluxdb.engine.read_actor import ReadActor
@@ -49,6 +50,11 @@ class Engine(EngineHandle):
         self._write = self.writes.write
         self.get = self.reads.get  # type: ignore[method-assign, assignment]  # the compiled call itself: a frame less per GET
         _open_engines.add(self)
+
+    @property
+    def committer(self) -> Committer:
+        """The write path itself: a server's connections write to it without a detour."""
+        return self._database.committer
 
     @property
     def directory(self) -> str:

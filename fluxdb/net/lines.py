@@ -16,7 +16,7 @@ _OPERATION_JSON = {kind: orjson.dumps(operation) for kind, operation in OPERATIO
 def reply(members: dict[str, Any], request_id: bytes) -> bytes:
     """A reply; ``request_id`` is JSON, b"" for none."""
     line = orjson.dumps(members, default=str)
-    return b"%b,\"id\":%b}\n" % (line[:-1], request_id) if request_id else line + b"\n"
+    return b'%b,"id":%b}\n' % (line[:-1], request_id) if request_id else line + b"\n"
 
 
 def error(problem: BaseException, request_id: bytes = b"") -> bytes:

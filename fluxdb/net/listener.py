@@ -1,0 +1,167 @@
+"""The sockets that clients come to: bound carefully, and accepted from without a busy loop when descriptors run out."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import logging
+import os
+import socket
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from fluxdb.errors import FluxDBError
+
+logger = logging.getLogger("fluxdb.server")
+
+BACKLOG = 1024
+ACCEPTS_A_TURN = 64
+PAUSE_SECONDS = 0.2  # after the system had no descriptor, or no memory, for one more
+WARNING_SECONDS = 10.0
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+def is_loopback(host: str) -> bool:
+    """Is every address of this name one that only this machine reaches? Raises FluxDBError where it has none."""
+    return all(ipaddress.ip_address(address.split("%")[0]).is_loopback for _, address in resolve(host))
+
+
+def resolve(host: str) -> list[tuple[socket.AddressFamily, str]]:
+    """The addresses of a name, IPv4 first. Raises FluxDBError."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise FluxDBError(f"there is no address for the host {host!r}: {error}") from None
+    addresses = {(family, str(address[0])): None for family, _, _, _, address in found}
+    return sorted(addresses, key=lambda address: address[0] != socket.AF_INET)
+
+
+def listen_tcp(host: str, port: int) -> socket.socket:
+    """Raises FluxDBError for a name without an address, OSError where the address can't be had."""
+    family, address = resolve(host)[0]
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind((address, port))
+        listening.listen(BACKLOG)
+        listening.setblocking(False)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
+
+
+def listen_unix(path: Path) -> socket.socket:
+    """A socket that its owner alone can use. One that a dead server left behind is removed; a live one is not.
+
+    Raises FluxDBError where something else is there, OSError.
+    """
+    _remove_stale(path)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    mask = os.umask(0o177)  # 0600 from its first moment
+    try:
+        listening.bind(str(path))
+        listening.listen(BACKLOG)
+        listening.setblocking(False)
+    except BaseException:
+        listening.close()
+        raise
+    finally:
+        os.umask(mask)
+    return listening
+
+
+def _remove_stale(path: Path) -> None:
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise FluxDBError(f"{path} is there and is no socket: name another path")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:  # nobody listens
+            path.unlink(missing_ok=True)
+            return
+        except OSError as error:
+            raise FluxDBError(f"{path}: can't tell whether a server listens there: {error.strerror}") from None
+    raise FluxDBError(f"{path}: another server listens there")
+
+
+class Listener:
+    """Accepts from one socket of an event loop; ``adopt`` is handed each connection and its peer's address."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        listening: socket.socket,
+        adopt: Callable[[socket.socket, str], None],
+    ) -> None:
+        self._loop = loop
+        self._socket = listening
+        self._adopt = adopt
+        self._closed = False
+        self._warned = float("-inf")
+        self._path = Path(listening.getsockname()) if listening.family == socket.AF_UNIX else None
+        self._inode = self._path.stat().st_ino if self._path else 0
+        loop.add_reader(listening.fileno(), self._on_readable)
+
+    @property
+    def name(self) -> str:
+        """HOST:PORT, or the path."""
+        if self._path is not None:
+            return str(self._path)
+        host, port = self._socket.getsockname()[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    @property
+    def port(self) -> int:
+        """0 of a Unix socket."""
+        return 0 if self._path is not None else int(self._socket.getsockname()[1])
+
+    def _on_readable(self) -> None:
+        for _ in range(ACCEPTS_A_TURN):
+            try:
+                accepted, address = self._socket.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno in _EXHAUSTED:
+                    self._pause(error)
+                    return
+                continue  # this client has gone already
+            accepted.setblocking(False)
+            self._adopt(accepted, "unix" if self._path is not None else str(address[0]))
+
+    def _pause(self, error: OSError) -> None:
+        """Clients wait in the system's queue meanwhile."""
+        now = self._loop.time()
+        if now - self._warned > WARNING_SECONDS:
+            self._warned = now
+            logger.warning("can't accept connections for now: %s", error.strerror)
+        self._loop.remove_reader(self._socket.fileno())
+        self._loop.call_later(PAUSE_SECONDS, self._resume)
+
+    def _resume(self) -> None:
+        if not self._closed:
+            self._loop.add_reader(self._socket.fileno(), self._on_readable)
+
+    def close(self) -> None:
+        """Accept no more. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        self._loop.remove_reader(self._socket.fileno())
+        if self._path is not None:
+            try:
+                if self._path.stat().st_ino == self._inode:  # else it is another server's by now
+                    self._path.unlink()
+            except OSError:
+                pass
+        self._socket.close()

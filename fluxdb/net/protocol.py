@@ -1,0 +1,249 @@
+"""One client's socket: bytes to the compiled connection, its replies back, and when to stop reading.
+
+Reading stops while requests wait for something (a group that is full, replies before them), and while the client has
+left more than ``output_bytes_max`` of its replies unread. Events stop earlier, at EVENTS_BYTES_MAX: so a subscriber that
+does not keep up is evicted by its feed, while the replies of its connection still flow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, cast
+
+from fluxdb._core.connection import Connection
+from fluxdb.errors import ClosedError, SubscriberEvictedError
+from fluxdb.net import lines
+from fluxdb.net.subscriptions import ConnectionSubscriber
+
+if TYPE_CHECKING:
+    from fluxdb.net.server import Server
+
+logger = logging.getLogger("fluxdb.server")
+
+EVENTS_BYTES_MAX = 64 * 1024  # of a connection, waiting to be sent, when no more events are taken
+LINGER_SECONDS = 1.0  # for a client to read why it is sent away
+COUNTED_BYTES = 64 * 1024  # of a request that is not whole; what is less does not count as memory in use
+
+
+class ClientProtocol(asyncio.Protocol):
+    """One client."""
+
+    def __init__(self, server: Server, address: str, *, secure: bool) -> None:
+        self.server = server
+        self.address = address  # of the peer; the Unix socket's is "unix"
+        self.subscriptions: dict[str, ConnectionSubscriber] = {}
+        self.connection = Connection(
+            server.hub,
+            line_bytes_max=server.limits.auth_line_bytes_max if server.password else server.limits.line_bytes_max,
+            authenticated=server.password is None,
+            output_bytes_max=server.limits.output_bytes_max,
+        )
+        self.tick = server.tick  # of the last bytes
+        self.born = server.tick
+        self.lost = False
+        self.draining = False  # reads no more; is closed when all it has asked for is answered
+        self.ending = False  # is being sent away; what comes is dropped
+        self._secure = secure
+        self._transport: asyncio.Transport = cast(asyncio.Transport, None)  # until connection_made
+        self._reading = True
+        self._sending_slow = False  # the transport's buffer is over EVENTS_BYTES_MAX
+        self._full = False  # over output_bytes_max, too
+        self._behind: dict[ConnectionSubscriber, None] = {}  # those who had no room for their events
+        self._input_bytes = 0  # as the server counts them
+
+    # What the loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=EVENTS_BYTES_MAX)
+        self.server.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self.ending:
+            return
+        self.tick = self.server.tick
+        try:
+            self.connection.feed(data)
+        except MemoryError as error:
+            self._fail(error)
+            return
+        self.pump()
+
+    def eof_received(self) -> bool:
+        """The client has said all: it gets its replies, then the connection is closed."""
+        if self.ending:
+            return False
+        self.drain()
+        return not self._secure and not self._transport.is_closing()  # True: the other half stays open
+
+    def pause_writing(self) -> None:
+        self._sending_slow = True
+
+    def resume_writing(self) -> None:
+        self._sending_slow = self._full = False
+        self.pump()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.lost = True
+        self.connection.close()
+        self._count_input(0)
+        for subscriber in self.subscriptions.values():
+            subscriber.close()
+        self.subscriptions.clear()
+        self._behind.clear()
+        self.server.remove(self)
+
+    # Requests and replies
+
+    def pump(self) -> None:
+        """Answer what has come, send what may be sent."""
+        if self.lost:
+            return
+        connection = self.connection
+        try:
+            if not self._full:
+                while (request := connection.next_request()) is not None:
+                    self.server.answer(self, *request)
+            data = connection.take()
+        except Exception as error:
+            self._fail(error)
+            return
+        if data:
+            self._transport.write(data)
+        if (
+            self._sending_slow
+            or not self._reading
+            or connection.stalled
+            or connection.choked
+            or connection.ended
+            or self._behind
+        ):
+            self._settle(bool(data))
+        self._count_input(connection.unread_bytes)
+
+    def reply(self, ticket: int, line: bytes) -> None:
+        """From within answer(), or later by reply_later()."""
+        self.connection.reply(ticket, line)
+
+    def reply_later(self, ticket: int, line: bytes) -> None:
+        if not self.lost:
+            self.connection.reply(ticket, line)
+            self.pump()
+
+    def _settle(self, progress: bool) -> None:
+        """Not the straight way: something waits, or has waited."""
+        connection, transport = self.connection, self._transport
+        if connection.ended:
+            self.send_away(None)
+            return
+        if self._behind and not self._sending_slow:
+            behind, self._behind = self._behind, {}
+            self.deliver(behind)
+        self._full = self._sending_slow and transport.get_write_buffer_size() > self.server.limits.output_bytes_max
+        waits = connection.stalled or connection.choked
+        if connection.choked and progress and not self._full:
+            self.server.loop.call_soon(self.pump)  # after the others had their turn
+        if self.draining:
+            if not waits and not self._full and not connection.pending:
+                transport.close()  # after what is in its buffer was sent
+            return
+        reading = not waits and not self._full
+        if reading != self._reading:
+            self._reading = reading
+            if reading:
+                transport.resume_reading()
+            else:
+                transport.pause_reading()
+
+    def _count_input(self, unread_bytes: int) -> None:
+        counted = unread_bytes if unread_bytes > COUNTED_BYTES else 0
+        if counted != self._input_bytes:
+            self.server.input_bytes += counted - self._input_bytes
+            self._input_bytes = counted
+            if counted and self.server.input_bytes > self.server.limits.input_bytes_max:
+                bound = self.server.limits.input_bytes_max
+                words = f"all clients together have begun requests of more than {bound} bytes (input_bytes_max)"
+                self.send_away(lines.error_words("too_large", words))
+
+    def _fail(self, error: Exception) -> None:
+        """Something that nobody expected: this client alone pays for it."""
+        logger.error("%s: a connection was closed by %s", self.address, type(error).__name__, exc_info=error)
+        self._transport.abort()
+
+    # Events
+
+    def deliver(self, subscribers: Iterable[ConnectionSubscriber]) -> None:
+        """Take what these have, as far as there is room, and send it."""
+        if self.lost or self.ending:
+            return
+        for subscriber in subscribers:
+            if not subscriber.closed and not self._take_events(subscriber):
+                self._behind[subscriber] = None
+        data = self.connection.take()
+        if data:
+            self._transport.write(data)
+
+    def _take_events(self, subscriber: ConnectionSubscriber) -> bool:
+        """False: there was no room for all."""
+        connection, pushed_bytes = self.connection, 0
+        try:
+            while True:
+                if self._sending_slow or connection.held_bytes > EVENTS_BYTES_MAX:
+                    return False
+                event = subscriber.take()
+                if event is None:
+                    if subscriber.wait():
+                        return True
+                    continue
+                line = subscriber.bell.line(event)
+                connection.push(line)
+                pushed_bytes += len(line)
+                if pushed_bytes > EVENTS_BYTES_MAX:
+                    pushed_bytes = 0
+                    self._transport.write(connection.take())
+        except SubscriberEvictedError as error:
+            self.server.note_eviction(self)
+            connection.push(lines.evicted(subscriber.keys[0], error.last_revision))
+        except ClosedError:
+            pass
+        self.subscriptions.pop(subscriber.keys[0], None)
+        subscriber.close()
+        return True
+
+    # The end
+
+    def drain(self) -> None:
+        """Read no more; close when all that was asked for is answered."""
+        if self.lost or self.ending or self.draining:
+            return
+        self.draining = True
+        if self._reading:
+            self._reading = False
+            self._transport.pause_reading()
+        self.pump()
+
+    def send_away(self, line: bytes | None) -> None:
+        """Say why, read on without looking at it for a moment (else the words could be lost), and close."""
+        if self.ending or self.lost:
+            return
+        self.ending = True
+        self.connection.close()
+        if line is not None:
+            self._transport.write(line)
+        for subscriber in self.subscriptions.values():
+            subscriber.close()
+        self.subscriptions.clear()
+        if not self._reading:
+            self._reading = True
+            self._transport.resume_reading()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+            self.server.loop.call_later(LINGER_SECONDS, self._transport.abort)
+        else:
+            self._transport.close()
+            self.server.loop.call_later(LINGER_SECONDS, self._transport.abort)
+
+    def abort(self) -> None:
+        self._transport.abort()

@@ -1,0 +1,329 @@
+"""The server: many clients of one event loop, over one engine.
+
+    server = Server(engine, limits=ServerLimits(), password=None)
+    server.listen(listen_tcp("127.0.0.1", 7000))
+    ...
+    await server.close()  # before the engine
+
+Writes and GETs never come here: the compiled connections take them to the committer, and one callback for all clients
+sends their replies once they are durable. Here is what is rare: subscriptions, snapshots, info, passwords; and who
+comes and goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import asdict
+from functools import partial
+from typing import Any, cast
+
+from fluxdb._core.connection import Connection
+from fluxdb._core.reply_queue import Hub
+from fluxdb.engine.runtime import Engine
+from fluxdb.errors import FluxDBError, LimitError
+from fluxdb.limits import DEFAULT_SERVER_LIMITS, ServerLimits
+from fluxdb.net import lines
+from fluxdb.net.listener import Listener
+from fluxdb.net.passwords import Password
+from fluxdb.net.protocol import ClientProtocol
+from fluxdb.net.slow_syncs import SlowSyncs
+from fluxdb.net.subscriptions import ConnectionSubscriber, EventBell
+
+logger = logging.getLogger("fluxdb.server")
+
+TICK_SECONDS = 1.0
+HANDSHAKE_SECONDS = 10.0
+KEEPALIVE_IDLE_SECONDS = 60
+KEEPALIVE_INTERVAL_SECONDS = 15
+KEEPALIVE_PROBES = 4
+
+
+class Server:
+    """To be made and used in the thread of a running event loop. The engine stays its maker's."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        limits: ServerLimits = DEFAULT_SERVER_LIMITS,
+        password: bytes | None = None,
+        tls: ssl.SSLContext | None = None,
+        version: str = "",
+    ) -> None:
+        self.engine = engine
+        self.limits = limits
+        self.version = version
+        self.password = None if password is None else Password(password)
+        self.loop = asyncio.get_running_loop()
+        self.hub = Hub(engine.committer.channel())
+        self.tick = 0  # counted on about once a second
+        self.input_bytes = 0  # in requests that are not whole
+        self.evictions = 0
+        self.connections_total = 0
+        self.connections_refused = 0
+        self._tls = tls
+        self._bell = EventBell(self.loop)
+        self._clients: dict[Connection, ClientProtocol] = {}
+        self._adopting: set[asyncio.Task[None]] = set()  # in their handshake
+        self._listeners: list[Listener] = []
+        self._slow_syncs = SlowSyncs(engine)
+        self._gone = asyncio.Event()  # whenever a client went
+        self._closing = False
+        self._answers: dict[str, Callable[..., bytes | None]] = {
+            "subscribe": self._subscribe,
+            "unsubscribe": self._unsubscribe,
+            "snapshot": self._snapshot,
+            "info": self._info,
+            "auth": self._auth,
+        }
+        self.loop.add_reader(self.hub.fd, self._on_hub)
+        self._ticking = self.loop.call_later(TICK_SECONDS, self._on_tick)
+
+    # Clients come and go
+
+    def listen(self, listening: socket.socket) -> Listener:
+        """Take the clients that come to this socket, and the socket."""
+        listener = Listener(self.loop, listening, self._adopt)
+        self._listeners.append(listener)
+        return listener
+
+    @property
+    def connections(self) -> int:
+        return len(self._clients) + len(self._adopting)
+
+    @property
+    def subscribers(self) -> int:
+        return sum(len(client.subscriptions) for client in self._clients.values())
+
+    def _adopt(self, accepted: socket.socket, address: str) -> None:
+        self.connections_total += 1
+        if self.connections >= self.limits.connections_max:
+            self.connections_refused += 1
+            bound = self.limits.connections_max
+            with accepted, contextlib.suppress(OSError):
+                if self._tls is None:
+                    accepted.send(lines.error_words("too_many", f"{bound} clients are connected (connections_max)"))
+            return
+        try:
+            self._set_options(accepted)
+        except OSError:  # it has gone already
+            accepted.close()
+            return
+        task = self.loop.create_task(self._connect(accepted, address))
+        self._adopting.add(task)
+        task.add_done_callback(self._adopting.discard)
+
+    def _set_options(self, accepted: socket.socket) -> None:
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.limits.send_buffer_bytes)
+        if accepted.family == socket.AF_UNIX:
+            return
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in (
+            ("TCP_KEEPIDLE", KEEPALIVE_IDLE_SECONDS),
+            ("TCP_KEEPINTVL", KEEPALIVE_INTERVAL_SECONDS),
+            ("TCP_KEEPCNT", KEEPALIVE_PROBES),
+        ):
+            if hasattr(socket, option):
+                accepted.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+
+    async def _connect(self, accepted: socket.socket, address: str) -> None:
+        tls = None if accepted.family == socket.AF_UNIX else self._tls
+        make = partial(ClientProtocol, self, address, secure=tls is not None)
+        try:
+            await self.loop.connect_accepted_socket(
+                make, accepted, ssl=tls, ssl_handshake_timeout=HANDSHAKE_SECONDS if tls else None
+            )
+        except (OSError, asyncio.CancelledError) as error:  # ssl.SSLError is an OSError
+            logger.debug("%s: no connection was made: %s", address, type(error).__name__)
+            accepted.close()
+        except Exception:
+            logger.exception("%s: no connection was made", address)
+            accepted.close()
+
+    def add(self, client: ClientProtocol) -> None:
+        self._clients[client.connection] = client
+        if self._closing:
+            client.drain()
+
+    def remove(self, client: ClientProtocol) -> None:
+        self._clients.pop(client.connection, None)
+        self._gone.set()
+
+    # What is durable by now
+
+    def _on_hub(self) -> None:
+        for connection in self.hub.collect():
+            client = self._clients.get(connection)
+            if client is not None:
+                client.pump()
+        self.engine.notify.dispatch()
+
+    # Time
+
+    def _on_tick(self) -> None:
+        self.tick += 1
+        self._ticking = self.loop.call_later(TICK_SECONDS, self._on_tick)
+        first, idle = self.limits.first_line_seconds, self.limits.idle_seconds
+        for client in list(self._clients.values()):
+            connection = client.connection
+            if connection.first_line or not connection.authenticated:
+                if first and self.tick - client.born > first:
+                    words = f"no whole request, or no password, in {first} seconds (first_line_seconds)"
+                    client.send_away(lines.error_words("timeout", words))
+            elif idle and self.tick - client.tick > idle and not client.subscriptions and not connection.pending:
+                client.send_away(lines.error_words("timeout", f"no request in {idle} seconds (idle_seconds)"))
+        self._slow_syncs.look()
+
+    # What the connections hand over
+
+    def answer(
+        self, client: ClientProtocol, ticket: int, kind: str, request_id: bytes, key: str | None, password: bytes | None
+    ) -> None:
+        """Reply to a request, now or later."""
+        try:
+            line = self._answers[kind](client, ticket, request_id, key=key, password=password)
+        except FluxDBError as error:
+            self.hub.count(kind, True)
+            line = lines.error(error, request_id)
+        else:
+            if line is not None:
+                self.hub.count(kind, False)
+        if line is not None:
+            client.reply(ticket, line)
+
+    def _subscribe(self, client: ClientProtocol, ticket: int, request_id: bytes, *, key: str, **_: Any) -> bytes:
+        """Of a key that is watched already: changes nothing, says the same."""
+        subscriber = client.subscriptions.get(key)
+        if subscriber is None or subscriber.evicted:
+            bound = self.limits.subscriptions_max
+            if len(client.subscriptions) >= bound:
+                raise LimitError(f"{bound} keys are subscribed to on this connection (subscriptions_max)")
+            make = cast(Any, partial(ConnectionSubscriber, protocol=client, bell=self._bell))
+            subscriber = cast(ConnectionSubscriber, self.engine.notify.subscribe(make, [key]))
+            client.subscriptions[key] = subscriber
+            if not subscriber.wait():
+                self._bell.ring([subscriber])  # in the next turn, behind the reply
+        return lines.reply({"kind": "subscribed", "key": key, "revision": subscriber.after_revision}, request_id)
+
+    def _unsubscribe(self, client: ClientProtocol, ticket: int, request_id: bytes, *, key: str, **_: Any) -> bytes:
+        """Of a key that is not watched: changes nothing. No event of the key comes behind the reply."""
+        subscriber = client.subscriptions.pop(key, None)
+        if subscriber is not None:
+            subscriber.close()
+        return lines.reply({"kind": "ok", "unsubscribed": subscriber is not None}, request_id)
+
+    def _snapshot(self, client: ClientProtocol, ticket: int, request_id: bytes, **_: Any) -> None:
+        """Answered when it is durable; the snapshot actor does it."""
+        told = partial(self._tell_snapshot, client, ticket, request_id)
+
+        def tell(asked: Future[int]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits there
+                self.loop.call_soon_threadsafe(told, asked)
+
+        self.engine.snapshots.ask().add_done_callback(tell)
+
+    def _tell_snapshot(self, client: ClientProtocol, ticket: int, request_id: bytes, asked: Future[int]) -> None:
+        problem = asked.exception()
+        self.hub.count("snapshot", problem is not None)
+        if problem is not None:
+            if not isinstance(problem, FluxDBError):
+                logger.error("a snapshot failed", exc_info=problem)
+            client.reply_later(ticket, lines.error(problem, request_id))
+        else:
+            client.reply_later(ticket, lines.reply({"kind": "ok", "revision": asked.result()}, request_id))
+
+    def _info(self, client: ClientProtocol, ticket: int, request_id: bytes, **_: Any) -> bytes:
+        return lines.reply({"kind": "info", "info": self.info()}, request_id)
+
+    def info(self) -> dict[str, Any]:
+        """State, counters, limits: the engine's, and the server's. Raises ClosedError."""
+        return {
+            **self.engine.info(),
+            "server": {
+                "version": self.version,
+                "connections": self.connections,
+                "connections_total": self.connections_total,
+                "connections_refused": self.connections_refused,
+                "subscriptions": self.subscribers,
+                "commands": {kind: answered + refused for kind, (answered, refused) in self.hub.counts.items()},
+                "limits": asdict(self.limits),
+            },
+        }
+
+    def _auth(
+        self, client: ClientProtocol, ticket: int, request_id: bytes, *, password: bytes, **_: Any
+    ) -> bytes | None:
+        if self.password is None:
+            return lines.reply({"kind": "ok"}, request_id)
+        right, delay_seconds = self.password.check(password, client.address)
+        told = partial(self._tell_auth, client, ticket, request_id, right)
+        if delay_seconds:
+            self.loop.call_later(delay_seconds, told, client.reply_later)
+        else:
+            told(client.reply)
+        return None
+
+    def _tell_auth(
+        self,
+        client: ClientProtocol,
+        ticket: int,
+        request_id: bytes,
+        right: bool,
+        reply: Callable[[int, bytes], None],
+    ) -> None:
+        self.hub.count("auth", not right)
+        if right:
+            client.connection.authenticated = True
+            client.connection.line_bytes_max = self.limits.line_bytes_max
+            reply(ticket, lines.reply({"kind": "ok"}, request_id))
+        else:
+            logger.warning("%s: a wrong password", client.address)
+            reply(ticket, lines.error_words("auth", "this is not the password", request_id))
+
+    def note_eviction(self, client: ClientProtocol) -> None:
+        self.evictions += 1
+        logger.info("%s: a subscriber fell behind and was evicted", client.address)
+
+    # The end
+
+    async def close(self) -> None:
+        """Accept no more, answer what is on its way, for drain_seconds at most; then let go of all. Idempotent."""
+        if self._closing:
+            return
+        self._closing = True
+        for listener in self._listeners:
+            listener.close()
+        for task in self._adopting:
+            task.cancel()
+        for client in list(self._clients.values()):
+            client.drain()
+        deadline = self.loop.time() + self.limits.drain_seconds
+        while self.connections and await self._wait_for_one(deadline - self.loop.time()):
+            pass
+        for client in list(self._clients.values()):
+            client.abort()
+        while self.connections:  # their connection_lost comes in the loop's next turns
+            await asyncio.sleep(0)
+        self._ticking.cancel()
+        self.loop.remove_reader(self.hub.fd)
+        self.hub.close()
+
+    async def _wait_for_one(self, seconds: float) -> bool:
+        self._gone.clear()
+        try:
+            await asyncio.wait_for(self._gone.wait(), max(0.0, min(seconds, 0.1)))
+        except asyncio.TimeoutError:
+            return seconds > 0
+        return True
+
+    def hurry(self) -> None:
+        """While close() waits for clients: wait no more."""
+        for client in list(self._clients.values()):
+            client.abort()

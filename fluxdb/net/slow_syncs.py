@@ -1,0 +1,39 @@
+"""A word in the log when the disk takes long to make writes durable."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from fluxdb.engine.runtime import Engine
+
+logger = logging.getLogger("fluxdb.server")
+
+SLOW_BUCKET = 28  # of the histogram by bits of nanoseconds: 2^27 ns (134 ms) and more
+WARNING_SECONDS = 10.0
+
+
+class SlowSyncs:
+    """Looks at the committer's histogram now and then: nothing is measured besides."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._told = self._count()
+        self._told_at = float("-inf")
+
+    def _count(self) -> int:
+        stats: dict[str, Any] = self._engine.committer.stats()
+        histogram: list[int] = stats["fsync_ns_histogram"]
+        return sum(histogram[SLOW_BUCKET:])
+
+    def look(self) -> None:
+        """Warn, at most every WARNING_SECONDS, of what was slow since the last warning."""
+        now = time.monotonic()
+        if now - self._told_at < WARNING_SECONDS or self._engine.closed:
+            return
+        count = self._count()
+        if count > self._told:
+            slow_ms = (1 << (SLOW_BUCKET - 1)) // 1_000_000
+            logger.warning("the disk is slow: %d syncs took more than %d ms each", count - self._told, slow_ms)
+            self._told, self._told_at = count, now
