@@ -1,0 +1,199 @@
+"""The live page's WebSocket: the forms of its messages, and that nothing is altered on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from fluxdb.errors import FluxDBError
+from fluxdb.net.web import start_web
+from tests.net.web_client import Site, ask, ask_text, run, serving
+
+LARGEST = 2**64 - 1
+
+
+def test_the_forms_of_requests_and_answers(tmp_path: Path) -> None:
+    async def test(site: Site) -> None:
+        async with site.connect() as socket:
+            assert await ask(socket, type="get", key="a") == {
+                "type": "get_response",
+                "key": "a",
+                "data": {"kind": "value", "doc": None},
+            }
+            assert await ask(socket, type="set", key="a", value={"x": 1}, id=7) == {
+                "type": "set_response",
+                "key": "a",
+                "data": {"kind": "ok", "version": 1, "revision": 1},
+                "id": 7,
+            }
+            assert (await ask(socket, type="patch", key="a", delta={"y": None}, id="p"))["data"]["version"] == 2
+            assert (await ask(socket, type="get", key="a"))["data"] == {
+                "kind": "value",
+                "doc": {"value": {"x": 1, "y": None}, "version": 2},
+            }
+            await ask(socket, type="patch", key="a", delta={"y": None}, remove_nulls=True)
+            assert (await ask(socket, type="get", key="a"))["data"]["doc"]["value"] == {"x": 1}
+            deleted = await ask(socket, type="delete", key="a")
+            assert deleted == {
+                "type": "delete_response",
+                "key": "a",
+                "data": {"kind": "ok", "version": 4, "revision": 4},
+            }
+            assert (await ask(socket, type="delete", key="a"))["data"] == {"kind": "ok", "deleted": False}
+
+    run(tmp_path, test)
+
+
+@pytest.mark.parametrize("path", ["", "ws"])
+def test_a_subscriber_is_told_from_the_acknowledgement_on(tmp_path: Path, path: str) -> None:
+    async def test(site: Site) -> None:
+        async with site.connect(path) as watcher, site.connect(path) as writer:
+            subscribed = await ask(watcher, type="subscribe", key="a")
+            assert subscribed == {"type": "subscribe_response", "key": "a", "data": {"kind": "subscribed", "key": "a"}}
+            await ask(writer, type="set", key="a", value=1)
+            await ask(writer, type="set", key="other", value=1)
+            await ask(writer, type="delete", key="a")
+            first, second = json.loads(await watcher.recv()), json.loads(await watcher.recv())
+            assert first == {
+                "type": "event",
+                "data": {"key": "a", "old": None, "new": 1, "version": 1, "op": "set", "revision": 1},
+            }
+            assert second["data"]["op"] == "delete"
+            assert second["data"]["new"] is None
+            assert site.web.subscribers == 1
+            assert (await ask(watcher, type="unsubscribe", key="a"))["data"] == {"kind": "ok"}
+            assert site.web.subscribers == 0
+            await ask(writer, type="set", key="a", value=2)
+            assert (await ask(watcher, type="get", key="a"))["type"] == "get_response"  # no event before it
+
+    run(tmp_path, test)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [str(LARGEST), str(-(2**63)), "1.0", "1e2", "null", '""', '"\\\\ \\" \\n €"', '{"":[1.50,{}],"a":0.1}', "[]"],
+)
+def test_g12_a_value_comes_back_as_it_was_sent(tmp_path: Path, text: str) -> None:
+    async def test(site: Site) -> None:
+        async with site.connect() as socket:
+            await ask_text(socket, '{"type":"subscribe","key":"k"}')
+            await socket.send(f' {{ "type" : "set" , "value" : {text} , "key" : "k" }} ')
+            replies = sorted([await socket.recv(), await socket.recv()], key=str)
+            assert f'"new":{text},"version":1' in str(replies[0])
+            got = await ask_text(socket, '{"type":"get","key":"k"}')
+            assert f'"doc":{{"value":{text},"version":1}}' in got
+
+    run(tmp_path, test)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ('{"type":"set","key":"k","value":18446744073709551616}', "invalid_value"),
+        ('{"type":"set","key":"k","value":NaN}', "invalid_value"),
+        ('{"type":"set","key":"k","value":"\\ud800"}', "invalid_value"),
+        ('{"type":"set","key":"","value":1}', "invalid_key"),
+        ('{"type":"set","key":"\\ud800","value":1}', "invalid_key"),
+        ('{"type":"set","key":1,"value":1}', "invalid_request"),
+        ('{"type":"set","key":"k"}', "invalid_request"),
+        ('{"type":"set","key":"k","value":1,"if_version":-1}', "invalid_request"),
+        ('{"type":"set","key":"k","value":1,"if_version":1.0}', "invalid_request"),
+        ('{"type":"set","key":"k","value":1,"id":[1]}', "invalid_request"),
+        ('{"type":"get"}', "invalid_request"),
+        ('{"type":"drop","key":"k"}', "invalid_request"),
+        ('{"key":"k"}', "invalid_request"),
+        ('{"type":"get","key":"k"} x', "invalid_request"),
+        ('{"type":"get","key":"k",}', "invalid_request"),
+        ('\ufeff{"type":"get","key":"k"}', "invalid_request"),
+        ("[]", "invalid_request"),
+        ("", "invalid_request"),
+        ("x", "invalid_request"),
+    ],
+)
+def test_what_is_wrong_is_answered_and_the_connection_goes_on(tmp_path: Path, text: str, code: str) -> None:
+    async def test(site: Site) -> None:
+        async with site.connect() as socket:
+            error = json.loads(await ask_text(socket, text))
+            assert (error["type"], error["code"]) == ("error", code)
+            assert error["message"]
+            assert (await ask(socket, type="get", key="k"))["data"]["doc"] is None
+
+    run(tmp_path, test)
+
+
+def test_deep_nesting_is_refused_in_words(tmp_path: Path) -> None:
+    async def test(site: Site) -> None:
+        async with site.connect() as socket:
+            text = '{"type":"set","key":"k","value":' + "[" * 100_000 + "]" * 100_000 + "}"
+            assert json.loads(await ask_text(socket, text))["type"] == "error"
+            assert (await ask(socket, type="get", key="k"))["data"]["doc"] is None
+
+    run(tmp_path, test)
+
+
+def test_a_condition_that_does_not_hold_says_what_the_version_is(tmp_path: Path) -> None:
+    async def test(site: Site) -> None:
+        async with site.connect() as socket:
+            assert (await ask(socket, type="set", key="k", value=1, if_version=0))["data"]["version"] == 1
+            error = await ask(socket, type="set", key="k", value=2, if_version=0, id=3)
+            assert (error["code"], error["expected"], error["actual"], error["id"]) == ("version_conflict", 0, 1, 3)
+            assert (await ask(socket, type="patch", key="k", delta=2, if_version=1))["data"]["version"] == 2
+            assert (await ask(socket, type="delete", key="k", if_version=1))["code"] == "version_conflict"
+
+    run(tmp_path, test)
+
+
+def test_g3_counters_of_many_connections_lose_no_click(tmp_path: Path) -> None:
+    async def click(site: Site, times: int) -> None:
+        async with site.connect() as socket:
+            for _ in range(times):
+                while True:
+                    doc = (await ask(socket, type="get", key="n"))["data"]["doc"] or {"value": 0, "version": 0}
+                    reply = await ask(socket, type="set", key="n", value=doc["value"] + 1, if_version=doc["version"])
+                    if reply["type"] == "set_response":
+                        break
+
+    async def test(site: Site) -> None:
+        await asyncio.gather(*(click(site, 20) for _ in range(5)))
+        assert await site.engine.get_text("n") == (b"100", 100)
+
+    run(tmp_path, test)
+
+
+def test_closing_the_server_tells_its_clients_and_leaves_nothing(tmp_path: Path) -> None:
+    async def within() -> None:
+        async with serving(tmp_path) as site:
+            socket = await site.connect()
+            await ask(socket, type="subscribe", key="a")
+            await site.web.close()
+            await asyncio.wait_for(socket.wait_closed(), 10)
+            assert socket.close_code == 1001
+            assert (site.web.connections, site.web.subscribers) == (0, 0)
+            assert (await site.engine.info())["subscribers"] == 0
+
+    asyncio.run(within())
+
+
+def test_a_connection_that_ends_frees_its_subscriptions(tmp_path: Path) -> None:
+    async def test(site: Site) -> None:
+        socket = await site.connect()
+        await ask(socket, type="subscribe", key="a")
+        socket.transport.abort()
+        for _ in range(1000):
+            if (await site.engine.info())["subscribers"] == 0 and site.web.connections == 0:
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError("the subscription is still there")
+
+    run(tmp_path, test)
+
+
+def test_g11_other_machines_are_not_let_in_without_a_password(tmp_path: Path) -> None:
+    async def test(site: Site) -> None:
+        with pytest.raises(FluxDBError, match="password"):
+            await start_web(site.engine, "0.0.0.0", 0)
+
+    run(tmp_path, test)
