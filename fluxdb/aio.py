@@ -16,21 +16,29 @@ from fluxdb.engine.runtime import Engine
 from fluxdb.errors import ClosedError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.model import Document, Event
-from fluxdb.opening import Target, open_engine
+from fluxdb.opening import TIMEOUT_SECONDS, Remote, Target, check_folder, connect, is_url, open_engine
 from fluxdb.values import check_version, encode
 
 if TYPE_CHECKING:
+    import ssl
+
     from typing_extensions import Self  # in typing from CPython 3.11 on
 
 
-def open(path: Target, *, limits: Limits = DEFAULT_LIMITS) -> Opening:
-    """Open the database in the folder ``path``; it is created where there is none. Await it, or use ``async with``.
+def open(
+    path: Target,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    password: str | None = None,
+    timeout: float | None = TIMEOUT_SECONDS,
+    tls: ssl.SSLContext | None = None,
+) -> Opening:
+    """Open the database in the folder ``path``; it is created where there is none. Or connect to a server.
 
-    Recovers what the last owner left, however it ended, without blocking the event loop; when this returns, all that it
-    acknowledged is there.
-    Raises LockedError (another process, or this one, has it open), CorruptionError, DiskFullError, StorageError.
+    Await it, or use ``async with``. The event loop is not blocked meanwhile. Everything else as in fluxdb.open. A
+    connection belongs to the event loop that made it.
     """
-    return Opening(path, limits)
+    return Opening(path, limits, Remote(password, timeout, tls))
 
 
 def wrap(db: Lender) -> FluxDB:
@@ -52,9 +60,10 @@ class Lender(Protocol):
 class Opening:
     """A database that is being opened: ``async with open(path) as db``, or ``db = await open(path)``."""
 
-    def __init__(self, path: Target, limits: Limits) -> None:
+    def __init__(self, path: Target, limits: Limits, remote: Remote) -> None:
         self._path = path
         self._limits = limits
+        self._remote = remote
         self._db: FluxDB | None = None
 
     def __await__(self) -> Generator[Any, None, FluxDB]:
@@ -71,6 +80,9 @@ class Opening:
             await self._db.close()
 
     async def _open(self) -> FluxDB:
+        if is_url(self._path):
+            return FluxDB(await connect(self._path, self._limits, self._remote))
+        check_folder(self._remote)
         opening = asyncio.get_running_loop().run_in_executor(None, open_engine, self._path, self._limits)
         try:
             engine = await asyncio.shield(opening)

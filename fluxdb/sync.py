@@ -14,20 +14,36 @@ from fluxdb.engine.runtime import Engine
 from fluxdb.errors import ClosedError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.model import Document, Event
-from fluxdb.opening import Target, open_engine
+from fluxdb.opening import TIMEOUT_SECONDS, Remote, Target, open_handle
 from fluxdb.values import check_version, encode
 
 if TYPE_CHECKING:
+    import ssl
+
     from typing_extensions import Self  # in typing from CPython 3.11 on
 
 
-def open(path: Target, *, limits: Limits = DEFAULT_LIMITS) -> FluxDB:
-    """Open the database in the folder ``path``; it is created where there is none.
+def open(
+    path: Target,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    password: str | None = None,
+    timeout: float | None = TIMEOUT_SECONDS,
+    tls: ssl.SSLContext | None = None,
+) -> FluxDB:
+    """Open the database in the folder ``path``; it is created where there is none. Or connect to a server.
 
-    Recovers what the last owner left, however it ended; when this returns, all that it acknowledged is there.
+    A folder: recovers what the last owner left, however it ended; when this returns, all that it acknowledged is there.
     Raises LockedError (another process, or this one, has it open), CorruptionError, DiskFullError, StorageError.
+
+    A server: ``fluxdb://[:password@]host[:port]``, ``fluxdbs://...`` (TLS; ``tls`` for settings of your own) or
+    ``fluxdb+unix:///path``. ``timeout``: seconds that a reply may take (None: as long as it takes), else
+    RequestTimeoutError. Of ``limits``, those of subscribers count. A connection that is lost is made anew by the next
+    call; a write that was on its way then raises ConnectionLostError with ``maybe_applied``, and is never sent twice.
+    A subscription goes on by itself, too, but raises ConnectionLostError once, since events may have been missed.
+    Raises ConnectionLostError, AuthError, ValueError (no such address).
     """
-    return FluxDB(open_engine(path, limits))
+    return FluxDB(open_handle(path, limits, Remote(password, timeout, tls)))
 
 
 class FluxDB:

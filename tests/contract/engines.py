@@ -170,9 +170,10 @@ ENGINES: dict[str, Opener] = {"blocking": open_blocking, "awaited": open_awaited
 class Place:
     """A folder, and the engine that opens it."""
 
-    def __init__(self, name: str, path: Path) -> None:
-        self.name = name
+    def __init__(self, opener: Opener, path: Path, *, is_remote: bool = False) -> None:
+        self._opener = opener
+        self.is_remote = is_remote
         self.path = path
 
     def open(self, limits: Limits = DEFAULT_LIMITS) -> AbstractContextManager[Store]:
-        return ENGINES[self.name](self.path, limits)
+        return self._opener(self.path, limits)

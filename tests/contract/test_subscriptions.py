@@ -119,6 +119,7 @@ def test_one_subscriber_of_many_goes_and_the_others_stay(db: Store) -> None:
     assert db.info()["subscribers"] == 0
 
 
+@pytest.mark.local  # a closed connection brings no more events
 def test_closing_the_database_ends_subscriptions_after_what_was_committed(place: Place) -> None:
     with place.open() as db:
         events = db.subscribe("k")
@@ -147,7 +148,9 @@ def test_g8_as_many_as_the_limit_wait_and_one_more_evicts(place: Place) -> None:
         with pytest.raises(SubscriberEvictedError):
             falls.get(timeout=1)
         info = db.info()
-        assert (info["subscribers"], info["subscriber_evictions"]) == (1, 1)
+        assert info["subscribers"] == 1
+        if not place.is_remote:  # there the client, which reads for both, has evicted one; the server knows of none
+            assert info["subscriber_evictions"] == 1
         keeps.close()
 
 

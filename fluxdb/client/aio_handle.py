@@ -1,0 +1,228 @@
+"""The engine of a server, for the tasks of one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import warnings
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from fluxdb.client import failure, reply, request
+from fluxdb.client.link import Link, LinkLostError
+from fluxdb.client.protocol import Taker
+from fluxdb.client.reconnecting import Reconnecting
+from fluxdb.client.settings import Settings
+from fluxdb.client.subscriber import RemoteSubscriber, TaskSubscriber
+from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, Written
+from fluxdb.errors import ClosedError, ConnectionLostError, RequestTimeoutError
+from fluxdb.model import Document
+from fluxdb.values import decode
+
+CLOSE_SECONDS_MAX = 5.0
+
+
+class RemoteLoopEngine(AsyncEngineHandle):
+    """A server behind the names of an engine. Made by connect(); used in the event loop that ran it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._loop = asyncio.get_running_loop()
+        self._line = Reconnecting(settings)
+        self._revision = 0  # of the newest write of this handle that was acknowledged
+        self.closed = False
+
+    @classmethod
+    async def connect(cls, settings: Settings) -> RemoteLoopEngine:
+        """Raises ConnectionLostError, AuthError, and whatever the server refuses the connection with."""
+        handle = cls(settings)
+        try:
+            await handle._line.link()
+        except BaseException:
+            handle.closed = True
+            handle._line.abandon()
+            raise
+        return handle
+
+    @property
+    def name(self) -> str:
+        """The server's address."""
+        return str(self._settings.address)
+
+    async def get(self, key: str) -> Document | None:
+        return parse_document(await self.ask(request.get(key)))
+
+    async def get_text(self, key: str) -> tuple[bytes, int] | None:
+        return reply.document_text(await self.ask(request.get(key)))
+
+    async def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Written:
+        return took_effect(self.written(await self.ask_once(request.set(key, text, if_version))))
+
+    async def patch(
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False
+    ) -> Written:
+        return took_effect(self.written(await self.ask_once(request.patch(key, text, if_version, remove_nulls))))
+
+    async def delete(self, key: str, if_version: int = ANY_VERSION) -> Written | None:
+        return self.written(await self.ask_once(request.delete(key, if_version)))
+
+    async def subscribe(self, keys: Sequence[str]) -> TaskSubscriber:
+        subscriber = TaskSubscriber(keys, self._settings.limits, self.forget, self._loop)
+        await self.watch(subscriber)
+        return subscriber
+
+    async def checkpoint(self) -> int:
+        """Takes as long as it takes: the time-out does not count for it."""
+        return int(reply.members(await self._ask_again(request.CHECKPOINT, None)).get("revision", 0))
+
+    async def info(self) -> dict[str, Any]:
+        found = reply.members(await self.ask(request.INFO))
+        told = found.get("info")
+        return told if isinstance(told, dict) else {k: v for k, v in found.items() if k not in ("kind", "id")}
+
+    async def ping(self) -> None:
+        await self.ask(request.PING)
+
+    async def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            await self._line.close(CLOSE_SECONDS_MAX)
+
+    def __del__(self) -> None:
+        if getattr(self, "_line", None) is not None and not self.closed:
+            warnings.warn(f"unclosed connection to {self.name}", ResourceWarning, stacklevel=2, source=self)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: so is the connection
+                self._loop.call_soon_threadsafe(self._line.abandon)
+
+    # Requests: the reply's line. What changes something is sent once, whatever happens.
+
+    async def ask(self, body: bytes) -> bytes:
+        """Of what changes nothing: sent once more where the connection was lost."""
+        return await self._ask_again(body, self._settings.timeout_seconds)
+
+    async def ask_once(self, body: bytes) -> bytes:
+        """Of a write."""
+        link = await self._ready()
+        try:
+            return await self._reply(link, body, self._settings.timeout_seconds, changes=True)
+        except LinkLostError as lost:
+            raise ConnectionLostError(
+                f"the connection to {self.name} was lost before the reply ({lost}): the write was made, or not",
+                maybe_applied=True,
+            ) from None
+
+    async def _ask_again(self, body: bytes, seconds: float | None) -> bytes:
+        with contextlib.suppress(LinkLostError):
+            return await self._reply(await self._ready(), body, seconds)
+        try:
+            return await self._reply(await self._ready(), body, seconds)
+        except LinkLostError as lost:
+            raise ConnectionLostError(f"the connection to {self.name} was lost: {lost}") from None
+
+    async def _ready(self) -> Link:
+        """A connection that takes requests. Nothing was sent where this fails."""
+        self._check_open()
+        link = self._line.live or await self._line.link()
+        if link.congested:
+            try:
+                await asyncio.wait_for(link.wait_writable(), self._settings.timeout_seconds)
+            except (TimeoutError, asyncio.TimeoutError):
+                raise RequestTimeoutError(f"{self.name} has not taken the request in time") from None
+            self._check_open()
+        return link
+
+    async def _reply(
+        self, link: Link, body: bytes, seconds: float | None, *, changes: bool = False, first: Taker | None = None
+    ) -> bytes:
+        """``first`` sees the line before anything behind it. Raises LinkLostError, and the server's errors."""
+        future = link.request(body, first)
+        timer = None if seconds is None else self._loop.call_later(seconds, self._expire, future, seconds, changes)
+        try:
+            line = await future
+        finally:
+            if timer is not None:
+                timer.cancel()
+        if line.startswith(failure.ERROR):
+            raise failure.failure(reply.members(line))
+        return line
+
+    def _expire(self, future: asyncio.Future[bytes], seconds: float, changes: bool) -> None:
+        if not future.done():
+            unknown = ": the write was made, or not, or will be" if changes else ""
+            message = f"no reply from {self.name} within {seconds:g} s{unknown}"
+            future.set_exception(RequestTimeoutError(message, maybe_applied=changes))
+
+    def written(self, line: bytes) -> Written | None:
+        """What a write's reply says. What came before it is no news to those who subscribe from here on."""
+        done = reply.written(line)
+        if done is not None and done[1] > self._revision:
+            self._revision = done[1]
+        return done
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ClosedError("the connection was closed")
+
+    # Subscriptions
+
+    async def watch(self, subscriber: RemoteSubscriber) -> None:
+        """Return when the server tells it of all its keys."""
+        try:
+            with contextlib.suppress(LinkLostError):
+                return await self._watch(await self._ready(), subscriber)
+            self._forget(subscriber)
+            await self._watch(await self._ready(), subscriber)
+        except LinkLostError as lost:
+            self._forget(subscriber)
+            raise ConnectionLostError(f"the connection to {self.name} was lost: {lost}") from None
+        except BaseException:
+            self._forget(subscriber)
+            raise
+
+    async def _watch(self, link: Link, subscriber: RemoteSubscriber) -> None:
+        watchers = self._line.watchers
+        known = [key in watchers for key in subscriber.keys]
+        watchers.add(subscriber)
+        subscriber.after_revision = self._revision
+        seconds = self._settings.timeout_seconds
+        replies = []
+        for key, is_known in zip(subscriber.keys, known, strict=True):
+            # Of a key that the server tells already: a reply behind all events that are older than the subscription.
+            body = request.PING if is_known else request.subscribe(key)
+            first = partial(watchers.answered, key)
+            replies.append(self._reply(link, body, seconds, first=first))
+        for outcome in await asyncio.gather(*replies, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    def forget(self, subscriber: RemoteSubscriber) -> None:
+        """It watches no more. From any thread; from finalizers."""
+        if asyncio._get_running_loop() is self._loop:
+            self._forget(subscriber)
+        else:
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and so is the connection
+                self._loop.call_soon_threadsafe(self._forget, subscriber)
+
+    def _forget(self, subscriber: RemoteSubscriber) -> None:
+        link = self._line.live
+        for key in self._line.watchers.remove(subscriber):
+            if link is not None:
+                link.send(request.unsubscribe(key), _ignore)
+
+
+def parse_document(line: bytes) -> Document | None:
+    """What a GET's reply says."""
+    found = reply.document_text(line)
+    return None if found is None else Document(decode(found[0]), found[1])
+
+
+def took_effect(done: Written | None) -> Written:
+    """Of a SET or a PATCH, which always take effect where they don't raise."""
+    if done is None:
+        raise reply.UnexpectedReplyError("the server says of a write that there was nothing to delete")
+    return done
+
+
+def _ignore(line: bytes) -> None:
+    """Of a request whose reply nobody waits for."""

@@ -1,0 +1,40 @@
+"""From a server's error reply to the error of the same code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fluxdb import errors
+
+ERROR = b'{"kind":"error"'  # how an error reply begins
+
+_CLASSES: dict[str, type[errors.FluxDBError]] = {
+    kind.code: kind
+    for kind in (
+        errors.InvalidKeyError,
+        errors.InvalidValueError,
+        errors.LimitError,
+        errors.ClosedError,
+        errors.StorageError,
+        errors.DiskFullError,
+        errors.AuthError,
+    )
+}
+_OUTCOME_CLASSES: dict[str, Any] = {
+    kind.code: kind for kind in (errors.PoisonedError, errors.ConnectionLostError, errors.RequestTimeoutError)
+}
+
+
+def failure(reply: dict[str, Any]) -> errors.FluxDBError:
+    """The error that an error reply stands for."""
+    code, message = reply.get("code"), str(reply.get("message", "the server gave no reason"))
+    if code == errors.VersionConflictError.code:
+        expected, actual = reply.get("expected"), reply.get("actual")
+        if isinstance(expected, int) and isinstance(actual, int):
+            return errors.VersionConflictError(expected, actual)
+    if code in _OUTCOME_CLASSES:
+        error: errors.FluxDBError = _OUTCOME_CLASSES[code](message, maybe_applied=bool(reply.get("maybe_applied")))
+        return error
+    if code == errors.CorruptionError.code:
+        return errors.StorageError(message)
+    return _CLASSES.get(str(code), errors.FluxDBError)(message)

@@ -1,0 +1,136 @@
+"""A connection that is made anew when it was lost.
+
+A request makes it at once. Where somebody subscribes it is made in the background as well, with growing pauses, and the
+subscriptions are asked for before anything else: what is read over the new connection is not older than their events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from functools import partial
+
+from fluxdb.client import failure, reply, request
+from fluxdb.client.link import Link, LinkLostError, connect
+from fluxdb.client.settings import Settings
+from fluxdb.client.watchers import Watchers
+from fluxdb.errors import AuthError, ClosedError, ConnectionLostError, FluxDBError
+
+PAUSE_SECONDS_MIN = 0.05
+PAUSE_SECONDS_MAX = 10.0
+PROBE_KEY = "k"  # any key: the reply shows that this is a FluxDB server, and that it wants no password
+
+logger = logging.getLogger("fluxdb.client")
+
+
+class Reconnecting:
+    """Used in the thread of its event loop only."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._loop = asyncio.get_running_loop()
+        self._connecting: asyncio.Task[Link] | None = None
+        self._retrying: asyncio.Task[None] | None = None
+        self._closed = False
+        self.watchers = Watchers()
+        self.live: Link | None = None
+
+    async def link(self) -> Link:
+        """The connection; where there is none it is made, once for all who ask meanwhile.
+
+        Raises ConnectionLostError, AuthError, and whatever the server refuses the connection with.
+        """
+        if self._closed:
+            raise ClosedError("the connection was closed")
+        if self.live is not None:
+            return self.live
+        if self._connecting is None:
+            self._connecting = self._loop.create_task(self._connect())
+            self._connecting.add_done_callback(self._connected)
+        return await asyncio.shield(self._connecting)
+
+    async def close(self, seconds_max: float) -> None:
+        """Wait for the replies on their way, at most so long; then end everything."""
+        self._closed = True
+        if self.live is not None:
+            with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
+                await asyncio.wait_for(self.live.drain(), seconds_max)
+        live = self.abandon()
+        if live is not None:
+            await live.wait_lost(seconds_max)
+
+    def abandon(self) -> Link | None:
+        """End everything now. The connection that is being closed."""
+        self._closed = True
+        for task in (self._retrying, self._connecting):
+            if task is not None:
+                task.cancel()
+        live, self.live = self.live, None
+        if live is not None:
+            live.close("the client closed the connection")
+        self.watchers.end(ClosedError("the connection was closed"))
+        return live
+
+    async def _connect(self) -> Link:
+        settings = self._settings
+        make = partial(Link, self.watchers.pushed, self._lost)
+        link = await connect(settings.address, make, settings.tls, settings.connect_seconds)
+        try:
+            await self._greet(link)
+        except BaseException:
+            link.close()
+            raise
+        self.live = link
+        for key in self.watchers.keys:
+            link.send(request.subscribe(key), partial(self.watchers.answered, key))
+        return link
+
+    async def _greet(self, link: Link) -> None:
+        settings = self._settings
+        password = settings.address.password if settings.password is None else settings.password
+        body = request.get(PROBE_KEY) if password is None else request.auth(password)
+        try:
+            line = await asyncio.wait_for(link.request(body), settings.connect_seconds)
+        except (TimeoutError, asyncio.TimeoutError):
+            raise ConnectionLostError(f"no connection to {settings.address}: nobody answers there") from None
+        except LinkLostError as lost:
+            raise ConnectionLostError(f"no connection to {settings.address}: {lost}") from None
+        if line.startswith(failure.ERROR):
+            raise failure.failure(reply.members(line))
+
+    def _connected(self, connecting: asyncio.Task[Link]) -> None:
+        self._connecting = None
+        if not connecting.cancelled():
+            connecting.exception()  # those who waited have it, or nobody did
+
+    def _lost(self, link: Link) -> None:
+        if link is not self.live:
+            return
+        self.live = None
+        if self._closed or not self.watchers.keys:
+            return
+        logger.info("the connection to %s was lost: %s", self._settings.address, link.why)
+        message = (
+            f"the connection to {self._settings.address} was lost ({link.why}): events may have been missed. "
+            "The subscription goes on by itself: read the keys again, then go on with it"
+        )
+        self.watchers.interrupt(ConnectionLostError(message))
+        if self._retrying is None or self._retrying.done():
+            self._retrying = self._loop.create_task(self._retry())
+
+    async def _retry(self) -> None:
+        pause = PAUSE_SECONDS_MIN
+        while self.live is None and self.watchers.keys:
+            await asyncio.sleep(random.uniform(pause / 2, pause))  # not all clients in the same instant
+            pause = min(2 * pause, PAUSE_SECONDS_MAX)
+            try:
+                await self.link()
+            except AuthError as error:
+                self.watchers.end(error)
+            except ClosedError:
+                if self._closed:
+                    return
+            except FluxDBError as error:
+                logger.debug("%s", error)

@@ -1,0 +1,61 @@
+"""Requests as JSON text, without the id and the end that the protocol adds."""
+
+from __future__ import annotations
+
+import orjson
+
+from fluxdb._core.jsontext import compact
+from fluxdb.engine.handle import ANY_VERSION
+from fluxdb.errors import InvalidKeyError
+
+DEPTH_MAX = 1_024  # what a server can be set to allow; its own bound is the one that counts
+
+PING = b'{"kind":"ping"'
+INFO = b'{"kind":"info"'
+CHECKPOINT = b'{"kind":"snapshot"'
+
+
+def get(key: str) -> bytes:
+    return b'{"kind":"get","key":' + quoted(key)
+
+
+def set(key: str, text: bytes, if_version: int) -> bytes:
+    return b'{"kind":"set","key":%b%b,"value":%b' % (quoted(key), _condition(if_version), compact(text, DEPTH_MAX))
+
+
+def patch(key: str, text: bytes, if_version: int, remove_nulls: bool) -> bytes:
+    option = b',"remove_nulls":true' if remove_nulls else b""
+    condition = _condition(if_version)
+    return b'{"kind":"patch","key":%b%b%b,"delta":%b' % (quoted(key), condition, option, compact(text, DEPTH_MAX))
+
+
+def delete(key: str, if_version: int) -> bytes:
+    return b'{"kind":"del","key":%b%b' % (quoted(key), _condition(if_version))
+
+
+def subscribe(key: str) -> bytes:
+    return b'{"kind":"subscribe","key":' + quoted(key)
+
+
+def unsubscribe(key: str) -> bytes:
+    return b'{"kind":"unsubscribe","key":' + quoted(key)
+
+
+def auth(password: str) -> bytes:
+    return b'{"kind":"auth","password":' + orjson.dumps(password)
+
+
+def quoted(key: str) -> bytes:
+    """The key as a JSON string. Raises InvalidKeyError."""
+    if not isinstance(key, str):
+        raise InvalidKeyError(f"a key is a str, not {type(key).__name__}")
+    if not key:
+        raise InvalidKeyError("a key can't be empty")
+    try:
+        return orjson.dumps(str(key))
+    except orjson.JSONEncodeError:
+        raise InvalidKeyError(f"a key can't hold a lone surrogate: {key!a:.60}") from None
+
+
+def _condition(if_version: int) -> bytes:
+    return b"" if if_version == ANY_VERSION else b',"if_version":%d' % if_version

@@ -1,0 +1,30 @@
+"""What a client can be told, and the bounds that are its own."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+
+from fluxdb.client.address import Address
+from fluxdb.limits import DEFAULT_LIMITS, Limits
+
+CONNECT_SECONDS_MAX = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Of ``limits``, only those of subscribers are the client's; all others are the server's business."""
+
+    address: Address
+    password: str | None = field(default=None, repr=False)
+    timeout_seconds: float | None = None  # of a request, connecting included; None: as long as it takes
+    tls: ssl.SSLContext | None = None
+    limits: Limits = DEFAULT_LIMITS
+
+    def __post_init__(self) -> None:
+        if self.timeout_seconds is not None and not self.timeout_seconds > 0:
+            raise ValueError(f"a time-out is more than 0 seconds, not {self.timeout_seconds!r}")
+
+    @property
+    def connect_seconds(self) -> float:
+        return min(self.timeout_seconds or CONNECT_SECONDS_MAX, CONNECT_SECONDS_MAX)

@@ -1,0 +1,174 @@
+"""Who watches keys of a server: a bounded queue that the connection fills and one taker empties."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from fluxdb.client import request
+from fluxdb.engine.handle import RawEvent
+from fluxdb.errors import ClosedError, FluxDBError, SubscriberEvictedError
+from fluxdb.limits import Limits
+
+
+class RemoteSubscriber:
+    """The connection's side runs in its event loop; take() and close() may be called from any thread.
+
+    Raises InvalidKeyError; ValueError where there is no key.
+    """
+
+    def __init__(self, keys: Sequence[str], limits: Limits, on_end: Callable[[RemoteSubscriber], None]) -> None:
+        if not keys:
+            raise ValueError("a subscription needs at least one key")
+        for key in keys:
+            request.quoted(key)
+        self.keys = tuple(dict.fromkeys(keys))
+        self.active: set[str] = set()  # the keys whose subscription the server has confirmed
+        self.after_revision = 0  # events up to here are older than the subscription
+        self.last_revision = 0
+        self.closed = False
+        self._events_max = limits.subscriber_events_max
+        self._bytes_max = limits.subscriber_bytes_max
+        self._queue: deque[RawEvent | FluxDBError] = deque()
+        self._bytes = 0
+        self._end: FluxDBError | None = None
+        self._on_end = on_end
+
+    # The connection's side
+
+    def push(self, event: RawEvent) -> None:
+        if self._end is not None or event[1] not in self.active or event[5] <= self.after_revision:
+            return
+        self._bytes += event_bytes(event)
+        self._queue.append(event)
+        if len(self._queue) > self._events_max or (self._bytes > self._bytes_max and len(self._queue) > 1):
+            self.evict()
+        self.wake()
+
+    def evict(self) -> None:
+        """It fell behind: what was not taken is gone."""
+        self._queue.clear()
+        self.end(SubscriberEvictedError(self.last_revision))
+        self.leave()
+
+    def leave(self) -> None:
+        """Have its keys asked for no more."""
+        self._on_end(self)
+
+    def interrupt(self, error: FluxDBError) -> None:
+        """Tell that events may have been missed, behind those that came before. Others follow."""
+        if self._end is None and not (self._queue and isinstance(self._queue[-1], FluxDBError)):
+            self._queue.append(error)
+            self.wake()
+
+    def end(self, error: FluxDBError) -> None:
+        """Nothing comes any more; what is there can still be taken."""
+        if self._end is None:
+            self._end = error
+        self.wake()
+
+    # The taker's side
+
+    def take(self) -> RawEvent | None:
+        try:
+            item = self._queue.popleft()
+        except IndexError:
+            if self._end is None:
+                return None
+            # A copy: the traceback of an error that is raised again and again would grow.
+            raise self._copy_of(self._end) from None
+        if isinstance(item, FluxDBError):
+            raise item
+        self._bytes -= event_bytes(item)
+        self.last_revision = item[5]
+        return item
+
+    def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            self._end = ClosedError("the subscription was closed")
+            self._queue.clear()
+            self.wake()
+            self._on_end(self)
+
+    def wake(self) -> None:
+        """Let the taker look again."""
+
+    @property
+    def has_news(self) -> bool:
+        return bool(self._queue) or self._end is not None
+
+    @staticmethod
+    def _copy_of(error: FluxDBError) -> FluxDBError:
+        if isinstance(error, SubscriberEvictedError):
+            return SubscriberEvictedError(error.last_revision)
+        return type(error)(*error.args)
+
+
+def event_bytes(event: RawEvent) -> int:
+    """What an event holds, about."""
+    _, key, old, new, _, _ = event
+    return len(key) + len(old or b"") + len(new or b"")
+
+
+class ThreadSubscriber(RemoteSubscriber):
+    """The taker is a thread."""
+
+    def __init__(self, keys: Sequence[str], limits: Limits, on_end: Callable[[RemoteSubscriber], None]) -> None:
+        super().__init__(keys, limits, on_end)
+        self._gate: threading.Lock | None = None
+
+    def wait(self, timeout_seconds: float | None) -> None:
+        gate = threading.Lock()
+        gate.acquire()
+        self._gate = gate
+        try:
+            if not self.has_news:
+                gate.acquire(timeout=-1 if timeout_seconds is None else min(timeout_seconds, threading.TIMEOUT_MAX))
+        finally:
+            self._gate = None
+
+    def wake(self) -> None:
+        gate = self._gate
+        if gate is not None:
+            with contextlib.suppress(RuntimeError):  # it is open already
+                gate.release()
+
+
+class TaskSubscriber(RemoteSubscriber):
+    """The takers are tasks of the connection's event loop."""
+
+    def __init__(
+        self,
+        keys: Sequence[str],
+        limits: Limits,
+        on_end: Callable[[RemoteSubscriber], None],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        super().__init__(keys, limits, on_end)
+        self._loop = loop
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def wait(self) -> asyncio.Future[None]:
+        future = self._loop.create_future()
+        self._waiting = [other for other in self._waiting if not other.done()]
+        self._waiting.append(future)
+        if self.has_news:
+            future.set_result(None)
+        return future
+
+    def wake(self) -> None:
+        if asyncio._get_running_loop() is self._loop:
+            self._resolve()
+        elif not self._loop.is_closed():
+            with contextlib.suppress(RuntimeError):  # it was closed just now: nobody waits there
+                self._loop.call_soon_threadsafe(self._resolve)
+
+    def _resolve(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)

@@ -1,0 +1,158 @@
+"""The engine of a server, for threads: their calls go through an event loop in a thread of its own.
+
+So the requests of all threads are pipelined over one connection, and a thread that waits can be interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import concurrent.futures
+import os
+import threading
+import warnings
+import weakref
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+
+from fluxdb.client import reply, request
+from fluxdb.client.aio_handle import CLOSE_SECONDS_MAX, RemoteLoopEngine, parse_document, took_effect
+from fluxdb.client.settings import Settings
+from fluxdb.client.subscriber import ThreadSubscriber
+from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Written
+from fluxdb.errors import ClosedError
+from fluxdb.model import Document
+
+T = TypeVar("T")
+
+
+class RemoteEngine(EngineHandle):
+    """A server behind the names of an engine. Safe from any thread.
+
+    Raises at the making: ConnectionLostError, AuthError, and whatever the server refuses the connection with.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._process = os.getpid()
+        self._close_lock = threading.Lock()
+        self._hand_over_lock = threading.Lock()
+        self._stopped = False
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=_run, args=(self._loop,), name="fluxdb-client", daemon=True)
+        self.closed = False
+        self._thread.start()
+        try:
+            self._handle = self._wait(RemoteLoopEngine.connect(settings))
+        except BaseException:
+            self._stop()
+            raise
+        _open_engines.add(self)
+
+    @property
+    def name(self) -> str:
+        """The server's address."""
+        return str(self._settings.address)
+
+    def get(self, key: str) -> Document | None:
+        return parse_document(self._call(self._handle.ask(request.get(key))))
+
+    def get_text(self, key: str) -> tuple[bytes, int] | None:
+        return reply.document_text(self._call(self._handle.ask(request.get(key))))
+
+    def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Written:
+        return took_effect(self._write(request.set(key, text, if_version)))
+
+    def patch(self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False) -> Written:
+        return took_effect(self._write(request.patch(key, text, if_version, remove_nulls)))
+
+    def delete(self, key: str, if_version: int = ANY_VERSION) -> Written | None:
+        return self._write(request.delete(key, if_version))
+
+    def subscribe(self, keys: Sequence[str]) -> ThreadSubscriber:
+        subscriber = ThreadSubscriber(keys, self._settings.limits, self._handle.forget)
+        self._call(self._handle.watch(subscriber))
+        return subscriber
+
+    def checkpoint(self) -> int:
+        return self._call(self._handle.checkpoint())
+
+    def info(self) -> dict[str, Any]:
+        return self._call(self._handle.info())
+
+    def ping(self) -> None:
+        self._call(self._handle.ping())
+
+    def close(self) -> None:
+        with self._close_lock:  # a second caller returns when it is closed, not before
+            if self.closed:
+                return
+            self.closed = True
+            if self._process != os.getpid():
+                return  # a forked child: the thread and the connection are its parent's
+            try:
+                self._wait(self._handle.close(), 2 * CLOSE_SECONDS_MAX)
+            finally:
+                self._stop()
+
+    def close_aside(self) -> None:
+        """For finalizers, which run in the middle of anything."""
+        threading.Thread(target=self.close, name="fluxdb-close").start()
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None) is not None and not self.closed:
+            warnings.warn(f"unclosed connection to {self.name}", ResourceWarning, stacklevel=2, source=self)
+            self.close_aside()
+
+    def _write(self, body: bytes) -> Written | None:
+        return self._handle.written(self._call(self._handle.ask_once(body)))
+
+    def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        if self.closed or self._process != os.getpid():
+            coroutine.close()
+            raise ClosedError("the connection was closed")
+        return self._wait(coroutine)
+
+    def _wait(self, coroutine: Coroutine[Any, Any, T], seconds_max: float | None = None) -> T:
+        with self._hand_over_lock:  # what is handed over before the loop is stopped is begun, and so cancelled
+            if self._stopped:
+                coroutine.close()
+                raise ClosedError("the connection was closed")
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return future.result(seconds_max)
+        except concurrent.futures.CancelledError:
+            raise ClosedError("the connection was closed") from None
+        except BaseException:  # Ctrl-C, for one: nobody waits for the reply any more
+            future.cancel()
+            raise
+
+    def _stop(self) -> None:
+        with self._hand_over_lock:
+            self._stopped = True
+            self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.close()
+
+
+_open_engines: weakref.WeakSet[RemoteEngine] = weakref.WeakSet()
+
+
+def _close_forgotten() -> None:
+    for engine in list(_open_engines):
+        if not engine.closed:
+            engine.close()
+
+
+atexit.register(_close_forgotten)

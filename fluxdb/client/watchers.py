@@ -1,0 +1,88 @@
+"""Who watches which keys over one handle: a server is asked once for each key, however many watch it."""
+
+from __future__ import annotations
+
+from fluxdb.client import failure, reply
+from fluxdb.client.subscriber import RemoteSubscriber
+from fluxdb.errors import FluxDBError, SubscriberEvictedError
+
+
+class Watchers:
+    def __init__(self) -> None:
+        self._by_key: dict[str, list[RemoteSubscriber]] = {}
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._by_key
+
+    @property
+    def keys(self) -> list[str]:
+        return list(self._by_key)
+
+    @property
+    def all(self) -> list[RemoteSubscriber]:
+        return list(dict.fromkeys(subscriber for those in list(self._by_key.values()) for subscriber in those))
+
+    def add(self, subscriber: RemoteSubscriber) -> None:
+        for key in subscriber.keys:
+            self._by_key[key] = [*self._by_key.get(key, []), subscriber]
+
+    def remove(self, subscriber: RemoteSubscriber) -> list[str]:
+        """The keys that nobody watches any more."""
+        orphans = []
+        for key in subscriber.keys:
+            those = self._by_key.get(key)
+            if those is None or subscriber not in those:
+                continue
+            left = [other for other in those if other is not subscriber]
+            if left:
+                self._by_key[key] = left
+            else:
+                del self._by_key[key]
+                orphans.append(key)
+        return orphans
+
+    def answered(self, key: str, line: bytes) -> None:
+        """The reply to a subscription came: from here on the server tells of ``key``, or says why it does not."""
+        if line.startswith(failure.ERROR):
+            self._leave(self._by_key.pop(key, []), failure.failure(reply.members(line)))
+            return
+        revision = reply.members(line).get("revision")  # events up to this one are older
+        for subscriber in self._by_key.get(key, ()):
+            if key not in subscriber.active:
+                subscriber.active.add(key)
+                if isinstance(revision, int):
+                    subscriber.after_revision = max(subscriber.after_revision, revision)
+
+    def pushed(self, line: bytes) -> None:
+        """A line that answers no request. Raises UnexpectedReplyError."""
+        if reply.is_event(line):
+            event = reply.event(line)
+            for subscriber in self._by_key.get(event[1], ()):
+                subscriber.push(event)
+            return
+        found = reply.members(line)
+        key, last_revision = str(found.get("key")), found.get("last_revision")
+        self.evict(key, last_revision if isinstance(last_revision, int) else 0)
+
+    def evict(self, key: str, last_revision: int) -> None:
+        """The server found them slow. It tells nothing of ``key`` any more."""
+        those = self._by_key.pop(key, [])
+        later = [subscriber for subscriber in those if key not in subscriber.active]  # meanwhile asked for anew
+        if later:
+            self._by_key[key] = later
+        slow = [subscriber for subscriber in those if key in subscriber.active]
+        self._leave(slow, SubscriberEvictedError(last_revision))
+
+    def _leave(self, those: list[RemoteSubscriber], error: FluxDBError) -> None:
+        for subscriber in those:
+            subscriber.end(error)
+            subscriber.leave()
+
+    def interrupt(self, error: FluxDBError) -> None:
+        for subscriber in self.all:
+            subscriber.interrupt(error)
+
+    def end(self, error: FluxDBError) -> None:
+        for subscriber in self.all:
+            subscriber.end(error)
+        self._by_key.clear()
