@@ -18,8 +18,8 @@ TRACEBACK_SETTING = "FLUXDB_TRACEBACK"
 """Set to anything, it shows where an error that nobody expected came from."""
 
 
-class Program(click.Group):
-    """A group of commands whose errors end as the exit codes say."""
+class Tool(click.Command):
+    """A command whose errors end as the exit codes say."""
 
     def invoke(self, ctx: click.Context) -> Any:
         guard_standard_streams()
@@ -43,6 +43,10 @@ class Program(click.Group):
             standard_lines().error(render.error(message))
             code = exits.REFUSED
         raise click.exceptions.Exit(code)
+
+
+class Program(Tool, click.Group):
+    """A group of such commands."""
 
 
 def _words(error: FluxDBError | OSError) -> str:

@@ -36,6 +36,7 @@ class SnapshotActor:
         self._next_by_time = time.monotonic() + self._interval_seconds
         self.checkpoints = 0
         self.failures = 0
+        self.last_checkpoint_at = 0.0  # in seconds since 1970; 0: not yet
         self._thread = threading.Thread(target=self._run, name="fluxdb-snapshot", daemon=True)
         self._thread.start()
 
@@ -93,6 +94,7 @@ class SnapshotActor:
                 asked.set_exception(error)
             return
         self.checkpoints += 1
+        self.last_checkpoint_at = time.time()
         self._next_by_time = time.monotonic() + self._interval_seconds
         if asked is not None:
             asked.set_result(revision)

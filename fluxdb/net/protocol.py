@@ -1,8 +1,8 @@
 """One client's socket: bytes to the compiled connection, its replies back, and when to stop reading.
 
 Reading stops while requests wait for something (a group that is full, replies before them), and while the client has
-left more than ``output_bytes_max`` of its replies unread. Events stop earlier, at EVENTS_BYTES_MAX: so a subscriber that
-does not keep up is evicted by its feed, while the replies of its connection still flow.
+left more than ``output_bytes_max`` of its replies unread. Events stop earlier, at EVENTS_BYTES_MAX: so a subscriber
+that does not keep up is evicted by its feed, while the replies of its connection still flow.
 """
 
 from __future__ import annotations

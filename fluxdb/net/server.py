@@ -17,23 +17,20 @@ import contextlib
 import logging
 import socket
 import ssl
-from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import asdict
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from fluxdb._core.connection import Connection
 from fluxdb._core.reply_queue import Hub
 from fluxdb.engine.runtime import Engine
-from fluxdb.errors import FluxDBError, LimitError
 from fluxdb.limits import DEFAULT_SERVER_LIMITS, ServerLimits
 from fluxdb.net import lines
+from fluxdb.net.answers import Answers
 from fluxdb.net.listener import Listener
 from fluxdb.net.passwords import Password
 from fluxdb.net.protocol import ClientProtocol
 from fluxdb.net.slow_syncs import SlowSyncs
-from fluxdb.net.subscriptions import ConnectionSubscriber, EventBell
 
 logger = logging.getLogger("fluxdb.server")
 
@@ -68,20 +65,13 @@ class Server:
         self.connections_total = 0
         self.connections_refused = 0
         self._tls = tls
-        self._bell = EventBell(self.loop)
         self._clients: dict[Connection, ClientProtocol] = {}
         self._adopting: set[asyncio.Task[None]] = set()  # in their handshake
         self._listeners: list[Listener] = []
         self._slow_syncs = SlowSyncs(engine)
         self._gone = asyncio.Event()  # whenever a client went
-        self._closing = False
-        self._answers: dict[str, Callable[..., bytes | None]] = {
-            "subscribe": self._subscribe,
-            "unsubscribe": self._unsubscribe,
-            "snapshot": self._snapshot,
-            "info": self._info,
-            "auth": self._auth,
-        }
+        self.closing = False
+        self.answer = Answers(self, self.loop).answer
         self.loop.add_reader(self.hub.fd, self._on_hub)
         self._ticking = self.loop.call_later(TICK_SECONDS, self._on_tick)
 
@@ -149,7 +139,7 @@ class Server:
 
     def add(self, client: ClientProtocol) -> None:
         self._clients[client.connection] = client
-        if self._closing:
+        if self.closing:
             client.drain()
 
     def remove(self, client: ClientProtocol) -> None:
@@ -181,66 +171,7 @@ class Server:
                 client.send_away(lines.error_words("timeout", f"no request in {idle} seconds (idle_seconds)"))
         self._slow_syncs.look()
 
-    # What the connections hand over
-
-    def answer(
-        self, client: ClientProtocol, ticket: int, kind: str, request_id: bytes, key: str | None, password: bytes | None
-    ) -> None:
-        """Reply to a request, now or later."""
-        try:
-            line = self._answers[kind](client, ticket, request_id, key=key, password=password)
-        except FluxDBError as error:
-            self.hub.count(kind, True)
-            line = lines.error(error, request_id)
-        else:
-            if line is not None:
-                self.hub.count(kind, False)
-        if line is not None:
-            client.reply(ticket, line)
-
-    def _subscribe(self, client: ClientProtocol, ticket: int, request_id: bytes, *, key: str, **_: Any) -> bytes:
-        """Of a key that is watched already: changes nothing, says the same."""
-        subscriber = client.subscriptions.get(key)
-        if subscriber is None or subscriber.evicted:
-            bound = self.limits.subscriptions_max
-            if len(client.subscriptions) >= bound:
-                raise LimitError(f"{bound} keys are subscribed to on this connection (subscriptions_max)")
-            make = cast(Any, partial(ConnectionSubscriber, protocol=client, bell=self._bell))
-            subscriber = cast(ConnectionSubscriber, self.engine.notify.subscribe(make, [key]))
-            client.subscriptions[key] = subscriber
-            if not subscriber.wait():
-                self._bell.ring([subscriber])  # in the next turn, behind the reply
-        return lines.reply({"kind": "subscribed", "key": key, "revision": subscriber.after_revision}, request_id)
-
-    def _unsubscribe(self, client: ClientProtocol, ticket: int, request_id: bytes, *, key: str, **_: Any) -> bytes:
-        """Of a key that is not watched: changes nothing. No event of the key comes behind the reply."""
-        subscriber = client.subscriptions.pop(key, None)
-        if subscriber is not None:
-            subscriber.close()
-        return lines.reply({"kind": "ok", "unsubscribed": subscriber is not None}, request_id)
-
-    def _snapshot(self, client: ClientProtocol, ticket: int, request_id: bytes, **_: Any) -> None:
-        """Answered when it is durable; the snapshot actor does it."""
-        told = partial(self._tell_snapshot, client, ticket, request_id)
-
-        def tell(asked: Future[int]) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits there
-                self.loop.call_soon_threadsafe(told, asked)
-
-        self.engine.snapshots.ask().add_done_callback(tell)
-
-    def _tell_snapshot(self, client: ClientProtocol, ticket: int, request_id: bytes, asked: Future[int]) -> None:
-        problem = asked.exception()
-        self.hub.count("snapshot", problem is not None)
-        if problem is not None:
-            if not isinstance(problem, FluxDBError):
-                logger.error("a snapshot failed", exc_info=problem)
-            client.reply_later(ticket, lines.error(problem, request_id))
-        else:
-            client.reply_later(ticket, lines.reply({"kind": "ok", "revision": asked.result()}, request_id))
-
-    def _info(self, client: ClientProtocol, ticket: int, request_id: bytes, **_: Any) -> bytes:
-        return lines.reply({"kind": "info", "info": self.info()}, request_id)
+    # What is known
 
     def info(self) -> dict[str, Any]:
         """State, counters, limits: the engine's, and the server's. Raises ClosedError."""
@@ -257,36 +188,6 @@ class Server:
             },
         }
 
-    def _auth(
-        self, client: ClientProtocol, ticket: int, request_id: bytes, *, password: bytes, **_: Any
-    ) -> bytes | None:
-        if self.password is None:
-            return lines.reply({"kind": "ok"}, request_id)
-        right, delay_seconds = self.password.check(password, client.address)
-        told = partial(self._tell_auth, client, ticket, request_id, right)
-        if delay_seconds:
-            self.loop.call_later(delay_seconds, told, client.reply_later)
-        else:
-            told(client.reply)
-        return None
-
-    def _tell_auth(
-        self,
-        client: ClientProtocol,
-        ticket: int,
-        request_id: bytes,
-        right: bool,
-        reply: Callable[[int, bytes], None],
-    ) -> None:
-        self.hub.count("auth", not right)
-        if right:
-            client.connection.authenticated = True
-            client.connection.line_bytes_max = self.limits.line_bytes_max
-            reply(ticket, lines.reply({"kind": "ok"}, request_id))
-        else:
-            logger.warning("%s: a wrong password", client.address)
-            reply(ticket, lines.error_words("auth", "this is not the password", request_id))
-
     def note_eviction(self, client: ClientProtocol) -> None:
         self.evictions += 1
         logger.info("%s: a subscriber fell behind and was evicted", client.address)
@@ -295,9 +196,9 @@ class Server:
 
     async def close(self) -> None:
         """Accept no more, answer what is on its way, for drain_seconds at most; then let go of all. Idempotent."""
-        if self._closing:
+        if self.closing:
             return
-        self._closing = True
+        self.closing = True
         for listener in self._listeners:
             listener.close()
         for task in self._adopting:
@@ -309,8 +210,8 @@ class Server:
             pass
         for client in list(self._clients.values()):
             client.abort()
-        while self.connections:  # their connection_lost comes in the loop's next turns
-            await asyncio.sleep(0)
+        while self.connections:  # until their connection_lost was called
+            await self._wait_for_one(1.0)
         self._ticking.cancel()
         self.loop.remove_reader(self.hub.fd)
         self.hub.close()

@@ -1,0 +1,113 @@
+"""``fluxdb-server``: a database that any program on the network, or on this machine, can talk to."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+import fluxdb
+from fluxdb.cli.output import standard_lines
+from fluxdb.cli.program import Tool
+from fluxdb.cli.server_config import (
+    config_lines,
+    limit_options,
+    limits_of,
+    read_config,
+    read_password,
+    split_address,
+    tls_context,
+)
+from fluxdb.cli.text import one_line
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command(cls=Tool, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "FLUXDB"})
+@click.option("--config", type=_PATH, callback=read_config, is_eager=True, metavar="FILE", help="Settings, as TOML.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Beyond this machine only with a password.")
+@click.option("--port", type=click.IntRange(0, 65535), default=7000, show_default=True, help="0 picks one.")
+@click.option("--unix", type=_PATH, metavar="PATH", help="A Unix socket, besides; its owner alone can use it.")
+@click.option("--data-dir", type=_PATH, default="fluxdb-data", show_default=True, metavar="DIR")
+@click.option("--password-file", type=_PATH, metavar="FILE", help="Else FLUXDB_PASSWORD is asked, never an argument.")
+@click.option("--tls-cert", type=_PATH, metavar="FILE", help="The certificate chain, PEM.")
+@click.option("--tls-key", type=_PATH, metavar="FILE", help="Its key, PEM; where it is not in the same file.")
+@click.option("--web", metavar="HOST:PORT", help="Serve the live page, /metrics and /healthz there.")
+@click.option("--web-origin", multiple=True, metavar="URL", help="Another page that may use the live page's server.")
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
+    default="warning",
+    show_default=True,
+)
+@click.option("--log-json", is_flag=True, help="Log lines as JSON.")
+@limit_options
+@click.option("--print-config", is_flag=True, help="Print the settings and where each comes from, and end.")
+@click.version_option(fluxdb.__version__, message="fluxdb %(version)s")
+@click.pass_context
+def main(context: click.Context, /, **settings: Any) -> None:
+    """Serve the database in DIR on HOST:PORT, until SIGTERM or SIGINT.
+
+    Each option can also be set in the environment (FLUXDB_DATA_DIR for --data-dir) and in the file that --config names
+    (data_dir = "..."). A flag goes before the environment, that before the file.
+    """
+    if settings["print_config"]:
+        for line in config_lines(context):
+            standard_lines().line(line)
+        return
+    log_to_stderr(settings["log_level"], settings["log_json"])
+    from fluxdb.cli.serving import Serving, serve
+
+    limits, server_limits = limits_of(settings)
+    serve(
+        Serving(
+            host=settings["host"],
+            port=settings["port"],
+            unix=settings["unix"],
+            data_dir=settings["data_dir"],
+            password=read_password(settings["password_file"]),
+            tls=tls_context(settings["tls_cert"], settings["tls_key"]),
+            web=split_address(settings["web"]) if settings["web"] else None,
+            web_origins=settings["web_origin"],
+            limits=limits,
+            server_limits=server_limits,
+        )
+    )
+
+
+class _Plain(logging.Formatter):
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n".join(map(one_line, super().format(record).split("\n")))
+
+
+class _Json(_Plain):
+    def format(self, record: logging.LogRecord) -> str:
+        told = {
+            "time": self.formatTime(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            told["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(told).decode()
+
+
+def log_to_stderr(level: str, as_json: bool) -> None:
+    """Have what fluxdb.* logs on stderr, from ``level`` on."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Json() if as_json else _Plain("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("fluxdb")
+    logger.handlers[:] = [handler]  # in place of the one that shows warnings
+    logger.setLevel(level.upper())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""The settings of ``fluxdb-server``: by flag, else by environment (FLUXDB_*), else by TOML file, else the default."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import ssl
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from fluxdb.limits import RANGES, SERVER_RANGES, Limits, ServerLimits
+
+PASSWORD_VARIABLE = "FLUXDB_PASSWORD"  # the name, not the password
+_NOT_SETTINGS = {"config", "print_config", "version", "help"}
+_Decorator = Callable[[Any], Any]
+
+
+def limit_options(command: Any) -> Any:
+    """An option for each bound of the database and of the server."""
+    for limits, ranges in ((ServerLimits(), SERVER_RANGES), (Limits(), RANGES)):
+        for field in reversed(fields(limits)):
+            low, high = ranges[field.name]
+            option: _Decorator = click.option(
+                "--" + field.name.replace("_", "-"),
+                type=click.IntRange(low, high),
+                default=getattr(limits, field.name),
+                show_default=True,
+                metavar="N",
+            )
+            command = option(command)
+    return command
+
+
+def limits_of(settings: dict[str, Any]) -> tuple[Limits, ServerLimits]:
+    database = {field.name: settings[field.name] for field in fields(Limits)}
+    server = {field.name: settings[field.name] for field in fields(ServerLimits)}
+    return Limits(**database), ServerLimits(**server)
+
+
+def read_config(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
+    """Callback of --config: what the file says counts where neither a flag nor the environment says anything."""
+    if path is None:
+        return None
+    toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    try:
+        found: dict[str, Any] = toml.loads(path.read_text("utf-8"))
+    except (ValueError, OSError) as error:
+        raise click.UsageError(f"{path}: {error}", context) from None
+    known = {option.name: option for option in context.command.params if option.name not in _NOT_SETTINGS}
+    unknown = sorted(set(found) - set(known))
+    if unknown:
+        hint = " (a password is not kept there: see password_file)" if "password" in unknown else ""
+        raise click.UsageError(f"{path}: there is no setting {', '.join(unknown)}{hint}", context)
+    for name, value in found.items():
+        if not _fits(known[name], value):
+            raise click.UsageError(f"{path}: {name} is of the wrong type", context)
+    context.default_map = found
+    return path
+
+
+def _fits(option: click.Parameter, value: object) -> bool:
+    if option.multiple if isinstance(option, click.Option) else False:
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    if isinstance(option.type, click.types.BoolParamType):
+        return isinstance(value, bool)
+    if isinstance(option.type, click.types.IntParamType):
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, str)
+
+
+def config_lines(context: click.Context) -> Iterator[str]:
+    """The settings as TOML, each with where it comes from; of the password only whether there is one."""
+    for option in context.command.params:
+        name = option.name
+        if name is None or name in _NOT_SETTINGS:
+            continue
+        value = context.params[name]
+        source = context.get_parameter_source(name)
+        origin = "default" if source is None else source.name.lower().replace("default_map", "config")
+        if value is None:
+            yield f"# {name} is not set"
+        else:
+            plain = list(value) if isinstance(value, tuple) else value if isinstance(value, int) else str(value)
+            yield f"{name} = {orjson.dumps(plain).decode()}  # {origin}"
+    if os.environ.get(PASSWORD_VARIABLE):
+        yield f"# a password is set in the environment ({PASSWORD_VARIABLE})"
+
+
+def read_password(path: Path | None) -> bytes | None:
+    """Of the file, else of the environment, which is cleared of it; None where neither has one. Raises UsageError."""
+    from_environment = os.environ.pop(PASSWORD_VARIABLE, "")
+    if path is None:
+        return os.fsencode(from_environment) or None
+    try:
+        password = path.read_bytes()
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise click.UsageError(f"--password-file {path}: {error.strerror}") from None
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        click.echo(f"warning: {path}: others than its owner may use this file", err=True)
+    password = password.removesuffix(b"\n").removesuffix(b"\r")
+    if not password or b"\n" in password:
+        raise click.UsageError(f"--password-file {path}: one line, the password, is wanted")
+    try:
+        password.decode()
+    except UnicodeDecodeError:
+        raise click.UsageError(f"--password-file {path}: a password is UTF-8") from None
+    return password
+
+
+def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    """None where no certificate is set. Raises UsageError."""
+    if certificate is None and key is None:
+        return None
+    if certificate is None:
+        raise click.UsageError("--tls-key without --tls-cert")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(certificate, key, password=_no_passphrase)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
+        raise click.UsageError(f"--tls-cert {certificate}, --tls-key {key}: {reason}") from None
+    return context
+
+
+def _no_passphrase() -> str:
+    raise ValueError("the key is encrypted: use one that is not, readable by its owner alone")
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """HOST:PORT, [IPV6]:PORT. Raises UsageError."""
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise click.UsageError(f"an address is HOST:PORT, not {text!r}")
+    return host, int(port)

@@ -1,0 +1,171 @@
+"""A server process, from opening the folder to its last word: open, listen, say so, wait for a signal, drain, close."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import os
+import resource
+import signal
+import ssl
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+import fluxdb
+from fluxdb.cli.output import standard_lines
+from fluxdb.engine.loop_engine import LoopEngine
+from fluxdb.engine.runtime import Engine
+from fluxdb.limits import Limits, ServerLimits
+from fluxdb.net.listener import is_loopback, listen_tcp, listen_unix
+from fluxdb.net.metrics import healthy, render
+from fluxdb.net.server import Server
+from fluxdb.net.web import start_web
+from fluxdb.opening import open_engine
+
+logger = logging.getLogger("fluxdb.server")
+
+CLOSE_SECONDS = 10.0
+DESCRIPTORS_SPARE = 128  # for files, and for the page's connections
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serving:
+    """What one server process is to do."""
+
+    host: str
+    port: int
+    unix: Path | None
+    data_dir: Path
+    password: bytes | None
+    tls: ssl.SSLContext | None
+    web: tuple[str, int] | None
+    web_origins: tuple[str, ...]
+    limits: Limits
+    server_limits: ServerLimits
+
+
+def check_exposure(serving: Serving) -> None:
+    """Raises UsageError where other machines could come in without a password."""
+    for host in (serving.host, *((serving.web[0],) if serving.web else ())):
+        if serving.password is None and not is_loopback(host):
+            raise click.UsageError(
+                f"{host} is reached by other machines: set a password (--password-file FILE, or FLUXDB_PASSWORD in "
+                "the environment), or listen on 127.0.0.1"
+            )
+
+
+def serve(serving: Serving) -> None:
+    """Until a signal. Raises FluxDBError, OSError where it can't begin."""
+    check_exposure(serving)
+    _raise_descriptor_limit(serving.server_limits.connections_max + DESCRIPTORS_SPARE)
+    loop = _new_loop()
+    try:
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(_serve(serving))
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        loop: asyncio.AbstractEventLoop = importlib.import_module("uvloop").new_event_loop()
+    except ImportError:
+        loop = asyncio.new_event_loop()
+    return loop
+
+
+async def _serve(serving: Serving) -> None:
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    hurry: list[Callable[[], None]] = []
+
+    def on_signal() -> None:
+        if stopping.is_set():
+            for step in hurry:
+                step()
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    engine = await asyncio.to_thread(open_engine, str(serving.data_dir), serving.limits)
+    assert isinstance(engine, Engine)
+    try:
+        if not stopping.is_set():
+            await _run(serving, engine, stopping, hurry)
+    finally:
+        await _close(engine)
+
+
+async def _run(serving: Serving, engine: Engine, stopping: asyncio.Event, hurry: list[Callable[[], None]]) -> None:
+    server = Server(
+        engine,
+        limits=serving.server_limits,
+        password=serving.password,
+        tls=serving.tls,
+        version=fluxdb.__version__,
+    )
+    hurry.append(server.hurry)
+    line = standard_lines().line
+    async with contextlib.AsyncExitStack() as steps:
+        steps.push_async_callback(server.close)
+        tcp = server.listen(listen_tcp(serving.host, serving.port))
+        unix = server.listen(listen_unix(serving.unix)) if serving.unix is not None else None
+        if serving.web is not None:
+            web = await start_web(
+                LoopEngine(engine, closes_engine=False),
+                *serving.web,
+                origins=serving.web_origins,
+                password=None if serving.password is None else serving.password.decode(),
+                tls=serving.tls,
+                metrics=lambda: render(server),
+                healthy=lambda: healthy(server),
+            )
+            steps.push_async_callback(web.close)
+            line(f"web page on {web.url}")
+        if unix is not None:
+            line(f"server listening on {unix.name}")
+        line(f"server listening on {tcp.name}")
+        await stopping.wait()
+        logger.info("stopping: what is on its way is answered")
+
+
+async def _close(engine: Engine) -> None:
+    """All that was acknowledged is durable, so where the disk hangs, nothing is lost by not waiting for it."""
+    closed = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def close() -> None:
+        try:
+            engine.close()
+        finally:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(closed.set)
+
+    threading.Thread(target=close, name="fluxdb-close", daemon=True).start()
+    try:
+        await asyncio.wait_for(closed.wait(), CLOSE_SECONDS)
+    except asyncio.TimeoutError:
+        logger.warning("the database did not close within %d seconds; all that was acknowledged is kept", CLOSE_SECONDS)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def _raise_descriptor_limit(wanted: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+        soft = allowed
+    if soft < wanted:
+        logger.warning("the system allows %d descriptors: fewer connections than connections_max", soft)

@@ -1,0 +1,125 @@
+"""What a connection hands over to Python, since it is rare: subscriptions, snapshots, info, passwords."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from fluxdb.errors import FluxDBError, LimitError
+from fluxdb.net import lines
+from fluxdb.net.protocol import ClientProtocol
+from fluxdb.net.subscriptions import ConnectionSubscriber, EventBell
+
+if TYPE_CHECKING:
+    from fluxdb.net.server import Server
+
+logger = logging.getLogger("fluxdb.server")
+
+
+class Answers:
+    """The requests that one server answers in Python."""
+
+    def __init__(self, server: Server, loop: asyncio.AbstractEventLoop) -> None:
+        self._server = server
+        self._bell = EventBell(loop)
+        self._by_kind: dict[str, Callable[..., bytes | None]] = {
+            "subscribe": self._subscribe,
+            "unsubscribe": self._unsubscribe,
+            "snapshot": self._snapshot,
+            "info": self._info,
+            "auth": self._auth,
+        }
+
+    def answer(
+        self, client: ClientProtocol, ticket: int, kind: str, request_id: bytes, key: str | None, password: bytes | None
+    ) -> None:
+        """Reply to a request, now or later."""
+        try:
+            line = self._by_kind[kind](client, ticket, request_id, key=key, password=password)
+        except FluxDBError as error:
+            self._server.hub.count(kind, True)
+            line = lines.error(error, request_id)
+        else:
+            if line is not None:
+                self._server.hub.count(kind, False)
+        if line is not None:
+            client.reply(ticket, line)
+
+    def _subscribe(self, client: ClientProtocol, ticket: int, request_id: bytes, *, key: str, **_: Any) -> bytes:
+        """Of a key that is watched already: changes nothing, says the same."""
+        subscriber = client.subscriptions.get(key)
+        if subscriber is None or subscriber.evicted:
+            bound = self._server.limits.subscriptions_max
+            if len(client.subscriptions) >= bound:
+                raise LimitError(f"{bound} keys are subscribed to on this connection (subscriptions_max)")
+            make = cast(Any, partial(ConnectionSubscriber, protocol=client, bell=self._bell))
+            subscriber = cast(ConnectionSubscriber, self._server.engine.notify.subscribe(make, [key]))
+            client.subscriptions[key] = subscriber
+            if not subscriber.wait():
+                self._bell.ring([subscriber])  # in the next turn, behind the reply
+        return lines.reply({"kind": "subscribed", "key": key, "revision": subscriber.after_revision}, request_id)
+
+    def _unsubscribe(self, client: ClientProtocol, ticket: int, request_id: bytes, *, key: str, **_: Any) -> bytes:
+        """Of a key that is not watched: changes nothing. No event of the key comes behind the reply."""
+        subscriber = client.subscriptions.pop(key, None)
+        if subscriber is not None:
+            subscriber.close()
+        return lines.reply({"kind": "ok", "unsubscribed": subscriber is not None}, request_id)
+
+    def _snapshot(self, client: ClientProtocol, ticket: int, request_id: bytes, **_: Any) -> None:
+        """Answered when it is durable; the snapshot actor does it."""
+        told = partial(self._tell_snapshot, client, ticket, request_id)
+
+        def tell(asked: Future[int]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits there
+                self._server.loop.call_soon_threadsafe(told, asked)
+
+        self._server.engine.snapshots.ask().add_done_callback(tell)
+
+    def _tell_snapshot(self, client: ClientProtocol, ticket: int, request_id: bytes, asked: Future[int]) -> None:
+        problem = asked.exception()
+        self._server.hub.count("snapshot", problem is not None)
+        if problem is not None:
+            if not isinstance(problem, FluxDBError):
+                logger.error("a snapshot failed", exc_info=problem)
+            client.reply_later(ticket, lines.error(problem, request_id))
+        else:
+            client.reply_later(ticket, lines.reply({"kind": "ok", "revision": asked.result()}, request_id))
+
+    def _info(self, client: ClientProtocol, ticket: int, request_id: bytes, **_: Any) -> bytes:
+        return lines.reply({"kind": "info", "info": self._server.info()}, request_id)
+
+    def _auth(
+        self, client: ClientProtocol, ticket: int, request_id: bytes, *, password: bytes, **_: Any
+    ) -> bytes | None:
+        if self._server.password is None:
+            return lines.reply({"kind": "ok"}, request_id)
+        right, delay_seconds = self._server.password.check(password, client.address)
+        told = partial(self._tell_auth, client, ticket, request_id, right)
+        if delay_seconds:
+            self._server.loop.call_later(delay_seconds, told, client.reply_later)
+        else:
+            told(client.reply)
+        return None
+
+    def _tell_auth(
+        self,
+        client: ClientProtocol,
+        ticket: int,
+        request_id: bytes,
+        right: bool,
+        reply: Callable[[int, bytes], None],
+    ) -> None:
+        self._server.hub.count("auth", not right)
+        if right:
+            client.connection.authenticated = True
+            client.connection.line_bytes_max = self._server.limits.line_bytes_max
+            reply(ticket, lines.reply({"kind": "ok"}, request_id))
+        else:
+            logger.warning("%s: a wrong password", client.address)
+            reply(ticket, lines.error_words("auth", "this is not the password", request_id))

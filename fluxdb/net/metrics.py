@@ -1,0 +1,91 @@
+"""A server's numbers in the text format of Prometheus. Each is read from where it is counted anyway, when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from fluxdb.errors import ClosedError
+
+if TYPE_CHECKING:
+    from fluxdb.net.server import Server
+
+NS = 1e9
+SYNC_BUCKETS = range(13, 35)  # of the histogram by bits of nanoseconds: 8 us to 17 s
+GROUP_BUCKETS = range(18)  # by bits of records: 1 to 131,071
+
+
+def render(server: Server) -> bytes:
+    """All numbers of the server; of one whose engine is closed: those that are left."""
+    registry = CollectorRegistry()
+    registry.register(_Numbers(server))
+    return generate_latest(registry)
+
+
+def healthy(server: Server) -> bool:
+    """Would a write be taken?"""
+    committer = server.engine.committer
+    return not (server.closing or server.engine.closed or committer.closed or committer.poisoned)
+
+
+class _Numbers(Collector):
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def describe(self) -> list[Metric]:
+        return []  # else it would collect all once more when it is registered
+
+    def collect(self) -> Iterator[Metric]:
+        server = self._server
+        build = GaugeMetricFamily("fluxdb_build_info", "The version of FluxDB.", labels=["version"])
+        build.add_metric([server.version], 1)
+        yield build
+        commands = CounterMetricFamily("fluxdb_commands", "Requests answered.", labels=["command", "status"])
+        for command, (answered, refused) in server.hub.counts.items():
+            commands.add_metric([command, "ok"], answered)
+            commands.add_metric([command, "error"], refused)
+        yield commands
+        yield GaugeMetricFamily("fluxdb_connections", "Clients connected.", server.connections)
+        refused = server.connections_refused
+        yield CounterMetricFamily("fluxdb_connections_refused", "Clients sent away: too many.", refused)
+        try:
+            info = server.engine.info()
+        except ClosedError:
+            return
+        yield from _of_engine(info, server.engine.snapshots.last_checkpoint_at)
+
+
+def _of_engine(info: dict[str, Any], last_checkpoint_at: float) -> Iterator[Metric]:
+    commits = info["commits"]
+    yield GaugeMetricFamily("fluxdb_keys", "Documents.", info["keys"])
+    yield GaugeMetricFamily("fluxdb_revision", "The revision of the last write.", info["revision"])
+    yield GaugeMetricFamily("fluxdb_data_bytes", "Bytes of keys and values.", info["data_bytes"])
+    yield GaugeMetricFamily("fluxdb_wal_bytes", "Bytes of log since the last checkpoint.", info["log_bytes"])
+    yield GaugeMetricFamily("fluxdb_subscribers", "Subscriptions.", info["subscribers"])
+    evictions = info["subscriber_evictions"]
+    yield CounterMetricFamily("fluxdb_subscriber_evictions", "Subscribers that fell behind.", evictions)
+    yield GaugeMetricFamily(
+        "fluxdb_last_checkpoint_timestamp_seconds",
+        "When this server last wrote a checkpoint, in seconds since 1970; 0: not yet.",
+        last_checkpoint_at,
+    )
+    syncs = HistogramMetricFamily("fluxdb_wal_fsync_duration_seconds", "How long a sync of the log took.")
+    seconds = [(1 << i) / NS for i in SYNC_BUCKETS]
+    sync_seconds = commits["fsync_ns_total"] / NS
+    syncs.add_metric([], _cumulative(commits["fsync_ns_histogram"], SYNC_BUCKETS, seconds), sync_seconds)
+    yield syncs
+    groups = HistogramMetricFamily("fluxdb_commit_group_size", "Writes that share one sync.")
+    sizes = [float((1 << i) - 1) for i in GROUP_BUCKETS][1:]
+    counts = commits["group_records_histogram"]
+    groups.add_metric([], _cumulative(counts, GROUP_BUCKETS[1:], sizes), commits["records"])
+    yield groups
+
+
+def _cumulative(counts: Sequence[int], buckets: range, bounds: Sequence[float]) -> list[tuple[str, float]]:
+    """Of a histogram by bits, those at or below each bound; the last bound is infinity."""
+    below = [(str(bound), float(sum(counts[: i + 1]))) for i, bound in zip(buckets, bounds, strict=True)]
+    return [*below, ("+Inf", float(sum(counts)))]
