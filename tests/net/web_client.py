@@ -58,6 +58,9 @@ class Site:
             await writer.wait_closed()
 
 
+Test = Callable[[Site], Awaitable[None]]
+
+
 @asynccontextmanager
 async def serving(path: Path, engine_limits: Limits = DEFAULT_LIMITS, **settings: Any) -> AsyncIterator[Site]:
     engine = LoopEngine(open_engine(path, engine_limits), closes_engine=True)

@@ -8,6 +8,9 @@ const HEARTBEAT_SECONDS = 20;
 const RETRY_MS = [200, 8000]; // the first and the longest wait before connecting again
 const DIFF_CELLS_MAX = 1_000_000; // lines before times lines after; beyond it all is marked
 
+const PAUSE_MS = 50; // where there is nothing to wait for
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const $ = (id) => document.getElementById(id);
 
 function element(name, className, text) {
@@ -428,10 +431,11 @@ async function store() {
         change(COUNTER, text, BigInt(reply.get("version")), "set");
       } catch (error) {
         if (error.code === "version_conflict") {
-          await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(5 * ++conflicts, 100)));
+          await pause(Math.random() * Math.min(5 * ++conflicts, 100));
           await refresh(COUNTER).catch(() => {});
         } else if (error.code === "connection_lost") {
           if (error.lost) await settle(base, amount, text);
+          else await pause(PAUSE_MS); // the socket is closing, and that will be told in a turn of its own
         } else {
           throw error;
         }
@@ -452,7 +456,12 @@ async function settle(base, amount, text) {
   for (;;) {
     await connection.live();
     let now;
-    try { now = await refresh(COUNTER); } catch { continue; }
+    try {
+      now = await refresh(COUNTER);
+    } catch {
+      await pause(PAUSE_MS);
+      continue;
+    }
     if (now?.version === base?.version) return; // it did not: the clicks go with the next write
     clicks -= amount;
     const ours = now && now.text === text && (!base || now.version === base.version + 1n);
@@ -535,7 +544,8 @@ window.addEventListener("online", () => connection.retryNow());
 document.addEventListener("visibilitychange", () => document.hidden || connection.retryNow());
 setInterval(() => connection.state === "live" && refresh(COUNTER).catch(() => {}), HEARTBEAT_SECONDS * 1000);
 
+const earlier = sessionStorage.getItem("fluxdb-watched");
 watch(COUNTER, true);
-try { JSON.parse(sessionStorage.getItem("fluxdb-watched") ?? "[]").forEach((key) => watch(String(key))); } catch { /* none */ }
+if (earlier) JSON.parse(earlier).forEach((key) => watch(key));
 inspect(COUNTER);
 connection.open();

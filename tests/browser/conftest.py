@@ -1,0 +1,145 @@
+"""A headless Chromium, and a live page's server in a thread of its own that can be stopped and started again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.net.web_client import Site, serving
+
+NO_BROWSER = "NOT RUN: needs Chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+WAIT_MS_MAX = 20_000
+
+
+def chromium_path() -> str | None:
+    """FLUXDB_CHROMIUM, or what the system has."""
+    return os.environ.get("FLUXDB_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = [report for report in terminalreporter.getreports("skipped") if NO_BROWSER in str(report.longrepr)]
+    if skipped:
+        terminalreporter.section("left out", red=True)
+        terminalreporter.line(f"{len(skipped)} tests of the live page were not run: {skipped[0].longrepr[2]}")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        pytest.skip(f'{NO_BROWSER}, and playwright (pip install "fluxdb[browser]")')
+    path = chromium_path()
+    if path is None:
+        pytest.skip(f"{NO_BROWSER} (apt-get install chromium; or name one: FLUXDB_CHROMIUM)")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+class Server:
+    """A server in a thread with its own event loop."""
+
+    def __init__(self, path: Path, **settings: Any) -> None:
+        self._path = path
+        self._settings = settings
+        self.port = 0
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    def start(self) -> None:
+        ready: Future[Site] = Future()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run(ready)))
+        self._thread.start()
+        self._site = ready.result(20)
+        self.port = self._site.web.port
+
+    async def _run(self, ready: Future[Site]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._end = asyncio.Event()
+        try:
+            async with serving(self._path, port=self.port, **self._settings) as site:
+                ready.set_result(site)
+                await self._end.wait()
+        except BaseException as error:
+            if not ready.done():
+                ready.set_exception(error)
+
+    def stop(self) -> None:
+        with suppress(RuntimeError):  # it was stopped before
+            self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+    def text(self, key: str) -> tuple[bytes, int] | None:
+        """What is stored."""
+        return asyncio.run_coroutine_threadsafe(self._site.engine.get_text(key), self._loop).result(20)
+
+    def set(self, key: str, text: bytes) -> None:
+        async def write() -> None:
+            await self._site.engine.set(key, text)
+
+        asyncio.run_coroutine_threadsafe(write(), self._loop).result(20)
+
+
+@pytest.fixture
+def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    servers: list[Server] = []
+
+    def make(**settings: Any) -> Server:
+        servers.append(Server(tmp_path / "data", **settings))
+        return servers[-1]
+
+    yield make
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def open_window(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens a window of its own on a server; it fails the test where the page reported an error of its own."""
+    contexts: list[Any] = []
+    errors: list[str] = []
+
+    def open_one(server: Server, *, live: bool = True, **settings: Any) -> Any:
+        context = browser.new_context(**settings)
+        context.set_default_timeout(WAIT_MS_MAX)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(server.url)
+        if live:
+            page.wait_for_selector('#state[data-state="live"]')
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert errors == []
