@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from fluxdb.cli import render
 from fluxdb.cli.text import quote_key
 from fluxdb.engine.handle import RawEvent, Subscriber
-from fluxdb.errors import ClosedError, FluxDBError
+from fluxdb.errors import ClosedError, ConnectionLostError, FluxDBError
 from fluxdb.model import OPERATION_OF
 
 Print = Callable[[str], None]
@@ -43,6 +43,9 @@ class EventsInStep:
                 self._print(_line(event))
                 if event[4] >= version:
                     return
+        except ConnectionLostError as error:  # the event may be among those that were missed; it goes on by itself
+            self._print_error(render.error(str(error)))
+            return
         except FluxDBError as error:
             self._print_error(_ended(key, error))
         self.stop(key)
@@ -96,13 +99,21 @@ class EventsLive:
 
     def _follow(self, key: str, subscriber: Subscriber) -> None:
         try:
-            for event in _events(subscriber):
-                self._print(_line(event))
+            while True:
+                self._print_events(subscriber)
         except ClosedError:
             pass
         except FluxDBError as error:
             self.stop(key)
             self._print_error(_ended(key, error))
+
+    def _print_events(self, subscriber: Subscriber) -> None:
+        """Return where a remote one has said that some may have been missed: it goes on by itself."""
+        try:
+            for event in _events(subscriber):
+                self._print(_line(event))
+        except ConnectionLostError as error:
+            self._print_error(render.error(str(error)))
 
 
 def _events(subscriber: Subscriber) -> Iterator[RawEvent]:

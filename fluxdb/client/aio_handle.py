@@ -132,20 +132,35 @@ class RemoteLoopEngine(AsyncEngineHandle):
             self._check_open()
         return link
 
+    async def ask_raw(self, body: bytes, *, changes: bool) -> bytes:
+        """The reply as it is, an error's too; sent once."""
+        try:
+            return await self._line_of(await self._ready(), body, self._settings.timeout_seconds, changes=changes)
+        except LinkLostError as lost:
+            raise ConnectionLostError(
+                f"the connection was lost before the reply: {lost}", maybe_applied=changes
+            ) from None
+
     async def _reply(
         self, link: Link, body: bytes, seconds: float | None, *, changes: bool = False, first: Taker | None = None
     ) -> bytes:
-        """``first`` sees the line before anything behind it. Raises LinkLostError, and the server's errors."""
-        future = link.request(body, first)
-        timer = None if seconds is None else self._loop.call_later(seconds, self._expire, future, seconds, changes)
-        try:
-            line = await future
-        finally:
-            if timer is not None:
-                timer.cancel()
+        """Raises LinkLostError, and the server's errors."""
+        line = await self._line_of(link, body, seconds, changes=changes, first=first)
         if line.startswith(failure.ERROR):
             raise failure.failure(reply.members(line))
         return line
+
+    async def _line_of(
+        self, link: Link, body: bytes, seconds: float | None, *, changes: bool, first: Taker | None = None
+    ) -> bytes:
+        """``first`` sees the line before anything behind it. Raises LinkLostError, RequestTimeoutError."""
+        future = link.request(body, first)
+        timer = None if seconds is None else self._loop.call_later(seconds, self._expire, future, seconds, changes)
+        try:
+            return await future
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     def _expire(self, future: asyncio.Future[bytes], seconds: float, changes: bool) -> None:
         if not future.done():

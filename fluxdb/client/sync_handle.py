@@ -83,6 +83,10 @@ class RemoteEngine(EngineHandle):
     def ping(self) -> None:
         self._call(self._handle.ping())
 
+    def ask_raw(self, body: bytes, *, changes: bool) -> bytes:
+        """The reply as it is, an error's too."""
+        return self._call(self._handle.ask_raw(body, changes=changes))
+
     def close(self) -> None:
         with self._close_lock:  # a second caller returns when it is closed, not before
             if self.closed:

@@ -1,0 +1,202 @@
+"""``fluxdb-client``: one command for a server, or the shell."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+import fluxdb
+from fluxdb.cli.program import Program
+
+DEFAULT_ADDRESS = "127.0.0.1:7000"
+KEY = click.argument("key")
+JSON = click.argument("json", metavar="JSON")
+IF_VERSION = click.option("--if-version", type=click.IntRange(0), metavar="N", help="Only where the version is N.")
+
+
+class Server:
+    """The server that the options before the command name."""
+
+    def __init__(self, url: str, password: str | None, timeout: float, tls: ssl.SSLContext | None) -> None:
+        self.url = url
+        self.password = password
+        self.timeout = timeout
+        self.tls = tls
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--addr",
+    default=DEFAULT_ADDRESS,
+    envvar="FLUXDB_ADDR",
+    show_default=True,
+    show_envvar=True,
+    metavar="HOST:PORT",
+    help="The server; or fluxdb://HOST:PORT, fluxdbs://HOST:PORT (TLS), fluxdb+unix:///PATH.",
+)
+@click.option(
+    "--password-file",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    metavar="FILE",
+    help="Its first line is the password; else FLUXDB_PASSWORD is.",
+)
+@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=30.0, show_default=True, metavar="SECONDS")
+@click.option("--tls", is_flag=True, help="Talk TLS.")
+@click.option(
+    "--tls-ca",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The certificates to trust, instead of the system's.",
+)
+@click.version_option(fluxdb.__version__, message="fluxdb-client %(version)s")
+@click.pass_context
+def main(
+    context: click.Context, addr: str, password_file: Path | None, timeout: float, tls: bool, tls_ca: Path | None
+) -> None:
+    """Run one command on a FluxDB server, or talk to it in the shell.
+
+    Exit codes: 0 ok, 1 the database said no, 2 usage, 3 can't connect or timed out, 4 not authenticated, 5 storage,
+    130 Ctrl-C.
+    """
+    url = _url(addr, tls or tls_ca is not None)
+    trusted = None if tls_ca is None else _trusting(tls_ca)
+    context.obj = Server(url, _password(password_file), timeout, trusted)
+
+
+def _url(address: str, tls: bool) -> str:
+    from fluxdb.client.address import parse_url
+
+    url = address if "://" in address else f"{'fluxdbs' if tls else 'fluxdb'}://{address}"
+    if tls and url.startswith("fluxdb://"):
+        url = "fluxdbs" + url.removeprefix("fluxdb")
+    try:
+        parsed = parse_url(url)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--addr") from None
+    if parsed.password is not None:
+        raise click.BadParameter(
+            "no password in the address, where others can see it: use FLUXDB_PASSWORD or --password-file",
+            param_hint="--addr",
+        )
+    return url
+
+
+def _password(path: Path | None) -> str | None:
+    if path is None:
+        return os.environ.get("FLUXDB_PASSWORD")
+    with click.open_file(str(path), encoding="utf-8") as file:
+        return str(file.readline()).rstrip("\r\n")
+
+
+def _trusting(path: Path) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=str(path))
+    except ssl.SSLError as error:
+        raise click.BadParameter(f"no certificates: {error.reason}", param_hint="--tls-ca") from None
+
+
+def _command(name: str, *parameters: Callable[[Any], Any], as_json: bool = True) -> Callable[[Any], Any]:
+    """Register a command; it gets the server first, and returns the exit code."""
+
+    def register(function: Callable[..., int]) -> Callable[..., int]:
+        def run(**arguments: Any) -> None:
+            context = click.get_current_context()
+            context.exit(function(context.obj, **arguments))
+
+        run.__doc__ = function.__doc__
+        wrapped: Any = run
+        if as_json:
+            wrapped = click.option("--json", "raw", is_flag=True, help="Print the server's reply as it is.")(wrapped)
+        for parameter in reversed(parameters):
+            wrapped = parameter(wrapped)
+        # A JSON number may begin with a minus.
+        main.command(name, context_settings={"ignore_unknown_options": True})(wrapped)
+        return function
+
+    return register
+
+
+@_command("set", IF_VERSION, KEY, JSON)
+def _set(server: Server, key: str, json: str, if_version: int | None, raw: bool) -> int:
+    """Store JSON under KEY."""
+    from fluxdb.cli import remote
+
+    return remote.write(server, "set", key, json, if_version, raw=raw)
+
+
+@_command(
+    "patch", IF_VERSION, click.option("--remove-nulls", is_flag=True, help="A null removes the member."), KEY, JSON
+)
+def _patch(server: Server, key: str, json: str, if_version: int | None, remove_nulls: bool, raw: bool) -> int:
+    """Merge JSON into the document of KEY."""
+    from fluxdb.cli import remote
+
+    return remote.write(server, "patch", key, json, if_version, remove_nulls=remove_nulls, raw=raw)
+
+
+@_command("del", IF_VERSION, KEY)
+def _delete(server: Server, key: str, if_version: int | None, raw: bool) -> int:
+    """Delete the document of KEY."""
+    from fluxdb.cli import remote
+
+    return remote.write(server, "del", key, "", if_version, raw=raw)
+
+
+@_command("get", KEY)
+def _get(server: Server, key: str, raw: bool) -> int:
+    """Print the document of KEY, or nil."""
+    from fluxdb.cli import remote
+
+    return remote.get(server, key, raw=raw)
+
+
+@_command("snapshot")
+def _snapshot(server: Server, raw: bool) -> int:
+    """Have the server write a snapshot."""
+    from fluxdb.cli import remote
+
+    return remote.snapshot(server, raw=raw)
+
+
+@_command("ping")
+def _ping(server: Server, raw: bool) -> int:
+    """See whether the server answers."""
+    from fluxdb.cli import remote
+
+    return remote.ping(server, raw=raw)
+
+
+@_command("info")
+def _info(server: Server, raw: bool) -> int:
+    """Print the server's state, counters and limits."""
+    from fluxdb.cli import remote
+
+    return remote.info(server, raw=raw)
+
+
+@_command("subscribe", click.argument("keys", nargs=-1, required=True, metavar="KEY..."), as_json=False)
+def _subscribe(server: Server, keys: tuple[str, ...]) -> int:
+    """Print each change of KEY as a line of JSON, until Ctrl-C.
+
+    A connection that is lost is made anew; stderr says that events may have been missed.
+    """
+    from fluxdb.cli import remote
+
+    return remote.subscribe(server, keys)
+
+
+@_command("shell", as_json=False)
+def _shell(server: Server) -> int:
+    """Talk to the server: history, completion, and events while you type. Fed by a pipe, it runs each line."""
+    from fluxdb.cli import remote
+
+    return remote.shell(server)
+
+
+if __name__ == "__main__":
+    main()
