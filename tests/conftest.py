@@ -1,4 +1,4 @@
-"""What every test stands on: the settings of hypothesis, and a loud word where tests that need root are left out."""
+"""What every test stands on: the settings of hypothesis, and a loud word where tests are left out."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ hypothesis.settings.register_profile("fluxdb", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("fluxdb")
 
 NEEDS_ROOT = "NOT RUN: needs root"
+NEEDS_BROWSER = "NOT RUN: needs Chromium"
+REMEDIES = {
+    NEEDS_ROOT: "need root and were not run: run them with sudo, or in a container",
+    NEEDS_BROWSER: "need Chromium and playwright and were not run: apt-get install chromium, pip install playwright",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,7 +28,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    skipped = [report for report in terminalreporter.getreports("skipped") if NEEDS_ROOT in str(report.longrepr)]
-    if skipped:
-        terminalreporter.section("left out", red=True)
-        terminalreporter.line(f"{len(skipped)} tests need root and were not run: run them with sudo, or in a container")
+    skipped = [str(report.longrepr) for report in terminalreporter.getreports("skipped")]
+    for reason, remedy in REMEDIES.items():
+        number = sum(reason in words for words in skipped)
+        if number:
+            terminalreporter.section("left out", red=True)
+            terminalreporter.line(f"{number} tests {remedy}")

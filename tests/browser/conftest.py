@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import NEEDS_BROWSER
 from tests.net.web_client import Site, serving
 
-NO_BROWSER = "NOT RUN: needs Chromium"
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -33,28 +33,15 @@ def chromium_path() -> str | None:
     return os.environ.get("FLUXDB_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.browser)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    skipped = [report for report in terminalreporter.getreports("skipped") if NO_BROWSER in str(report.longrepr)]
-    if skipped:
-        terminalreporter.section("left out", red=True)
-        terminalreporter.line(f"{len(skipped)} tests of the live page were not run: {skipped[0].longrepr[2]}")
-
-
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        pytest.skip(f'{NO_BROWSER}, and playwright (pip install "fluxdb[browser]")')
+        pytest.skip(f'{NEEDS_BROWSER}, and playwright (pip install "fluxdb[browser]")')
     path = chromium_path()
     if path is None:
-        pytest.skip(f"{NO_BROWSER} (apt-get install chromium; or name one: FLUXDB_CHROMIUM)")
+        pytest.skip(f"{NEEDS_BROWSER} (apt-get install chromium; or name one: FLUXDB_CHROMIUM)")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield chromium

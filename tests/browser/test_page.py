@@ -9,6 +9,8 @@ import pytest
 
 from tests.browser.conftest import Server
 
+pytestmark = pytest.mark.browser
+
 MakeServer = Callable[..., Server]
 OpenWindow = Callable[..., Any]
 
