@@ -1,0 +1,181 @@
+"""A client made of a socket, a server in a thread, and a server in a process: each wait has a bound."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from fluxdb.engine.runtime import Engine
+from fluxdb.limits import DEFAULT_LIMITS, Limits, ServerLimits
+from fluxdb.net.listener import listen_tcp, listen_unix
+from fluxdb.net.server import Server
+from fluxdb.storage.database import Database
+
+PATIENCE_SECONDS = 30
+T = TypeVar("T")
+
+
+class Wire:
+    """One client, which blocks."""
+
+    def __init__(self, address: int | str, *, tls: ssl.SSLContext | None = None, receive_bytes: int = 0) -> None:
+        self.socket = socket.socket(socket.AF_INET if isinstance(address, int) else socket.AF_UNIX)
+        self.socket.settimeout(PATIENCE_SECONDS)
+        if receive_bytes:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        self.socket.connect(("127.0.0.1", address) if isinstance(address, int) else address)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
+        self._lines = self.socket.makefile("rb")
+
+    def send(self, *requests: Any) -> None:
+        self.socket.sendall(b"".join(json.dumps(request).encode() + b"\n" for request in requests))
+
+    def line(self) -> Any:
+        line = self._lines.readline()
+        assert line.endswith(b"\n"), f"the connection ended: {line!r}"
+        return json.loads(line)
+
+    def ask(self, *requests: Any) -> list[Any]:
+        self.send(*requests)
+        return [self.line() for _ in requests]
+
+    def rest(self) -> bytes:
+        """All until the server closes."""
+        return self._lines.read()
+
+    def close(self) -> None:
+        self._lines.close()
+        self.socket.close()
+
+    def __enter__(self) -> Wire:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+class Threaded:
+    """A server in a thread of this process."""
+
+    def __init__(self, path: Path, limits: Limits, unix: Path | None, settings: dict[str, Any]) -> None:
+        self._path, self._limits, self._unix, self._settings = path, limits, unix, settings
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
+        self._thread.start()
+        assert self._ready.wait(PATIENCE_SECONDS)
+
+    async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        self.engine = Engine(Database.open(self._path, self._limits), self._limits)
+        self.server = Server(self.engine, **self._settings)
+        self.port = self.server.listen(listen_tcp("127.0.0.1", 0)).port
+        if self._unix is not None:
+            self.server.listen(listen_unix(self._unix))
+        self._ready.set()
+        await self._stop.wait()
+        await self.server.close()
+        self.engine.close()
+
+    def call(self, function: Callable[[], T]) -> T:
+        """In the server's loop."""
+
+        async def within() -> T:
+            return function()
+
+        return asyncio.run_coroutine_threadsafe(within(), self._loop).result(PATIENCE_SECONDS)
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        for _ in range(PATIENCE_SECONDS * 20):
+            if self.call(condition):
+                return
+            threading.Event().wait(0.05)
+        raise AssertionError("it never came to that")
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(PATIENCE_SECONDS)
+        assert not self._thread.is_alive()
+
+
+@contextmanager
+def threaded(
+    path: Path, *, limits: Limits = DEFAULT_LIMITS, unix: Path | None = None, **settings: Any
+) -> Iterator[Threaded]:
+    settings.setdefault("limits", ServerLimits(drain_seconds=1))
+    server = Threaded(path, limits, unix, settings)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+class Process:
+    """``fluxdb-server`` in a process of its own."""
+
+    def __init__(
+        self, *arguments: str, environment: dict[str, str] | None = None, prefix: tuple[str, ...] = ()
+    ) -> None:
+        self.process = subprocess.Popen(
+            [*prefix, *PROGRAM, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=clean_environment() | (environment or {}),
+        )
+        assert self.process.stdout is not None
+        line = b""
+        self.said: list[str] = []
+        while not line.startswith(b"server listening on 127"):
+            line = self.process.stdout.readline()
+            if not line:
+                _, errors = self.process.communicate(timeout=PATIENCE_SECONDS)
+                raise AssertionError(errors.decode())
+            self.said.append(line.decode().rstrip())
+        self.port = int(line.rpartition(b":")[2])
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
+        """Exit code, and what it wrote to stderr."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        _, errors = self.process.communicate(timeout=PATIENCE_SECONDS)
+        return self.process.returncode, errors.decode()
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate(timeout=PATIENCE_SECONDS)
+
+
+PROGRAM = (sys.executable, "-m", "fluxdb.cli.server")
+
+
+def clean_environment() -> dict[str, str]:
+    """Without what would set the server, or this machine's tests, otherwise."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("FLUXDB_")}
+
+
+def run_program(*arguments: str, environment: dict[str, str] | None = None) -> tuple[int, str, str]:
+    """Exit code, stdout, stderr, of one that ends by itself."""
+    done = subprocess.run(
+        [*PROGRAM, *arguments],
+        capture_output=True,
+        timeout=PATIENCE_SECONDS,
+        env=clean_environment() | (environment or {}),
+        check=False,
+    )
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
