@@ -68,10 +68,15 @@ check_system() {
 
 # The browser of the live page's tests: installed where that can be done without asking; without it the tests say so.
 install_browser() {
-    [ -z "${FLUXDB_CHROMIUM:-}" ] && ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null || return 0
-    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ "${INSTALL_PACKAGES:-0}" = 1 ] || return 0
+    local may_install
+    if [ -n "${FLUXDB_CHROMIUM:-}" ] || command -v chromium >/dev/null || command -v chromium-browser >/dev/null; then
+        return 0
+    fi
+    may_install=$([ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && echo "${INSTALL_PACKAGES:-0}" || echo 0)
+    [ "$may_install" = 1 ] || return 0
     say "Installing with apt-get: chromium (for the tests of the live page)"
     apt-get update -q >/dev/null 2>&1 || true
-    DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends chromium fonts-dejavu-core >/dev/null 2>&1 ||
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get install -qy --no-install-recommends chromium fonts-dejavu-core >/dev/null 2>&1 ||
         say "There is no Chromium to be had here: the tests of the live page are left out"
 }
