@@ -139,7 +139,7 @@ class _Client(asyncio.Protocol):
 
     def answer(self, kind: str, key: str | None, password: bytes | None) -> dict[str, Any]:
         if kind == "auth":
-            if orjson.loads(password or b"null") != self.server.password:
+            if (password or b"").decode() != self.server.password:
                 return {"kind": "error", "code": "auth", "message": "wrong password"}
             self.connection.authenticated = True
         elif kind == "subscribe":

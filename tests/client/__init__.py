@@ -1,0 +1,1 @@
+"""The client of a server: over a small server that can be told to misbehave."""

@@ -1,0 +1,141 @@
+"""``fluxdb-client`` as a user's shell runs it: answers on stdout, words on stderr, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fluxdb.cli import exits
+from tests.client.test_faults import until
+from tests.support.small_server import SmallServer
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 60
+
+Done = subprocess.CompletedProcess[str]
+Client = Callable[..., Done]
+
+
+def command(server: SmallServer, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "fluxdb.cli.client", "--addr", f"127.0.0.1:{server.port}", *arguments]
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": "/nonexistent", **more}
+
+
+@pytest.fixture
+def client(server: SmallServer) -> Client:
+    def run(*arguments: str, stdin: str = "", **variables: str) -> Done:
+        return subprocess.run(
+            command(server, *arguments),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            env=environment(**variables),
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+
+    return run
+
+
+def test_each_command_answers_and_exits_0(client: Client) -> None:
+    steps = [
+        (("set", "user", '{"name": "v"}'), "ok, version 1\n"),
+        (("patch", "user", '{"name": null, "age": -1}', "--remove-nulls"), "ok, version 2\n"),
+        (("get", "user"), 'Document { value: {"age":-1}, version: 2 }\n'),
+        (("set", "user", "-5", "--if-version", "2"), "ok, version 3\n"),
+        (("del", "user"), "ok, version 4\n"),
+        (("get", "user"), "nil\n"),
+        (("ping",), "pong\n"),
+        (("snapshot",), "ok, revision 4\n"),
+    ]
+    for arguments, answer in steps:
+        done = client(*arguments)
+        assert (done.returncode, done.stdout, done.stderr) == (exits.OK, answer, "")
+
+
+def test_json_prints_the_reply_of_the_server(client: Client) -> None:
+    assert json.loads(client("set", "--json", "k", "1").stdout) == {"kind": "ok", "version": 1, "revision": 1, "id": 2}
+    assert json.loads(client("get", "k", "--json").stdout)["doc"] == {"value": 1, "version": 1}
+    refused = client("del", "k", "--if-version", "9", "--json")
+    assert refused.returncode == exits.REFUSED
+    assert json.loads(refused.stdout)["code"] == "version_conflict"
+
+
+def test_exit_codes_say_what_went_wrong(client: Client, server: SmallServer) -> None:
+    assert client("set", "k", "1", "--if-version", "7").returncode == exits.REFUSED
+    assert client("set", "k", "no json").returncode == exits.REFUSED
+    assert client("set", "k").returncode == exits.USAGE
+    assert client("--addr", "nonsense:port", "ping").returncode == exits.USAGE
+    server.silent = True
+    assert client("--timeout", "0.2", "ping").returncode == exits.NO_CONNECTION
+    server.stop()
+    refused = client("ping")
+    assert (refused.returncode, refused.stdout) == (exits.NO_CONNECTION, "")
+    assert "refused" in refused.stderr
+
+
+def test_the_password_comes_from_the_environment_or_a_file(client: Client, server: SmallServer, tmp_path: Path) -> None:
+    server.password = "secret"
+    file = tmp_path / "password"
+    file.write_text("secret\n")
+    assert client("ping").returncode == exits.NOT_AUTHENTICATED
+    assert client("ping", FLUXDB_PASSWORD="wrong").returncode == exits.NOT_AUTHENTICATED
+    assert client("ping", FLUXDB_PASSWORD="secret").returncode == exits.OK
+    assert client("--password-file", str(file), "ping").returncode == exits.OK
+    assert client("--addr", "fluxdb://:secret@127.0.0.1:1", "ping").returncode == exits.USAGE
+
+
+def test_a_shell_fed_by_a_pipe_runs_each_line(client: Client) -> None:
+    done = client("shell", stdin="SUBSCRIBE k\nset k 1\nget k\nwhat\n")
+    assert done.returncode == exits.USAGE
+    assert done.stdout.splitlines() == [
+        "ok, subscribed to k",
+        "ok, version 1",
+        "[event] set k: nil -> 1, version 1",
+        "Document { value: 1, version: 1 }",
+    ]
+    assert "line 4" in done.stderr
+
+
+def test_subscribe_prints_a_line_of_json_an_event_until_ctrl_c(server: SmallServer) -> None:
+    with subprocess.Popen(
+        command(server, "subscribe", "a", "b"), stdout=subprocess.PIPE, text=True, env=environment()
+    ) as running:
+        assert running.stdout is not None
+        until(lambda: server.engine.notify.subscribers == 2)
+        server.engine.set("a", b'{"x":"\\n"}')
+        server.engine.delete("a")
+        lines = [json.loads(running.stdout.readline()) for _ in range(2)]
+        assert lines == [
+            {"key": "a", "old": None, "new": {"x": "\n"}, "version": 1, "op": "set", "revision": 1},
+            {"key": "a", "old": {"x": "\n"}, "new": None, "version": 2, "op": "delete", "revision": 2},
+        ]
+        running.send_signal(signal.SIGINT)
+        assert running.wait(PATIENCE_SECONDS) == exits.INTERRUPTED
+
+
+def test_subscribe_ends_quietly_when_nobody_reads_any_more(server: SmallServer) -> None:
+    with subprocess.Popen(
+        command(server, "subscribe", "a"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        until(lambda: server.engine.notify.subscribers == 1)
+        running.stdout.close()
+        server.engine.set("a", b"1")
+        assert running.wait(PATIENCE_SECONDS) == exits.BROKEN_PIPE
+        assert running.stderr.read() == ""

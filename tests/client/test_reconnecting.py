@@ -1,0 +1,98 @@
+"""A subscription over a connection that breaks: it says so once, in its order, and goes on by itself."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+import fluxdb
+from fluxdb import ClosedError, ConnectionLostError
+from tests.client.test_faults import until
+from tests.support.small_server import SmallServer
+
+
+def test_a_lost_connection_is_told_behind_the_events_before_it_and_those_after_it_come(server: SmallServer) -> None:
+    with fluxdb.open(server.url) as db, fluxdb.open(server.url) as writer, db.subscribe("a", "b") as events:
+        writer.set("a", 1)
+        writer.set("b", 2)
+        until(lambda: len(events._subscriber._queue) == 2)  # type: ignore[attr-defined]
+        server.cut()
+        assert [event.new for event in (events.get(30), events.get(30)) if event] == [1, 2]
+        with pytest.raises(ConnectionLostError, match="may have been missed"):
+            events.get(30)
+        db.ping()  # whatever is asked next goes behind the subscriptions
+        writer.get("a")
+        writer.set("a", 3)
+        event = events.get(30)
+        assert event is not None
+        assert (event.key, event.new) == ("a", 3)
+
+
+def test_a_for_loop_can_not_overlook_it_and_can_be_begun_again(server: SmallServer) -> None:
+    with fluxdb.open(server.url) as db, db.subscribe("k") as events:
+        server.cut()
+        with pytest.raises(ConnectionLostError):
+            next(iter(events))
+        db.set("k", 1)
+        assert next(iter(events)).new == 1
+
+
+def test_it_reconnects_without_being_asked_once_the_server_is_back(server: SmallServer) -> None:
+    async def main() -> None:
+        async with fluxdb.aio.open(server.url) as db, db.subscribe("k") as events:
+            await asyncio.to_thread(server.stop)
+            with pytest.raises(ConnectionLostError):
+                await events.get(30)
+            with pytest.raises(ConnectionLostError):
+                await db.get("k")
+            await asyncio.to_thread(server.start)
+            await asyncio.to_thread(until, lambda: server.engine.notify.subscribers == 1)
+            await asyncio.to_thread(server.engine.set, "k", b"1")
+            event = await events.get(30)
+            assert event is not None
+            assert event.new == 1
+
+    asyncio.run(main())
+
+
+def test_without_subscriptions_nobody_reconnects_until_the_next_call(server: SmallServer) -> None:
+    with fluxdb.open(server.url) as db:
+        server.cut()
+        assert server.accepted == 1
+        db.ping()
+        assert server.accepted == 2
+
+
+def test_subscribers_of_one_key_share_it_and_the_last_one_ends_it(server: SmallServer) -> None:
+    with fluxdb.open(server.url) as db:
+        first, second = db.subscribe("k"), db.subscribe("k")
+        assert server.lines_seen.count(b'"kind":"subscribe"') == 1
+        first.close()
+        db.set("k", 1)
+        event = second.get(30)
+        assert event is not None
+        assert event.new == 1
+        second.close()
+        assert db.info()["subscribers"] == 0
+
+
+def test_the_password_was_changed_meanwhile(server: SmallServer) -> None:
+    with fluxdb.open(server.url) as db, db.subscribe("k") as events:
+        server.password = "new"
+        server.cut()
+        with pytest.raises(ConnectionLostError):
+            events.get(30)
+        with pytest.raises(fluxdb.AuthError):
+            events.get(30)
+
+
+def test_closing_the_client_ends_one_that_waits_for_the_server_to_come_back(server: SmallServer) -> None:
+    db = fluxdb.open(server.url)
+    events = db.subscribe("k")
+    server.stop()
+    with pytest.raises(ConnectionLostError):
+        events.get(30)
+    db.close()
+    with pytest.raises(ClosedError):
+        events.get(30)
