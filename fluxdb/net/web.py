@@ -24,7 +24,7 @@ from fluxdb.errors import FluxDBError
 from fluxdb.net.web_access import Access, is_loopback
 from fluxdb.net.web_http import HttpSite
 from fluxdb.net.web_limits import DEFAULT_WEB_LIMITS, WebLimits
-from fluxdb.net.web_session import Session
+from fluxdb.net.web_session import Session, peer_of
 
 protocol_logger = logging.getLogger("fluxdb.web.protocol")
 if protocol_logger.level == logging.NOTSET:
@@ -121,7 +121,7 @@ async def start_web(
     web = WebServer(engine, access, limits, secure=tls is not None)
 
     def process_request(connection: ServerConnection, request: Request) -> Response | None:
-        return site.answer(request, str((connection.remote_address or ("",))[0]))
+        return site.answer(request, peer_of(connection))
 
     web._server = await serve(
         web._serve,

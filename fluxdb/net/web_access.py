@@ -7,10 +7,11 @@ rebinding) is known by it, for it can't come by an address.
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 from collections.abc import Sequence
 from urllib.parse import SplitResult, urlsplit
+
+from fluxdb.net.passwords import Password
 
 
 def _split(origin: str) -> SplitResult | None:
@@ -56,15 +57,17 @@ class Access:
             if parts is None or not parts.scheme or parts.hostname is None:
                 raise ValueError(f"an origin is scheme://host or scheme://host:port, not {origin!r}")
             self._hosts.add(parts.hostname)
-        self._password = None if password is None else password.encode()
+        self._password = None if password is None else Password(password.encode())
 
     @property
     def wants_password(self) -> bool:
         return self._password is not None
 
-    def takes_password(self, password: str) -> bool:
-        """In a time that does not tell how much of it is right."""
-        return self._password is None or hmac.compare_digest(password.encode("utf-8", "replace"), self._password)
+    def check_password(self, password: str, peer: str) -> tuple[bool, float]:
+        """Is it the one; and the seconds to wait before saying so."""
+        return (
+            (True, 0.0) if self._password is None else self._password.check(password.encode("utf-8", "replace"), peer)
+        )
 
     def takes_host(self, header: str | None) -> bool:
         """Is this Host header one by which we may be reached: an address, this machine, or a name that was set?"""

@@ -21,7 +21,6 @@ class WebLimits:
     handshake_seconds_max: float = 10.0
     auth_seconds_max: float = 60.0  # until the password was told
     auth_failures_max: int = 3  # then the connection is closed
-    auth_delay_seconds: float = 1.0  # before a wrong password is answered
     ping_interval_seconds: float = 20.0
     ping_timeout_seconds: float = 20.0
     close_seconds_max: float = 2.0

@@ -110,12 +110,12 @@ class Session:
             await self._connection.send(make(), text=True)
 
     async def _authenticate(self, password: str) -> None:
-        if self._access.takes_password(password):
-            self._authenticated = True
-            return
-        self._auth_failures += 1
-        await asyncio.sleep(self._limits.auth_delay_seconds)
-        raise AuthError("the password is wrong")
+        right, delay_seconds = self._access.check_password(password, peer_of(self._connection))
+        await asyncio.sleep(delay_seconds)
+        if not right:
+            self._auth_failures += 1
+            raise AuthError("the password is wrong")
+        self._authenticated = True
 
     # What a request does, and the wire's reply to it.
 
@@ -177,6 +177,12 @@ class Session:
         if subscriber is not None and task is not None:
             subscriber.close()
             task.cancel()
+
+
+def peer_of(connection: ServerConnection) -> str:
+    """The address of the other side."""
+    address = connection.remote_address
+    return str(address[0]) if address else ""
 
 
 def _string(request: dict[str, str], name: str) -> str:

@@ -89,9 +89,11 @@ class Server:
         """What is stored."""
         return asyncio.run_coroutine_threadsafe(self._site.engine.get_text(key), self._loop).result(20)
 
-    def set(self, key: str, text: bytes) -> None:
+    def set(self, key: str, *texts: bytes) -> None:
+        """One after the other, in one burst."""
+
         async def write() -> None:
-            await self._site.engine.set(key, text)
+            await asyncio.gather(*(self._site.engine.set(key, text) for text in texts))
 
         asyncio.run_coroutine_threadsafe(write(), self._loop).result(20)
 
