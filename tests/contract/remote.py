@@ -9,21 +9,21 @@ from pathlib import Path
 import fluxdb
 from fluxdb import Limits
 from tests.contract.engines import Awaited, LoopThread, Store
-from tests.support.small_server import small_server
+from tests.support.real_server import real_server
 
 
 @contextmanager
 def open_remote(path: Path, limits: Limits) -> Iterator[Store]:
-    with small_server(path, limits=limits) as server, fluxdb.open(server.url, limits=limits) as db:
+    with real_server(path, limits) as url, fluxdb.open(url, limits=limits) as db:
         yield db
 
 
 @contextmanager
 def open_remote_awaited(path: Path, limits: Limits) -> Iterator[Store]:
-    with small_server(path, limits=limits) as server:
+    with real_server(path, limits) as url:
 
         async def opened() -> fluxdb.aio.FluxDB:
-            return await fluxdb.aio.open(server.url, limits=limits)
+            return await fluxdb.aio.open(url, limits=limits)
 
         thread = LoopThread()
         try:
