@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("fluxdb", "tests", "tools", "asv_bench", "docs", ".ci")
 CODE = {".py", ".pyi", ".pyx", ".pxd", ".h", ".c", ".sh", ""}
-SUFFIXES = CODE | {".md", ".toml", ".in"}
+SUFFIXES = CODE | {".html", ".css", ".js", ".md", ".toml", ".in"}
 
 LINES_MAX = 300
 LINE_LENGTH_MAX = 120  # where ruff does not look
