@@ -71,6 +71,9 @@ cdef class Connection(ReplyQueue):
             if self.is_full():
                 self.choked = True
                 break
+            if not self.authenticated and self.place_count:
+                self.stalled = True     # whether the password was right decides about what is behind it
+                break
             line = self.input.data + self.input_at
             left = self.input.used - self.input_at
             newline = <const uint8_t*>memchr(line, c"\n", left)

@@ -107,7 +107,12 @@ class Server:
             return
         task = self.loop.create_task(self._connect(accepted, address))
         self._adopting.add(task)
-        task.add_done_callback(self._adopting.discard)
+        task.add_done_callback(partial(self._adopted, accepted))
+
+    def _adopted(self, accepted: socket.socket, task: asyncio.Task[None]) -> None:
+        self._adopting.discard(task)
+        if task.cancelled():  # perhaps before it began
+            accepted.close()
 
     def _set_options(self, accepted: socket.socket) -> None:
         accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.limits.send_buffer_bytes)
@@ -130,7 +135,7 @@ class Server:
             await self.loop.connect_accepted_socket(
                 make, accepted, ssl=tls, ssl_handshake_timeout=HANDSHAKE_SECONDS if tls else None
             )
-        except (OSError, asyncio.CancelledError) as error:  # ssl.SSLError is an OSError
+        except OSError as error:  # ssl.SSLError is an OSError
             logger.debug("%s: no connection was made: %s", address, type(error).__name__)
             accepted.close()
         except Exception:

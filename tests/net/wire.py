@@ -23,6 +23,7 @@ from fluxdb.net.server import Server
 from fluxdb.storage.database import Database
 
 PATIENCE_SECONDS = 30
+SHORT_DRAIN = ServerLimits(drain_seconds=1)
 T = TypeVar("T")
 
 
@@ -112,10 +113,14 @@ class Threaded:
 
 @contextmanager
 def threaded(
-    path: Path, *, limits: Limits = DEFAULT_LIMITS, unix: Path | None = None, **settings: Any
+    path: Path,
+    server_limits: ServerLimits = SHORT_DRAIN,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    unix: Path | None = None,
+    **settings: Any,
 ) -> Iterator[Threaded]:
-    settings.setdefault("limits", ServerLimits(drain_seconds=1))
-    server = Threaded(path, limits, unix, settings)
+    server = Threaded(path, limits, unix, {"limits": server_limits, **settings})
     try:
         yield server
     finally:

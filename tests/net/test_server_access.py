@@ -1,0 +1,153 @@
+"""Who may talk to the server: passwords, TLS, the Unix socket, and addresses that other machines reach."""
+
+from __future__ import annotations
+
+import datetime
+import socket
+import ssl
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from fluxdb.errors import FluxDBError
+from fluxdb.net.listener import is_loopback, listen_unix
+from fluxdb.net.passwords import DELAY_SECONDS_MAX, Password
+from tests.net.wire import Process, Wire, run_program, threaded
+
+
+def test_without_the_password_nothing_is_told(tmp_path: Path) -> None:
+    with threaded(tmp_path, password="pässword".encode()) as server, Wire(server.port) as client:
+        kinds = ("set", "get", "snapshot", "subscribe", "info", "unsubscribe")
+        replies = client.ask(*[{"kind": kind, "key": "a", "value": 1} for kind in kinds])
+        assert [reply["code"] for reply in replies] == ["auth"] * len(kinds)
+        wrong, right, written = client.ask(
+            {"kind": "auth", "password": "passwort", "id": 1},
+            {"kind": "auth", "password": "pässword", "id": 2},
+            {"kind": "set", "key": "a", "value": 1, "id": 3},
+        )
+        assert (wrong["code"], wrong["id"]) == ("auth", 1)
+        assert right == {"kind": "ok", "id": 2}
+        assert (written["version"], written["id"]) == (1, 3)
+
+
+@pytest.mark.guarantee(11)
+def test_g11_a_line_before_the_password_is_short_and_may_be_long_behind_it(tmp_path: Path) -> None:
+    request = {"kind": "set", "key": "a", "value": "x" * 10_000}
+    with threaded(tmp_path, password=b"p") as server, Wire(server.port) as client:
+        replies = client.ask(request, {"kind": "auth", "password": "p"}, request)
+    assert [reply.get("code", reply["kind"]) for reply in replies] == ["too_large", "ok", "ok"]
+
+
+def test_failures_are_answered_later_and_later_up_to_a_bound() -> None:
+    password = Password(b"right")
+    assert password.check(b"right", "10.0.0.1") == (True, 0.0)
+    delays = [password.check(b"wrong", "10.0.0.1")[1] for _ in range(10)]
+    assert delays == sorted(delays)
+    assert 0 < delays[0] < delays[1] < delays[-1] == DELAY_SECONDS_MAX
+    assert password.check(b"right", "10.0.0.2") == (True, 0.0), "another address is not made to wait"
+    assert password.check(b"right", "10.0.0.1") == (True, DELAY_SECONDS_MAX), (
+        "else a quick answer would be the right one"
+    )
+    assert password.check(b"right", "10.0.0.1") == (True, 0.0)
+
+
+def test_a_failure_delays_nobody_else(tmp_path: Path) -> None:
+    with threaded(tmp_path, password=b"p") as server, Wire(server.port) as guessing, Wire(server.port) as other:
+        other.ask({"kind": "auth", "password": "p"})
+        started = time.monotonic()
+        guessing.send(*[{"kind": "auth", "password": "x"}] * 3)
+        assert other.ask({"kind": "set", "key": "a", "value": 1})[0]["kind"] == "ok"
+        assert [guessing.line()["code"] for _ in range(3)] == ["auth"] * 3
+        assert time.monotonic() - started >= 0.1 + 0.2 + 0.4
+
+
+@pytest.mark.guarantee(11)
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
+def test_g11_an_address_beyond_this_machine_is_refused_without_a_password(tmp_path: Path, host: str) -> None:
+    for option in ("--host", "--web"):
+        address = host if option == "--host" else f"[{host}]:0"
+        code, output, errors = run_program(option, address, "--port", "0", "--data-dir", str(tmp_path / "data"))
+        assert (code, output) == (2, "")
+        assert "--password-file" in errors
+        assert "127.0.0.1" in errors
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("0.0.0.0", False), ("8.8.8.8", False)],
+)
+def test_what_is_a_loopback_address(host: str, loopback: bool) -> None:
+    assert is_loopback(host) is loopback
+
+
+def test_the_unix_socket_is_its_owners_alone_and_goes_with_the_server(tmp_path: Path) -> None:
+    path = tmp_path / "fluxdb.sock"
+    with threaded(tmp_path / "data", unix=path):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        with Wire(str(path)) as client:
+            assert client.ask({"kind": "ping"}) == [{"kind": "pong"}]
+        with pytest.raises(FluxDBError, match="another server listens there"):
+            listen_unix(path)
+    assert not path.exists()
+
+
+def test_a_dead_servers_socket_is_removed_and_nothing_else_is(tmp_path: Path) -> None:
+    path = tmp_path / "fluxdb.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    listen_unix(path).close()
+    path.unlink()
+    path.write_text("a file")
+    with pytest.raises(FluxDBError, match="is no socket"):
+        listen_unix(path)
+    assert path.read_text() == "a file"
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate of localhost and its key, in one file."""
+    pytest.importorskip("cryptography")
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    encoding = serialization.Encoding.PEM
+    text = made.public_bytes(encoding) + key.private_bytes(
+        encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path = tmp_path / "certificate.pem"
+    path.write_bytes(text)
+    return path
+
+
+def test_tls_with_a_modern_version_only(tmp_path: Path, certificate: Path) -> None:
+    with Process("--port", "0", "--data-dir", str(tmp_path / "data"), "--tls-cert", str(certificate)) as server:
+        trusting = ssl.create_default_context(cafile=str(certificate))
+        with Wire(server.port, tls=trusting) as client:
+            assert client.ask({"kind": "set", "key": "a", "value": "x" * 300_000})[0]["kind"] == "ok"
+            assert len(client.ask({"kind": "get", "key": "a"})[0]["doc"]["value"]) == 300_000
+        with Wire(server.port) as plain:
+            plain.send({"kind": "set", "key": "b", "value": 1})
+            assert b'"kind"' not in plain.rest()
+        with Wire(server.port, tls=trusting) as client:
+            assert client.ask({"kind": "get", "key": "b"}) == [{"kind": "value", "doc": None}]
+        code, errors = server.stop()
+    assert code == 0
+    assert "Traceback" not in errors

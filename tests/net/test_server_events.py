@@ -1,0 +1,110 @@
+"""Subscriptions over real sockets: none missing, none for those who left, and nobody waits for who is slow."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from fluxdb.limits import Limits, ServerLimits
+from tests.net.wire import Wire, threaded
+
+
+def test_events_come_in_version_order_and_none_is_missing(tmp_path: Path) -> None:
+    with threaded(tmp_path) as server, Wire(server.port) as watcher, Wire(server.port) as writer:
+        watcher.ask({"kind": "subscribe", "key": "a"}, {"kind": "subscribe", "key": "b"})
+        for i in range(200):
+            writer.ask({"kind": "set", "key": "ab"[i % 2], "value": i}, {"kind": "set", "key": "c", "value": i})
+        events = [watcher.line()["event"] for _ in range(200)]
+    for key in "ab":
+        assert [event["version"] for event in events if event["key"] == key] == list(range(1, 101))
+
+
+def test_no_event_comes_behind_the_answer_to_unsubscribe(tmp_path: Path) -> None:
+    with threaded(tmp_path) as server, Wire(server.port) as client:
+        client.ask({"kind": "subscribe", "key": "a"}, {"kind": "unsubscribe", "key": "a"})
+        client.ask({"kind": "set", "key": "a", "value": 1})
+        assert client.ask({"kind": "ping"}) == [{"kind": "pong"}]
+        assert server.engine.notify.subscribers == 0
+
+
+def test_to_subscribe_and_unsubscribe_again_and_again_leaves_nothing_behind(tmp_path: Path) -> None:
+    with threaded(tmp_path) as server, Wire(server.port) as client, Wire(server.port) as other:
+        other.ask({"kind": "subscribe", "key": "a"})
+        for _ in range(300):
+            client.ask({"kind": "subscribe", "key": "a"}, {"kind": "unsubscribe", "key": "a"})
+        (feed,) = server.engine.notify._all_feeds()
+        assert len(feed.subscribers) == 1
+        assert sum(map(len, feed.tasks.values())) < 100
+
+
+def test_a_write_from_a_thread_of_the_process_is_told_too(tmp_path: Path) -> None:
+    with threaded(tmp_path) as server, Wire(server.port) as client:
+        client.ask({"kind": "subscribe", "key": "a"})
+        server.engine.set("a", b"1")
+        assert client.line()["event"]["new"] == 1
+
+
+@pytest.mark.guarantee(8)
+def test_g8_who_reads_nothing_is_evicted_and_told_and_gets_its_replies(tmp_path: Path) -> None:
+    limits = Limits(subscriber_events_max=50)
+    server_limits = ServerLimits(send_buffer_bytes=16 * 1024, drain_seconds=1)
+    with (
+        threaded(tmp_path, server_limits, limits=limits) as server,
+        Wire(server.port, receive_bytes=16 * 1024) as slow,
+        Wire(server.port) as fast,
+        Wire(server.port) as writer,
+    ):
+        seen: list[int] = []
+        reader = threading.Thread(target=lambda: seen.extend(fast.line()["event"]["version"] for _ in range(1_000)))
+        slow.ask({"kind": "subscribe", "key": "a"})
+        fast.ask({"kind": "subscribe", "key": "a"})
+        reader.start()
+        for i in range(1_000):
+            writer.ask({"kind": "set", "key": "a", "value": "x" * 2_000 + str(i)})
+        reader.join(60)
+        assert seen == list(range(1, 1_001))
+        server.until(lambda: server.engine.notify.evictions == 1)
+        slow.send({"kind": "get", "key": "a", "id": "mine"}, {"kind": "set", "key": "z", "value": 1, "id": "set"})
+        told = [slow.line()]
+        while not {"evicted", "ok"} <= {line["kind"] for line in told}:
+            told.append(slow.line())
+        kinds = [line["kind"] for line in told]
+        assert kinds.count("evicted") == 1
+        assert [line["id"] for line in told if "id" in line] == ["mine", "set"]
+        events = [line["event"]["revision"] for line in told if line["kind"] == "event"]
+        (evicted,) = [line for line in told if line["kind"] == "evicted"]
+        assert evicted == {"kind": "evicted", "key": "a", "last_revision": events[-1]}
+        assert events == list(range(1, len(events) + 1))
+        assert slow.ask({"kind": "subscribe", "key": "a"})[0]["kind"] == "subscribed"
+        writer.ask({"kind": "set", "key": "a", "value": 1})
+        assert slow.line()["event"]["version"] == 1_001
+
+
+@pytest.mark.guarantee(8)
+def test_g8_stalled_subscribers_share_one_bounded_feed(tmp_path: Path) -> None:
+    server_limits = ServerLimits(send_buffer_bytes=8 * 1024, drain_seconds=1)
+    with threaded(tmp_path, server_limits) as server, Wire(server.port) as writer:
+        stalled = [Wire(server.port, receive_bytes=8 * 1024) for _ in range(50)]
+        for client in stalled:
+            client.ask({"kind": "subscribe", "key": "a"})
+        for i in range(1_500):
+            writer.ask({"kind": "set", "key": "a", "value": "x" * 1_000 + str(i)})
+        server.until(lambda: server.engine.notify.evictions == 50)
+        buffered = server.call(
+            lambda: [client._transport.get_write_buffer_size() for client in server.server._clients.values()]
+        )
+        assert max(buffered) < 256 * 1024
+        assert server.engine.notify.subscribers == 0
+        for client in stalled:
+            client.close()
+
+
+def test_a_dropped_connection_frees_its_subscriptions(tmp_path: Path) -> None:
+    with threaded(tmp_path) as server:
+        with Wire(server.port) as client:
+            client.ask(*[{"kind": "subscribe", "key": f"k{i}"} for i in range(100)])
+            assert server.engine.notify.subscribers == 100
+        server.until(lambda: server.engine.notify.subscribers == 0)
+        assert server.engine.notify._feeds == {}

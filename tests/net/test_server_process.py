@@ -1,0 +1,147 @@
+"""``fluxdb-server`` as a process: signals, kills, and what was acknowledged; its settings."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import threading
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.net.wire import Process, Wire, run_program
+
+
+@pytest.mark.guarantee(2)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_g2_acknowledged_writes_outlive_the_server(tmp_path: Path, number: int) -> None:
+    acknowledged: dict[int, int] = {}
+
+    def write(port: int, writer: int, begun: threading.Event) -> None:
+        with contextlib.suppress(AssertionError, OSError), Wire(port) as client:
+            for i in range(100_000):
+                client.send(*[{"kind": "set", "key": f"{writer}", "value": i}] * 8)
+                for _ in range(8):
+                    acknowledged[writer] = client.line()["version"]
+                begun.set()
+
+    with Process("--port", "0", "--data-dir", str(tmp_path)) as server:
+        begun = [threading.Event() for _ in range(4)]
+        writers = [threading.Thread(target=write, args=(server.port, i, begun[i])) for i in range(4)]
+        for thread in writers:
+            thread.start()
+        assert all(event.wait(30) for event in begun)
+        code, errors = server.stop(number)
+        for thread in writers:
+            thread.join(30)
+    assert code == (-signal.SIGKILL if number == signal.SIGKILL else 0)
+    assert errors == ""
+    with Process("--port", "0", "--data-dir", str(tmp_path)) as server, Wire(server.port) as client:
+        for writer, version in acknowledged.items():
+            assert client.ask({"kind": "get", "key": f"{writer}"})[0]["doc"]["version"] >= version
+
+
+def test_a_client_that_reads_nothing_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    arguments = ("--port", "0", "--data-dir", str(tmp_path), "--drain-seconds", "1")
+    with Process(*arguments) as server, Wire(server.port, receive_bytes=4096) as client:
+        client.ask({"kind": "set", "key": "a", "value": "x" * 1_000_000})
+        client.send(*[{"kind": "get", "key": "a"}] * 20)
+        assert client.socket.recv(10)
+        assert server.stop() == (0, "")
+
+
+def test_a_folder_in_use_is_refused_with_its_owner(tmp_path: Path) -> None:
+    with Process("--port", "0", "--data-dir", str(tmp_path)) as server:
+        code, _, errors = run_program("--port", "0", "--data-dir", str(tmp_path))
+        assert code == 5
+        assert str(server.process.pid) in errors
+        taken = run_program("--port", str(server.port), "--data-dir", str(tmp_path / "other"))
+        assert taken[0] == 5
+        assert "Traceback" not in taken[2]
+
+
+def test_metrics_health_and_the_page_are_served(tmp_path: Path) -> None:
+    arguments = ("--port", "0", "--data-dir", str(tmp_path), "--web", "127.0.0.1:0", "--unix", str(tmp_path / "s"))
+    with Process(*arguments) as server, Wire(server.port) as client:
+        assert server.said[0].startswith("web page on http://127.0.0.1:")
+        assert server.said[1] == f"server listening on {tmp_path / 's'}"
+        client.ask({"kind": "set", "key": "a", "value": 1}, {"kind": "get", "key": "a"}, {"kind": "x"})
+        client.ask({"kind": "subscribe", "key": "a"}, {"kind": "snapshot"})
+        base = server.said[0].removeprefix("web page on ")
+        with urllib.request.urlopen(f"{base}healthz", timeout=30) as reply:
+            assert reply.status == 200
+        with urllib.request.urlopen(f"{base}metrics", timeout=30) as reply:
+            numbers = reply.read().decode()
+    lines = set(numbers.splitlines())
+    assert lines >= {
+        'fluxdb_commands_total{command="set",status="ok"} 1.0',
+        'fluxdb_commands_total{command="get",status="ok"} 1.0',
+        'fluxdb_commands_total{command="invalid",status="error"} 1.0',
+        "fluxdb_keys 1.0",
+        "fluxdb_revision 1.0",
+        "fluxdb_connections 1.0",
+        "fluxdb_subscribers 1.0",
+        "fluxdb_subscriber_evictions_total 0.0",
+        "fluxdb_wal_fsync_duration_seconds_count 1.0",
+        "fluxdb_commit_group_size_sum 1.0",
+        'fluxdb_commit_group_size_bucket{le="1.0"} 1.0',
+        "fluxdb_wal_bytes 0.0",
+    }
+    assert "fluxdb_build_info{" in numbers
+    assert "fluxdb_last_checkpoint_timestamp_seconds 0.0" not in numbers
+
+
+def printed(*arguments: str, environment: dict[str, str] | None = None) -> dict[str, object]:
+    code, output, errors = run_program("--print-config", *arguments, environment=environment)
+    assert (code, errors) == (0, "")
+    pairs = [line.rpartition("  # ")[0].partition(" = ") for line in output.splitlines() if not line.startswith("#")]
+    return {name: json.loads(value) for name, _, value in pairs}
+
+
+def test_a_flag_goes_before_the_environment_that_before_the_file(tmp_path: Path) -> None:
+    config = tmp_path / "fluxdb.toml"
+    config.write_text(
+        'port = 1\nhost = "::1"\nline_bytes_max = 1000\nweb_origin = ["https://a.example"]\nlog_json = true\n'
+    )
+    file = ("--config", str(config))
+    assert printed()["port"] == 7000
+    shown = printed(*file)
+    assert (shown["port"], shown["host"], shown["line_bytes_max"]) == (1, "::1", 1000)
+    assert (shown["web_origin"], shown["log_json"]) == (["https://a.example"], True)
+    environment = {"FLUXDB_PORT": "2", "FLUXDB_LINE_BYTES_MAX": "2000", "FLUXDB_CONFIG": str(config)}
+    shown = printed(environment=environment)
+    assert (shown["port"], shown["host"], shown["line_bytes_max"]) == (2, "::1", 2000)
+    assert printed("--port", "3", environment=environment)["port"] == 3
+
+
+def test_what_is_printed_can_be_read_again_and_never_shows_the_password(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("hush-hush")
+    arguments = ("--print-config", "--password-file", str(secret), "--port", "5")
+    _, output, _ = run_program(*arguments, environment={"FLUXDB_PASSWORD": "hush-hush"})
+    assert "hush" not in output
+    (tmp_path / "again.toml").write_text(output)
+    assert printed("--config", str(tmp_path / "again.toml"))["port"] == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("prot = 1\nhots = 2\n", "hots, prot"),
+        ('password = "x"\n', "password_file"),
+        ('port = "1"\n', "port"),
+        ("port = true\n", "port"),
+        ("port = 70000\n", "port"),
+        ("web_origin = [1]\n", "web_origin"),
+        ("port = \n", "fluxdb.toml"),
+        ("[server]\nport = 1\n", "server"),
+    ],
+)
+def test_g11_a_wrong_file_of_settings_is_refused_by_name(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "fluxdb.toml").write_text(text)
+    code, _, errors = run_program("--config", str(tmp_path / "fluxdb.toml"), "--data-dir", str(tmp_path / "data"))
+    assert code == 2
+    assert told in errors
+    assert "Traceback" not in errors
