@@ -13,7 +13,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, AsyncSubscriber
-from fluxdb.errors import AuthError, ClosedError, FluxDBError, LimitError, SubscriberEvictedError
+from fluxdb.errors import AuthError, ClosedError, FluxDBError, InvalidKeyError, LimitError, SubscriberEvictedError
 from fluxdb.net import web_messages as messages
 from fluxdb.net.web_access import Access
 from fluxdb.net.web_limits import WebLimits
@@ -102,6 +102,8 @@ class Session:
         if handler is None:
             raise RequestError(f"the type is none of auth, {', '.join(self._handlers)}")
         key = _string(request, "key")
+        if not is_text(key):
+            raise InvalidKeyError("the key holds half a surrogate pair")
         data = await handler(key, request)
         await self._send(partial(messages.response, kind, key, id_text, data))
 
@@ -183,6 +185,15 @@ def peer_of(connection: ServerConnection) -> str:
     """The address of the other side."""
     address = connection.remote_address
     return str(address[0]) if address else ""
+
+
+def is_text(text: str) -> bool:
+    """Can it be written as UTF-8?"""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _string(request: dict[str, str], name: str) -> str:

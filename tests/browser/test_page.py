@@ -169,7 +169,7 @@ def test_a_key_is_unsubscribed_and_keys_come_back_with_the_page(
     for key in ("a", "b"):
         watch(page, key)
     page.click('[aria-label="unsubscribe a"]')
-    page.wait_for_function("document.querySelectorAll('#watched li').length === 2")
+    page.wait_for_function("() => document.querySelectorAll('#watched li').length === 2")
     server.set("a", b"1")
     server.set("b", b"1")
     wait_for_text(page, "#log", "b v1")
