@@ -153,7 +153,8 @@ class FluxDB:
 
         Iterate over the subscription, and close it (or use it as a context manager). One that falls behind by more than
         Limits.subscriber_events_max events or subscriber_bytes_max bytes is evicted: the next event that is asked for
-        raises SubscriberEvictedError, and what was not taken is gone.
+        raises SubscriberEvictedError, and what was not taken is gone. Over a connection that was lost, the next one
+        raises ConnectionLostError, once: the subscription goes on by itself, but events may have been missed.
         Raises InvalidKeyError, LimitError, ClosedError, ValueError (no key).
         """
         return Subscription(keys, self._handle)
@@ -220,7 +221,7 @@ class Subscription:
     async def get(self, timeout: float | None = None) -> Event | None:
         """The next event; waits for it, at most ``timeout`` seconds (None: as long as it takes), then None.
 
-        Cancelling it loses no event. Raises SubscriberEvictedError; ClosedError where there will be no more.
+        Cancelling it loses no event. Raises SubscriberEvictedError; ConnectionLostError; ClosedError at the end.
         """
         subscriber = self._subscriber or await self._open()
         if timeout is not None:

@@ -197,16 +197,14 @@ class RemoteLoopEngine(AsyncEngineHandle):
 
     async def _watch(self, link: Link, subscriber: RemoteSubscriber) -> None:
         watchers = self._line.watchers
-        known = [key in watchers for key in subscriber.keys]
         watchers.add(subscriber)
         subscriber.after_revision = self._revision
         seconds = self._settings.timeout_seconds
         replies = []
-        for key, is_known in zip(subscriber.keys, known, strict=True):
-            # Of a key that the server tells already: a reply behind all events that are older than the subscription.
-            body = request.PING if is_known else request.subscribe(key)
+        for key in subscriber.keys:
+            # Of a key that the server tells already, it changes nothing: its reply comes behind all older events.
             first = partial(watchers.answered, key)
-            replies.append(self._reply(link, body, seconds, first=first))
+            replies.append(self._reply(link, request.subscribe(key), seconds, first=first))
         for outcome in await asyncio.gather(*replies, return_exceptions=True):
             if isinstance(outcome, BaseException):
                 raise outcome

@@ -79,6 +79,8 @@ class Reconnecting:
         link = await connect(settings.address, make, settings.tls, settings.connect_seconds)
         try:
             await self._greet(link)
+            if self._closed or link.lost:
+                raise ClosedError("the connection was closed")
         except BaseException:
             link.close()
             raise

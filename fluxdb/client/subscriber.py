@@ -33,7 +33,8 @@ class RemoteSubscriber:
         self._events_max = limits.subscriber_events_max
         self._bytes_max = limits.subscriber_bytes_max
         self._queue: deque[RawEvent | FluxDBError] = deque()
-        self._bytes = 0
+        self._bytes_in = 0  # counted by the connection's side alone
+        self._bytes_out = 0  # counted by the taker alone
         self._end: FluxDBError | None = None
         self._on_end = on_end
 
@@ -42,9 +43,11 @@ class RemoteSubscriber:
     def push(self, event: RawEvent) -> None:
         if self._end is not None or event[1] not in self.active or event[5] <= self.after_revision:
             return
-        self._bytes += event_bytes(event)
+        self._bytes_in += event_bytes(event)
         self._queue.append(event)
-        if len(self._queue) > self._events_max or (self._bytes > self._bytes_max and len(self._queue) > 1):
+        if len(self._queue) > self._events_max or (
+            self._bytes_in - self._bytes_out > self._bytes_max and len(self._queue) > 1
+        ):
             self.evict()
         self.wake()
 
@@ -60,7 +63,7 @@ class RemoteSubscriber:
 
     def interrupt(self, error: FluxDBError) -> None:
         """Tell that events may have been missed, behind those that came before. Others follow."""
-        if self._end is None and not (self._queue and isinstance(self._queue[-1], FluxDBError)):
+        if self.active and self._end is None and not (self._queue and isinstance(self._queue[-1], FluxDBError)):
             self._queue.append(error)
             self.wake()
 
@@ -73,16 +76,16 @@ class RemoteSubscriber:
     # The taker's side
 
     def take(self) -> RawEvent | None:
+        item: RawEvent | FluxDBError | None
         try:
             item = self._queue.popleft()
         except IndexError:
-            if self._end is None:
-                return None
-            # A copy: the traceback of an error that is raised again and again would grow.
-            raise self._copy_of(self._end) from None
+            item = self._end
+        if item is None:
+            return None
         if isinstance(item, FluxDBError):
-            raise item
-        self._bytes -= event_bytes(item)
+            raise self._copy_of(item)
+        self._bytes_out += event_bytes(item)
         self.last_revision = item[5]
         return item
 
@@ -103,6 +106,7 @@ class RemoteSubscriber:
 
     @staticmethod
     def _copy_of(error: FluxDBError) -> FluxDBError:
+        """One of its own for each raise: several subscribers have the same, and its traceback would grow."""
         if isinstance(error, SubscriberEvictedError):
             return SubscriberEvictedError(error.last_revision)
         return type(error)(*error.args)

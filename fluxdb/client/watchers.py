@@ -1,4 +1,4 @@
-"""Who watches which keys over one handle: a server is asked once for each key, however many watch it."""
+"""Who watches which keys over one handle: a server tells of each key once, however many watch it."""
 
 from __future__ import annotations
 

@@ -145,7 +145,8 @@ class _Client(asyncio.Protocol):
         elif kind == "subscribe":
             assert key is not None
             try:
-                self.watched[key] = self.server.engine.subscribe([key])
+                if key not in self.watched:
+                    self.watched[key] = self.server.engine.subscribe([key])
             except fluxdb.FluxDBError as error:
                 return {"kind": "error", "code": error.code, "message": str(error)}
             return {"kind": "subscribed", "key": key, "revision": self.watched[key].after_revision}
