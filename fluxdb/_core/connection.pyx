@@ -8,6 +8,7 @@ from fluxdb._core.complaints cimport complaint, is_foreign
 from fluxdb._core.edge cimport outcome_exception
 from fluxdb._core.frame cimport KIND_DELETE, KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET
 from fluxdb._core.outcome cimport MISSING, OK, WOULD_BLOCK, Outcome
+from fluxdb._core.platform cimport fluxdb_now_ns
 from fluxdb._core.replies cimport (
     bytes_put, bytes_reserve, bytes_shrink, reply_nothing_deleted, reply_pong, reply_written,
 )
@@ -65,6 +66,7 @@ cdef class Connection(ReplyQueue):
         cdef size_t left
         cdef int step
         self.stalled = self.choked = False
+        self.hub.now = fluxdb_now_ns()
         if self.place_count:
             self.release()
         while not self.ended and self.input_at < self.input.used:
@@ -222,6 +224,7 @@ cdef class Connection(ReplyQueue):
             self.put_exception(outcome_exception(&outcome, commit, wire.key.data[:wire.key.bytes].decode()), &wire.id)
             return DONE
         place.wire_kind = <uint8_t>wire.kind
+        place.began = self.hub.now
         place.sequence = self.hub.channel.state.submitted - 1
         place.start = self.held_base + self.held.used
         if outcome.status == MISSING:

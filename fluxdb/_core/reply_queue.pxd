@@ -27,6 +27,7 @@ cdef struct Place:
     size_t start            # counted on from the connection's first byte; held_base is where held begins
     size_t bytes
     size_t id_bytes         # PLACE_WRITE, PLACE_GET: the id lies behind the bytes
+    uint64_t began          # PLACE_WRITE: when it was taken
     uint64_t sequence       # PLACE_WRITE: of the channel's submits; PLACE_PYTHON: its ticket
 
 # All connections of one event loop.
@@ -40,7 +41,12 @@ cdef class Hub:
     cdef list waiting       # connections that stalled since the filling group was full
     cdef uint64_t answered[WIRE_KINDS]      # by WireKind; 0: what could not be read
     cdef uint64_t refused[WIRE_KINDS]
+    cdef uint64_t now       # in ns; read once a turn of a connection, and once a collect()
+    cdef readonly uint64_t write_ns_total
+    cdef uint64_t write_histogram[40]       # by bits of ns, from when a write was taken to when it was answered
     cdef dict failed        # sequence -> exception, of settled submits whose reply has not gone yet
+
+    cdef int count_write(self, uint64_t ns) noexcept
 
 cdef class ReplyQueue:
     cdef bint noted         # in one of the hub's lists

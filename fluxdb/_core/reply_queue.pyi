@@ -15,6 +15,10 @@ class Hub:
     @property
     def counts(self) -> dict[str, tuple[int, int]]:
         """By kind of request, "invalid" for what could not be read: how many were answered, how many refused."""
+    write_ns_total: int  # of the writes that took effect: from when each was taken to when it was answered
+    @property
+    def write_ns_histogram(self) -> list[int]:
+        """Those times, counted by their number of bits."""
     def count(self, kind: str, refused: bool) -> None:
         """One more request that Python answered."""
     def close(self) -> None: ...

@@ -4,7 +4,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdlib cimport free, malloc
 from libc.string cimport memmove, memset
 
-from fluxdb._core.platform cimport pthread_mutex_lock, pthread_mutex_unlock
+from fluxdb._core.platform cimport fluxdb_now_ns, pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.replies cimport bytes_put, bytes_shrink, reply_document
 from fluxdb._core.table cimport RECORD_TOMBSTONE, Record, record_value, table_find, table_hash
 from fluxdb._core.wire cimport WIRE_GET, WIRE_KINDS
@@ -190,6 +190,7 @@ cdef class ReplyQueue:
                         error = self.hub.failed.pop(place.sequence, None)
                     if error is None:
                         self.hub.answered[place.wire_kind] += 1
+                        self.hub.count_write(self.hub.now - place.began)
                     else:
                         self.hub.refused[place.wire_kind] += 1
                 if error is not None:
@@ -227,6 +228,7 @@ cdef class Hub:
         cdef ReplyQueue connection
         cdef uint64_t before = self.settled
         outcomes = self.channel.collect()
+        self.now = fluxdb_now_ns()
         cdef size_t count = outcomes if isinstance(outcomes, int) else len(outcomes)
         cdef size_t i
         self.settled += count
@@ -263,6 +265,20 @@ cdef class Hub:
         for i in range(<size_t>WIRE_KINDS):
             counts[WIRE_NAMES[i] or "invalid"] = (self.answered[i], self.refused[i])
         return counts
+
+    @property
+    def write_ns_histogram(self):
+        """Those times, by their count of bits."""
+        return [self.write_histogram[i] for i in range(40)]
+
+    cdef int count_write(self, uint64_t ns) noexcept:
+        cdef size_t bits = 0
+        self.write_ns_total += ns
+        while ns and bits < 39:
+            ns >>= 1
+            bits += 1
+        self.write_histogram[bits] += 1
+        return 0
 
     def count(self, str kind not None, bint refused):
         """One more request that Python answered."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 NS = 1e9
 SYNC_BUCKETS = range(13, 35)  # of the histogram by bits of nanoseconds: 8 us to 17 s
+SYNC_SECONDS = [(1 << i) / NS for i in SYNC_BUCKETS]
 GROUP_BUCKETS = range(18)  # by bits of records: 1 to 131,071
 
 
@@ -49,6 +50,14 @@ class _Numbers(Collector):
             commands.add_metric([command, "ok"], answered)
             commands.add_metric([command, "error"], refused)
         yield commands
+        durations = HistogramMetricFamily(
+            "fluxdb_command_duration_seconds",
+            "Writes that took effect: from when the server read one to when it was durable and answered.",
+            labels=["command"],
+        )
+        below = _cumulative(server.hub.write_ns_histogram, SYNC_BUCKETS, SYNC_SECONDS)
+        durations.add_metric(["write"], below, server.hub.write_ns_total / NS)
+        yield durations
         yield GaugeMetricFamily("fluxdb_connections", "Clients connected.", server.connections)
         refused = server.connections_refused
         yield CounterMetricFamily("fluxdb_connections_refused", "Clients sent away: too many.", refused)
@@ -74,9 +83,8 @@ def _of_engine(info: dict[str, Any], last_checkpoint_at: float) -> Iterator[Metr
         last_checkpoint_at,
     )
     syncs = HistogramMetricFamily("fluxdb_wal_fsync_duration_seconds", "How long a sync of the log took.")
-    seconds = [(1 << i) / NS for i in SYNC_BUCKETS]
     sync_seconds = commits["fsync_ns_total"] / NS
-    syncs.add_metric([], _cumulative(commits["fsync_ns_histogram"], SYNC_BUCKETS, seconds), sync_seconds)
+    syncs.add_metric([], _cumulative(commits["fsync_ns_histogram"], SYNC_BUCKETS, SYNC_SECONDS), sync_seconds)
     yield syncs
     groups = HistogramMetricFamily("fluxdb_commit_group_size", "Writes that share one sync.")
     sizes = [float((1 << i) - 1) for i in GROUP_BUCKETS][1:]
