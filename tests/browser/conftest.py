@@ -33,7 +33,7 @@ def chromium_path() -> str | None:
     return os.environ.get("FLUXDB_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while playwright runs, no other event loop can run in this thread
 def browser() -> Iterator[Any]:
     try:
         from playwright.sync_api import sync_playwright
