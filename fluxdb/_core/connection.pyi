@@ -5,9 +5,7 @@ from fluxdb._core.reply_queue import Hub
 class Connection:
     """One client. Used in the thread of its event loop only."""
 
-    def __init__(
-        self, hub: Hub, *, line_bytes_max: int, authenticated: bool, output_bytes_max: int = ...
-    ) -> None:
+    def __init__(self, hub: Hub, *, line_bytes_max: int, authenticated: bool, output_bytes_max: int = ...) -> None:
         """With more than output_bytes_max of replies not taken yet, no more requests are; one reply may go over it."""
     authenticated: bool
     line_bytes_max: int
