@@ -95,7 +95,7 @@ class RemoteEngine(EngineHandle):
             if self._process != os.getpid():
                 return  # a forked child: the thread and the connection are its parent's
             try:
-                self._wait(self._handle.close(), 2 * CLOSE_SECONDS_MAX)
+                self._wait(self._handle.close(), 4 * CLOSE_SECONDS_MAX)
             finally:
                 self._stop()
 

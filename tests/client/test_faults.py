@@ -49,7 +49,7 @@ def test_cancellation_at_any_point_never_shifts_replies(server: SmallServer, see
                     await asyncio.sleep(0)
                 running[place].cancel()
                 running[place] = asyncio.ensure_future(worker(db, 50 + turn, seen))
-            await asyncio.sleep(0.1)
+            await asyncio.to_thread(until, lambda: len(seen) > 100)
             for task in running:
                 assert not task.done() or task.exception() is None
                 task.cancel()
