@@ -99,19 +99,32 @@ prepare_environment() {
     fi
 }
 
+# with_extras INSTALLED WANTED: both, each once.
+with_extras() {
+    local all=$1 extra
+    for extra in ${2//,/ }; do
+        case ",$all," in *",$extra,"*) ;; *) all=${all:+$all,}$extra ;; esac
+    done
+    printf '%s\n' "$all"
+}
+
 update_environment() {
-    local packages="$venv/fluxdb-packages-$1" core
+    local state installed extras core
     core=$(core_state) # before the build: what is edited meanwhile is built the next time
     if [ -n "${PYTHON:-}" ] && [ -x "$venv/bin/python" ]; then
         find_python
         [ "$("$python" -VV)" = "$("$venv/bin/python" -VV)" ] || rm -rf "$venv"
     fi
     "$venv/bin/python" -c 'import pip' 2>/dev/null || make_venv
-    if [ "$(cat "$packages" 2>/dev/null)" != "$(environment_state)" ]; then
+    installed=$(cat "$venv/fluxdb-extras" 2>/dev/null || true)
+    extras=$(with_extras "$installed" "$1")
+    state=$(cat "$venv/fluxdb-environment" 2>/dev/null || true)
+    if [ "$state" != "$(environment_state)" ] || [ "$extras" != "$installed" ]; then
         python=$venv/bin/python
         check_system
-        install_packages "$1"
-        environment_state >"$packages"
+        install_packages "$extras"
+        printf '%s\n' "$extras" >"$venv/fluxdb-extras"
+        environment_state >"$venv/fluxdb-environment"
     elif [ "$(cat "$venv/fluxdb-core" 2>/dev/null)" != "$core" ] || ! core_is_in_place; then
         build_core
     else
