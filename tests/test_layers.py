@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     ("fluxdb.__main__",),
     ("fluxdb.cli",),
+    ("fluxdb.bench",),
     ("fluxdb",),  # fluxdb/__init__.py itself: what a user imports, so nothing below it does
     ("fluxdb.sync", "fluxdb.aio"),
     ("fluxdb.opening",),

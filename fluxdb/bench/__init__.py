@@ -1,0 +1,1 @@
+"""What ``fluxdb-bench`` measures with: in this process, and over the network."""
