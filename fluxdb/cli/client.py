@@ -16,17 +16,21 @@ from fluxdb.cli.program import Program
 DEFAULT_ADDRESS = "127.0.0.1:7000"
 KEY = click.argument("key")
 JSON = click.argument("json", metavar="JSON")
+json_option = click.option("--json", "raw", is_flag=True, help="Print the server's reply as it is.")
 IF_VERSION = click.option("--if-version", type=click.IntRange(0), metavar="N", help="Only where the version is N.")
 
 
 class Server:
     """The server that the options before the command name."""
 
-    def __init__(self, url: str, password: str | None, timeout: float, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, url: str, password: str | None, timeout: float, tls: ssl.SSLContext | None, *, raw: bool
+    ) -> None:
         self.url = url
         self.password = password
         self.timeout = timeout
         self.tls = tls
+        self.raw = raw  # --json stood before the command
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
@@ -53,10 +57,17 @@ class Server:
     metavar="FILE",
     help="The certificates to trust, instead of the system's.",
 )
+@json_option
 @click.version_option(fluxdb.__version__, message="fluxdb-client %(version)s")
 @click.pass_context
 def main(
-    context: click.Context, addr: str, password_file: Path | None, timeout: float, tls: bool, tls_ca: Path | None
+    context: click.Context,
+    addr: str,
+    password_file: Path | None,
+    timeout: float,
+    tls: bool,
+    tls_ca: Path | None,
+    raw: bool,
 ) -> None:
     """Run one command on a FluxDB server, or talk to it in the shell.
 
@@ -65,7 +76,7 @@ def main(
     """
     url = _url(addr, tls or tls_ca is not None)
     trusted = None if tls_ca is None else _trusting(tls_ca)
-    context.obj = Server(url, _password(password_file), timeout, trusted)
+    context.obj = Server(url, _password(password_file), timeout, trusted, raw=raw)
 
 
 def _url(address: str, tls: bool) -> str:
@@ -106,12 +117,16 @@ def _command(name: str, *parameters: Callable[[Any], Any], as_json: bool = True)
     def register(function: Callable[..., int]) -> Callable[..., int]:
         def run(**arguments: Any) -> None:
             context = click.get_current_context()
+            if as_json:
+                arguments["raw"] = arguments["raw"] or context.obj.raw
+            elif context.obj.raw and name == "shell":
+                raise click.UsageError("--json is for one command: the shell prints for people", context)
             context.exit(function(context.obj, **arguments))
 
         run.__doc__ = function.__doc__
         wrapped: Any = run
         if as_json:
-            wrapped = click.option("--json", "raw", is_flag=True, help="Print the server's reply as it is.")(wrapped)
+            wrapped = json_option(wrapped)
         for parameter in reversed(parameters):
             wrapped = parameter(wrapped)
         # A JSON number may begin with a minus.

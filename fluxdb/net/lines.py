@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from fluxdb.engine.handle import RawEvent
-from fluxdb.errors import FluxDBError
+from fluxdb.errors import FluxDBError, VersionConflictError
 from fluxdb.model import OPERATION_OF
 
 _OPERATION_JSON = {kind: orjson.dumps(operation) for kind, operation in OPERATION_OF.items()}
@@ -23,7 +23,12 @@ def error(problem: BaseException, request_id: bytes = b"") -> bytes:
     """What went wrong, as a reply."""
     if not isinstance(problem, FluxDBError):
         return error_words("error", f"unexpected {type(problem).__name__}: the server's log tells more", request_id)
-    return error_words(problem.code, str(problem), request_id)
+    members: dict[str, Any] = {"kind": "error", "code": problem.code, "message": str(problem)}
+    if isinstance(problem, VersionConflictError):
+        members |= {"expected": problem.expected, "actual": problem.actual}
+    if problem.maybe_applied:
+        members["maybe_applied"] = True
+    return reply(members, request_id)
 
 
 def error_words(code: str, message: str, request_id: bytes = b"") -> bytes:

@@ -65,10 +65,12 @@ def test_each_command_answers_and_exits_0(client: Client) -> None:
 
 def test_json_prints_the_reply_of_the_server(client: Client) -> None:
     assert json.loads(client("set", "--json", "k", "1").stdout) == {"kind": "ok", "version": 1, "revision": 1, "id": 2}
-    assert json.loads(client("get", "k", "--json").stdout)["doc"] == {"value": 1, "version": 1}
+    for arguments in (("get", "k", "--json"), ("get", "--json", "k"), ("--json", "get", "k")):
+        assert json.loads(client(*arguments).stdout)["doc"] == {"value": 1, "version": 1}
     refused = client("del", "k", "--if-version", "9", "--json")
     assert refused.returncode == exits.REFUSED
     assert json.loads(refused.stdout)["code"] == "version_conflict"
+    assert client("--json", "shell").returncode == exits.USAGE
 
 
 def test_exit_codes_say_what_went_wrong(client: Client, server: SmallServer) -> None:
