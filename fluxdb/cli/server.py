@@ -62,7 +62,7 @@ def main(context: click.Context, /, **settings: Any) -> None:
     log_to_stderr(settings["log_level"], settings["log_json"])
     from fluxdb.cli.serving import Serving, serve
 
-    limits, server_limits = limits_of(settings)
+    limits, server_limits, web_limits = limits_of(settings)
     serve(
         Serving(
             host=settings["host"],
@@ -75,6 +75,7 @@ def main(context: click.Context, /, **settings: Any) -> None:
             web_origins=settings["web_origin"],
             limits=limits,
             server_limits=server_limits,
+            web_limits=web_limits,
         )
     )
 

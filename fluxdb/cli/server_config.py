@@ -7,7 +7,7 @@ import os
 import ssl
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -16,21 +16,30 @@ import click
 import orjson
 
 from fluxdb.limits import RANGES, SERVER_RANGES, Limits, ServerLimits
+from fluxdb.net.web_limits import WEB_RANGES, WebLimits
 
 PASSWORD_VARIABLE = "FLUXDB_PASSWORD"  # the name, not the password
 _NOT_SETTINGS = {"config", "print_config", "version", "help"}
+_WEB = "web_"
+_BOUNDS: tuple[tuple[Any, Mapping[str, tuple[float, float]], str], ...] = (
+    (WebLimits(), WEB_RANGES, _WEB),
+    (ServerLimits(), SERVER_RANGES, ""),
+    (Limits(), RANGES, ""),
+)  # the last come first in --help
 _Decorator = Callable[[Any], Any]
 
 
 def limit_options(command: Any) -> Any:
-    """An option for each bound of the database and of the server."""
-    for limits, ranges in ((ServerLimits(), SERVER_RANGES), (Limits(), RANGES)):
+    """An option for each bound of the database, of the server, and (--web-...) of the live page's server."""
+    for limits, ranges, prefix in _BOUNDS:
         for field in reversed(fields(limits)):
             low, high = ranges[field.name]
+            default = getattr(limits, field.name)
+            whole = isinstance(default, int)
             option: _Decorator = click.option(
-                "--" + field.name.replace("_", "-"),
-                type=click.IntRange(low, high),
-                default=getattr(limits, field.name),
+                "--" + (prefix + field.name).replace("_", "-"),
+                type=click.IntRange(int(low), int(high)) if whole else click.FloatRange(low, high),
+                default=default,
                 show_default=True,
                 metavar="N",
             )
@@ -38,10 +47,11 @@ def limit_options(command: Any) -> Any:
     return command
 
 
-def limits_of(settings: dict[str, Any]) -> tuple[Limits, ServerLimits]:
+def limits_of(settings: dict[str, Any]) -> tuple[Limits, ServerLimits, WebLimits]:
     database = {field.name: settings[field.name] for field in fields(Limits)}
     server = {field.name: settings[field.name] for field in fields(ServerLimits)}
-    return Limits(**database), ServerLimits(**server)
+    web = {field.name: settings[_WEB + field.name] for field in fields(WebLimits)}
+    return Limits(**database), ServerLimits(**server), WebLimits(**web)
 
 
 def read_config(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
@@ -72,6 +82,8 @@ def _fits(option: click.Parameter, value: object) -> bool:
         return isinstance(value, bool)
     if isinstance(option.type, click.types.IntParamType):
         return isinstance(value, int) and not isinstance(value, bool)
+    if isinstance(option.type, click.types.FloatParamType):
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
     return isinstance(value, str)
 
 
@@ -87,7 +99,8 @@ def config_lines(context: click.Context) -> Iterator[str]:
         if value is None:
             yield f"# {name} is not set"
         else:
-            plain = list(value) if isinstance(value, tuple) else value if isinstance(value, int) else str(value)
+            number = isinstance(value, (int, float))
+            plain = list(value) if isinstance(value, tuple) else value if number else str(value)
             yield f"{name} = {orjson.dumps(plain).decode()}  # {origin}"
     if os.environ.get(PASSWORD_VARIABLE):
         yield f"# a password is set in the environment ({PASSWORD_VARIABLE})"

@@ -27,12 +27,13 @@ from fluxdb.net.listener import is_loopback, listen_tcp, listen_unix
 from fluxdb.net.metrics import healthy, render
 from fluxdb.net.server import Server
 from fluxdb.net.web import start_web
+from fluxdb.net.web_limits import WebLimits
 from fluxdb.opening import open_engine
 
 logger = logging.getLogger("fluxdb.server")
 
 CLOSE_SECONDS = 10.0
-DESCRIPTORS_SPARE = 128  # for files, and for the page's connections
+DESCRIPTORS_SPARE = 128  # for files, and for what is being refused
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,7 @@ class Serving:
     web_origins: tuple[str, ...]
     limits: Limits
     server_limits: ServerLimits
+    web_limits: WebLimits
 
 
 def check_exposure(serving: Serving) -> None:
@@ -64,7 +66,8 @@ def check_exposure(serving: Serving) -> None:
 def serve(serving: Serving) -> None:
     """Until a signal. Raises FluxDBError, OSError where it can't begin."""
     check_exposure(serving)
-    _raise_descriptor_limit(serving.server_limits.connections_max + DESCRIPTORS_SPARE)
+    web_connections_max = serving.web_limits.connections_max if serving.web is not None else 0
+    _raise_descriptor_limit(serving.server_limits.connections_max + web_connections_max + DESCRIPTORS_SPARE)
     loop = _new_loop()
     try:
         asyncio.set_event_loop(loop)
@@ -125,8 +128,9 @@ async def _run(serving: Serving, engine: Engine, stopping: asyncio.Event, hurry:
                 origins=serving.web_origins,
                 password=None if serving.password is None else serving.password.decode(),
                 tls=serving.tls,
-                metrics=lambda: render(server),
+                metrics=lambda: render(server, web),
                 healthy=lambda: healthy(server),
+                limits=serving.web_limits,
             )
             steps.push_async_callback(web.close)
             line(f"web page on {web.url}")

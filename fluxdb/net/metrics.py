@@ -13,6 +13,7 @@ from fluxdb.errors import ClosedError
 
 if TYPE_CHECKING:
     from fluxdb.net.server import Server
+    from fluxdb.net.web import WebServer
 
 NS = 1e9
 SYNC_BUCKETS = range(13, 35)  # of the histogram by bits of nanoseconds: 8 us to 17 s
@@ -20,10 +21,10 @@ SYNC_SECONDS = [(1 << i) / NS for i in SYNC_BUCKETS]
 GROUP_BUCKETS = range(18)  # by bits of records: 1 to 131,071
 
 
-def render(server: Server) -> bytes:
-    """All numbers of the server; of one whose engine is closed: those that are left."""
+def render(server: Server, web: WebServer | None = None) -> bytes:
+    """All numbers of the server, and of its live page's; of one whose engine is closed: those that are left."""
     registry = CollectorRegistry()
-    registry.register(_Numbers(server))
+    registry.register(_Numbers(server, web))
     return generate_latest(registry)
 
 
@@ -34,8 +35,9 @@ def healthy(server: Server) -> bool:
 
 
 class _Numbers(Collector):
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, web: WebServer | None) -> None:
         self._server = server
+        self._web = web
 
     def describe(self) -> list[Metric]:
         return []  # else it would collect all once more when it is registered
@@ -61,6 +63,8 @@ class _Numbers(Collector):
         yield GaugeMetricFamily("fluxdb_connections", "Clients connected.", server.connections)
         refused = server.connections_refused
         yield CounterMetricFamily("fluxdb_connections_refused", "Clients sent away: too many.", refused)
+        if self._web is not None:
+            yield GaugeMetricFamily("fluxdb_web_connections", "WebSockets that are open.", self._web.connections)
         try:
             info = server.engine.info()
         except ClosedError:

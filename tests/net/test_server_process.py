@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
+import socket
 import threading
 import urllib.request
 from pathlib import Path
 
 import pytest
 
+from fluxdb.net.web_limits import WEB_RANGES
 from tests.net.wire import Process, Wire, run_program
 
 
@@ -82,6 +84,7 @@ def test_metrics_health_and_the_page_are_served(tmp_path: Path) -> None:
         "fluxdb_keys 1.0",
         "fluxdb_revision 1.0",
         "fluxdb_connections 1.0",
+        "fluxdb_web_connections 0.0",
         "fluxdb_subscribers 1.0",
         "fluxdb_subscriber_evictions_total 0.0",
         "fluxdb_wal_fsync_duration_seconds_count 1.0",
@@ -117,6 +120,23 @@ def test_a_flag_goes_before_the_environment_that_before_the_file(tmp_path: Path)
     assert printed("--port", "3", environment=environment)["port"] == 3
 
 
+def test_g11_the_bounds_of_the_live_page_are_settings_too(tmp_path: Path) -> None:
+    shown = printed("--web-subscriptions-max", "7", environment={"FLUXDB_WEB_CLOSE_SECONDS_MAX": "0.5"})
+    assert (shown["web_subscriptions_max"], shown["web_close_seconds_max"]) == (7, 0.5)
+    assert {f"web_{name}" for name in WEB_RANGES} <= set(shown)
+    config = tmp_path / "fluxdb.toml"
+    config.write_text("web_auth_seconds_max = 5\nweb_ping_interval_seconds = 0.5\nweb_connections_max = 1\n")
+    shown = printed("--config", str(config))
+    assert (shown["web_auth_seconds_max"], shown["web_ping_interval_seconds"]) == (5, 0.5)
+    arguments = ("--port", "0", "--data-dir", str(tmp_path / "data"), "--web", "127.0.0.1:0", "--config", str(config))
+    with Process(*arguments) as server:
+        port = int(server.said[0].rstrip("/").rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), 30) as first:
+            first.sendall(b"GET /healthz HTTP/1.1\r\n")
+            with socket.create_connection(("127.0.0.1", port), 30) as second, contextlib.suppress(ConnectionError):
+                assert second.recv(1) == b"", "there is no room for a second connection"
+
+
 def test_what_is_printed_can_be_read_again_and_never_shows_the_password(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("hush-hush")
@@ -138,6 +158,10 @@ def test_what_is_printed_can_be_read_again_and_never_shows_the_password(tmp_path
         ("web_origin = [1]\n", "web_origin"),
         ("port = \n", "fluxdb.toml"),
         ("[server]\nport = 1\n", "server"),
+        ("web_connections_max = 0\n", "web-connections-max"),
+        ("web_connections_max = 1.5\n", "web_connections_max"),
+        ('web_close_seconds_max = "1"\n', "web_close_seconds_max"),
+        ("web_close_seconds_max = 0\n", "web-close-seconds-max"),
     ],
 )
 def test_g11_a_wrong_file_of_settings_is_refused_by_name(tmp_path: Path, text: str, told: str) -> None:

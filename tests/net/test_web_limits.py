@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidMessage
 
 from fluxdb.limits import Limits
-from fluxdb.net.web_limits import WebLimits
+from fluxdb.net.web_limits import WEB_RANGES, WebLimits
 from tests.net.web_client import Site, ask, run
 
 VALUE = b'"' + b"x" * 60_000 + b'"'
@@ -86,3 +86,13 @@ def test_a_connection_that_never_shakes_hands_is_closed(tmp_path: Path) -> None:
         writer.close()
 
     run(tmp_path, test, limits=WebLimits(handshake_seconds_max=0.2))
+
+
+@pytest.mark.parametrize("name", WEB_RANGES)
+def test_g11_each_bound_has_a_range(name: str) -> None:
+    low, high = WEB_RANGES[name]
+    for value in (low, high):
+        assert getattr(WebLimits(**{name: value}), name) == value  # type: ignore[arg-type]
+    for wrong in (low - 1, high + 1, "1", True, float("nan")):
+        with pytest.raises(ValueError, match=name):
+            WebLimits(**{name: wrong})  # type: ignore[arg-type]
