@@ -108,8 +108,9 @@ def written(outcome: Written | None) -> bytes:
 
 
 def event_message(event: RawEvent) -> bytes:
+    """The data is the wire's line for an event; its members stand beside ``event`` too, for clients that look there."""
     kind, key, old, new, version, revision = event
-    return b'{"type":"event","data":{"key":%s,"old":%s,"new":%s,"version":%d,"op":"%s","revision":%d}}' % (
+    members = b'"key":%s,"old":%s,"new":%s,"version":%d,"op":"%s","revision":%d' % (
         orjson.dumps(key),
         b"null" if old is None else old,
         b"null" if new is None else new,
@@ -117,6 +118,7 @@ def event_message(event: RawEvent) -> bytes:
         OPERATION_OF[kind].encode(),
         revision,
     )
+    return b'{"type":"event","data":{"kind":"event","event":{%s},%s}}' % (members, members)
 
 
 def evicted_message(key: str, error: SubscriberEvictedError) -> bytes:

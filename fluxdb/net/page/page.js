@@ -226,7 +226,7 @@ class Connection {
       return;
     }
     const type = stringOf(message.get("type"));
-    if (type === "event") this.onEvent(membersOf(message.get("data")));
+    if (type === "event") this.onEvent(membersOf(membersOf(message.get("data")).get("event")));
     if (type === "evicted") this.onEvicted(stringOf(message.get("key")));
   }
 
