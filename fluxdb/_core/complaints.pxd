@@ -3,10 +3,11 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint32_t
 
-from fluxdb._core.wire cimport WireRequest
+from fluxdb._core.peer cimport Handed
+from fluxdb._core.write_path cimport Commit
 
-# (code, message) for a WireStatus. Raises MemoryError for that one.
-cdef tuple complaint(int status, const WireRequest* wire, uint32_t depth_max)
+# The reply to what was wrong: a line that can't be taken, or a write that was refused.
+cdef bytes error_line(const Handed* handed, const Commit* commit)
 # Does the connection begin with a TLS hello, or with an HTTP request? No page may drive a server. whole: it is all of
 # the first line, and not only its beginning.
 cdef bint is_foreign(const uint8_t* line, size_t line_bytes, bint whole) noexcept nogil

@@ -2,25 +2,66 @@
 
 from libc.string cimport memcmp
 
+from fluxdb._core.edge cimport outcome_exception
 from fluxdb._core.jsontext cimport JSON_DEPTH, json_status_words
 from fluxdb._core.wire cimport (
-    WIRE_BAD_JSON, WIRE_MISSING, WIRE_NO_KIND, WIRE_NO_MEMORY, WIRE_NOT_AN_OBJECT, WIRE_UNKNOWN_KIND,
+    WIRE_BAD_JSON, WIRE_EMPTY_KEY, WIRE_FOREIGN, WIRE_MISSING, WIRE_NO_KIND, WIRE_NO_MEMORY, WIRE_NOT_AN_OBJECT,
+    WIRE_OK, WIRE_TOO_LONG, WIRE_UNAUTHENTICATED, WIRE_UNKNOWN_KIND,
 )
+
+import orjson
+
+from fluxdb.errors import VersionConflictError
 
 # By WireKind.
 WIRE_NAMES = (None, "get", "set", "del", "patch", "snapshot", "subscribe", "unsubscribe", "ping", "info", "auth")
 FOREIGN = "this port speaks FluxDB's protocol: one JSON object a line, no HTTP, no TLS"
 
 
-cdef tuple complaint(int status, const WireRequest* wire, uint32_t depth_max):
+cdef bytes error_line(const Handed* handed, const Commit* commit):
+    if handed.wire_status == WIRE_OK:
+        members = error_members(handed, commit)
+    else:
+        code, message = complaint(handed, commit.limits.depth_max)
+        members = {"kind": "error", "code": code, "message": message}
+    cdef bytes line = orjson.dumps(members)
+    if handed.id.bytes:
+        return line[: len(line) - 1] + b',"id":' + handed.id.data[:handed.id.bytes] + b"}\n"
+    return line + b"\n"
+
+
+cdef dict error_members(const Handed* handed, const Commit* commit):
+    """Of a write that was refused."""
+    key = handed.key.data[:handed.key.bytes].decode() if handed.key.data != NULL else None
+    error = outcome_exception(&handed.outcome, commit, key)
+    members = {"kind": "error", "code": getattr(error, "code", "no_memory"), "message": str(error)}
+    if isinstance(error, VersionConflictError):
+        members["expected"] = error.expected
+        members["actual"] = error.actual
+    if getattr(error, "maybe_applied", False):
+        members["maybe_applied"] = True
+    return members
+
+
+cdef tuple complaint(const Handed* handed, uint32_t depth_max):
+    """(code, message) of a line that can't be taken."""
+    cdef int status = handed.wire_status
     cdef str kinds = ", ".join(WIRE_NAMES[1:])
-    if status == WIRE_NO_MEMORY:
-        raise MemoryError
-    if status == WIRE_BAD_JSON and wire.detail == JSON_DEPTH:
-        message = f"the value is nested deeper than {depth_max} (depth_max), at byte {wire.offset} of the line"
+    if status == WIRE_TOO_LONG:
+        return "too_large", f"a line of more than {handed.offset} bytes (line_bytes_max); it was passed over"
+    if status == WIRE_BAD_JSON and handed.detail == JSON_DEPTH:
+        message = f"the value is nested deeper than {depth_max} (depth_max), at byte {handed.offset} of the line"
         return "too_large", message
-    if status == WIRE_BAD_JSON:
-        message = f"{json_status_words(wire.detail).decode()}, at byte {wire.offset} of the line"
+    if status == WIRE_UNAUTHENTICATED:
+        return "auth", 'a password is needed first: {"kind":"auth","password":...}'
+    if status == WIRE_EMPTY_KEY:
+        return "invalid_key", "a key can't be empty"
+    if status == WIRE_NO_MEMORY:
+        return "no_memory", "no memory for the request"
+    if status == WIRE_FOREIGN:
+        message = FOREIGN
+    elif status == WIRE_BAD_JSON:
+        message = f"{json_status_words(handed.detail).decode()}, at byte {handed.offset} of the line"
     elif status == WIRE_NOT_AN_OBJECT:
         message = 'a request is a JSON object, as {"kind":"get","key":"a"}'
     elif status == WIRE_NO_KIND:
@@ -28,9 +69,9 @@ cdef tuple complaint(int status, const WireRequest* wire, uint32_t depth_max):
     elif status == WIRE_UNKNOWN_KIND:
         message = f"the kind is none of {kinds}"
     elif status == WIRE_MISSING:
-        message = f"the request has no member {wire.member.decode()}"
+        message = f"the request has no member {handed.member.decode()}"
     else:
-        message = f"the member {wire.member.decode()} is of the wrong type"
+        message = f"the member {handed.member.decode()} is of the wrong type"
     return "invalid_request", message
 
 

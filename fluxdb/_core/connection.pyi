@@ -1,6 +1,28 @@
-"""One client of a server, sans I/O: bytes in, replies out, in the order of the requests."""
+"""Clients of an event loop, sans I/O: bytes in, replies out, in the order of the requests."""
 
-from fluxdb._core.reply_queue import Hub
+from fluxdb._core.channel import Channel
+
+class Hub:
+    """All connections of one event loop, over a channel of its own (which it closes)."""
+
+    def __init__(self, channel: Channel) -> None: ...
+    @property
+    def fd(self) -> int:
+        """Readable when collect() has something, or events are waiting."""
+    def collect(self) -> list[Connection]:
+        """Settle what became durable; the connections that may have something to send, or to read on."""
+    @property
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """By kind of request, "invalid" for what could not be read: how many were answered, how many refused."""
+    @property
+    def write_ns_total(self) -> int:
+        """Of the writes that took effect: from when each was taken to when it was answered."""
+    @property
+    def write_ns_histogram(self) -> list[int]:
+        """Those times, counted by their number of bits."""
+    def count(self, kind: str, refused: bool) -> None:
+        """One more request that Python answered."""
+    def close(self) -> None: ...
 
 class Connection:
     """One client. Used in the thread of its event loop only."""

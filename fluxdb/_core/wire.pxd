@@ -33,6 +33,11 @@ cdef enum WireStatus:
     WIRE_MISSING = 5        # member: which one
     WIRE_WRONG_TYPE = 6     # member: which one
     WIRE_NO_MEMORY = 7
+    # Behind these is no fault of the line's form.
+    WIRE_TOO_LONG = 8       # offset: the limit
+    WIRE_FOREIGN = 9        # another protocol
+    WIRE_UNAUTHENTICATED = 10
+    WIRE_EMPTY_KEY = 11
 
 # Bytes of a line in canonical form; data NULL: not there.
 cdef struct Slice:

@@ -21,8 +21,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from fluxdb._core.connection import Connection
-from fluxdb._core.reply_queue import Hub
+from fluxdb._core.connection import Connection, Hub
 from fluxdb.engine.runtime import Engine
 from fluxdb.limits import DEFAULT_SERVER_LIMITS, ServerLimits
 from fluxdb.net import lines

@@ -6,8 +6,7 @@ import json
 import select
 from typing import Any
 
-from fluxdb._core.connection import Connection
-from fluxdb._core.reply_queue import Hub
+from fluxdb._core.connection import Connection, Hub
 from tests.core.conftest import Log
 
 

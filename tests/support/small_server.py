@@ -12,8 +12,7 @@ from typing import Any
 import orjson
 
 import fluxdb
-from fluxdb._core.connection import Connection
-from fluxdb._core.reply_queue import Hub
+from fluxdb._core.connection import Connection, Hub
 from fluxdb.engine.runtime import Engine
 from fluxdb.engine.subscriber import ThreadSubscriber
 from fluxdb.limits import DEFAULT_LIMITS, Limits

@@ -1,0 +1,145 @@
+"""One client of a server, sans I/O: its bytes in, its replies out, in the order of its requests. Needs no GIL.
+
+A GET of a key that has a write of this peer on its way waits for that, so each request sees the effects of those
+before it; a write to a key for which a GET waits stops the taking of further requests until that is answered.
+
+Each request whose reply can't go at once has a place in the peer's queue. What is known is written there; a write's
+reply is written, too, but held until the write is durable; so is everything behind it. What is rare (subscriptions,
+snapshots, info, passwords, and all that is wrong) is handed to Python, and its place waits for Python's line.
+
+All peers of a switchboard are used by one thread at a time.
+"""
+
+from libc.stddef cimport size_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from fluxdb._core.channels cimport ChannelState
+from fluxdb._core.outcome cimport Outcome
+from fluxdb._core.replies cimport Bytes
+from fluxdb._core.wire cimport WIRE_KINDS, Slice
+from fluxdb._core.write_path cimport Commit
+
+cdef enum:
+    KEY_MARKS = 64
+    DURATION_BITS = 40
+
+cdef enum PlaceKind:
+    PLACE_TEXT = 0          # bytes that may go as soon as it is their turn
+    PLACE_WRITE = 1         # a reply that may go when the write is settled
+    PLACE_GET = 2           # a GET that is to be answered when it is its turn: its bytes are the key
+    PLACE_PYTHON = 3        # a line that Python has not given yet, or that it gave
+
+# A place in the queue; its bytes lie in held.
+cdef struct Place:
+    uint8_t kind
+    uint8_t wire_kind       # PLACE_WRITE
+    uint8_t key_mark        # PLACE_WRITE, PLACE_GET: the lowest bits of the key's hash
+    bint filled             # PLACE_PYTHON: line is there
+    size_t start            # counted on from the peer's first byte; held_base is where held begins
+    size_t bytes
+    size_t id_bytes         # PLACE_WRITE, PLACE_GET: the id lies behind the bytes
+    uint64_t began          # PLACE_WRITE: when it was taken
+    uint64_t sequence       # PLACE_WRITE: of the channel's submits
+    uint8_t* line           # PLACE_PYTHON: its own memory
+    size_t line_bytes
+
+# What Python has to answer, with peer_reply.
+cdef struct Handed:
+    Handed* next            # of the board's
+    Peer* peer
+    uint64_t ticket         # the number of its place
+    int kind                # WireKind: snapshot, subscribe, unsubscribe, info or auth; or what was wrong with a write
+    int wire_status         # WireStatus: what can't be taken, and why
+    int detail              # WIRE_BAD_JSON
+    size_t offset           # WIRE_BAD_JSON, WIRE_TOO_LONG
+    const char* member
+    Outcome outcome         # where wire_status is OK and this is not: why a write was refused
+    Slice id                # these point behind the struct
+    Slice key
+    Slice password
+
+cdef struct Peer:
+    Switchboard* board
+    void* owner             # whose this is
+    bint closed             # gone: what it has on its way settles without it
+    bint noted              # in a list of those who were touched
+    bint waiting            # in the board's list
+    Peer* next_noted
+    Peer* next_waiting
+    size_t unsettled        # submits; it is freed behind the last of them
+    # requests
+    Bytes input             # what is not taken apart yet begins at input_at
+    size_t input_at
+    size_t line_bytes_max
+    bint skipping           # the rest of a line that was too long
+    bint first_line         # none was taken yet
+    bint authenticated
+    bint stalled            # goes on when replies have gone, or when the group has room
+    bint choked             # goes on when output has gone
+    bint ended              # the stream can't be followed any more: send what there is, and close
+    bint broken             # there was no memory for it: close it
+    # replies
+    Bytes output            # may be sent
+    size_t output_at        # was sent up to here
+    size_t output_bytes_max
+    Bytes held              # the bytes of the places, the first of them at held_base
+    size_t held_base
+    Place* places           # a ring
+    size_t place_slots
+    size_t place_count
+    uint64_t first_place    # its number; each place's is one more than that of the one before it
+    uint32_t writes_of[KEY_MARKS]   # places that are writes, by key_mark
+    uint32_t gets_of[KEY_MARKS]     # and GETs
+
+cdef struct Writer:
+    Peer* peer
+    uint64_t place
+
+# All peers of one event loop, or of one reactor.
+cdef struct Switchboard:
+    Commit* commit
+    ChannelState* channel   # NULL: no more writes are taken
+    Writer* writers         # a ring: for each submit that is not settled, in order, whose it is
+    size_t writer_slots
+    uint64_t submitted
+    uint64_t settled
+    Peer* waiting           # stalled since the filling group was full
+    Handed* first_handed
+    Handed* last_handed
+    Bytes scratch           # one line in canonical form
+    uint64_t now_ns         # read once a turn
+    uint64_t answered[WIRE_KINDS]       # by WireKind; 0: what could not be read
+    uint64_t refused[WIRE_KINDS]
+    uint64_t write_ns_total
+    uint64_t write_histogram[DURATION_BITS]     # by bits of ns, from when a write was taken to when it was answered
+
+# Functions that can fail return -1 where there is no memory: close that peer.
+
+cdef Peer* peer_new(
+    Switchboard* board, void* owner, size_t line_bytes_max, size_t output_bytes_max, bint authenticated,
+) noexcept nogil
+# It is gone; freed now, or behind its last write.
+cdef void peer_close(Peer* peer) noexcept nogil
+# A line that nobody asked for (an event), behind all replies so far.
+cdef int peer_push(Peer* peer, const void* line, size_t line_bytes) noexcept nogil
+# Python's line for a ticket; of one that is not there (any more): nothing.
+cdef int peer_reply(Peer* peer, uint64_t ticket, const void* line, size_t line_bytes) noexcept nogil
+# Lets go what may go by now, in order.
+cdef int peer_release(Peer* peer) noexcept nogil
+# Is more waiting here than the client may leave unread?
+cdef bint peer_is_full(const Peer* peer) noexcept nogil
+# Of output: this was sent.
+cdef void peer_sent(Peer* peer, size_t sent_bytes) noexcept nogil
+
+# For the taking of requests.
+cdef int peer_put_document(Peer* peer, const uint8_t* key, size_t key_bytes, const Slice* id) noexcept nogil
+cdef Bytes* peer_target(Peer* peer) noexcept nogil
+cdef int peer_written(Peer* peer, bint done, size_t start) noexcept nogil
+cdef Place* peer_add_place(Peer* peer, uint8_t kind) noexcept nogil
+# A new place that Python is to fill, and what it will see: id, key and password may have no data.
+cdef Handed* peer_hand_over(Peer* peer, const Slice* id, const Slice* key, const Slice* password) noexcept nogil
+# The same for a place that is there.
+cdef Handed* peer_hand_place(
+    Peer* peer, uint64_t ticket, const Slice* id, const Slice* key, const Slice* password,
+) noexcept nogil
+cdef Place* peer_place(const Peer* peer, uint64_t number) noexcept nogil

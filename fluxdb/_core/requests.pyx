@@ -1,0 +1,257 @@
+"""The requests of one client. peer.pxd says how replies keep their order."""
+
+from libc.string cimport memchr, memmove, memset
+
+from fluxdb._core.complaints cimport is_foreign
+from fluxdb._core.frame cimport KIND_DELETE, KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET
+from fluxdb._core.outcome cimport CLOSED, MISSING, OK, WOULD_BLOCK, Outcome
+from fluxdb._core.peer cimport (
+    KEY_MARKS, PLACE_GET, PLACE_WRITE, Handed, Place, Switchboard, peer_add_place, peer_hand_over, peer_is_full,
+    peer_put_document, peer_release, peer_target, peer_written,
+)
+from fluxdb._core.replies cimport (
+    bytes_put, bytes_reserve, bytes_shrink, reply_nothing_deleted, reply_pong, reply_written,
+)
+from fluxdb._core.stage cimport Request, request_free, request_prepare
+from fluxdb._core.switchboard cimport switchboard_submit
+from fluxdb._core.table cimport table_hash
+from fluxdb._core.wire cimport (
+    WIRE_AUTH, WIRE_DELETE, WIRE_EMPTY_KEY, WIRE_FOREIGN, WIRE_GET, WIRE_NONE, WIRE_OK, WIRE_PATCH, WIRE_PING,
+    WIRE_SET, WIRE_TOO_LONG, WIRE_UNAUTHENTICATED, Slice, WireRequest, wire_parse, wire_scratch_bytes,
+)
+
+cdef enum:
+    WRITTEN_BYTES_MAX = 128         # of a write's reply, without its id
+
+cdef enum Step:
+    BROKEN = -1             # no memory
+    DONE = 0                # go on with the next line
+    STALL = 1               # the line was not taken: come back to it when replies have gone
+    HANDED = 2              # Python has to answer it
+
+
+cdef int requests_feed(Peer* peer, const uint8_t* data, size_t data_bytes) noexcept nogil:
+    if peer.ended or peer.closed or data_bytes == 0:
+        return 0
+    if peer.input_at:
+        peer.input.used -= peer.input_at
+        memmove(peer.input.data, peer.input.data + peer.input_at, peer.input.used)
+        peer.input_at = 0
+    return 0 if bytes_put(&peer.input, data, data_bytes) else -1
+
+
+cdef int requests_take(Peer* peer) noexcept nogil:
+    cdef const uint8_t* line
+    cdef const uint8_t* newline
+    cdef size_t left
+    cdef int step = DONE
+    peer.stalled = peer.choked = False
+    if peer.place_count and peer_release(peer) != 0:
+        return TAKEN_BROKEN
+    while not peer.ended and peer.input_at < peer.input.used:
+        if peer_is_full(peer):
+            peer.choked = True
+            break
+        if not peer.authenticated and peer.place_count:
+            peer.stalled = True     # whether the password was right decides about what is behind it
+            break
+        line = peer.input.data + peer.input_at
+        left = peer.input.used - peer.input_at
+        newline = <const uint8_t*>memchr(line, c"\n", left)
+        if newline != NULL:
+            left = <size_t>(newline - line)
+        step = DONE
+        if peer.skipping:
+            peer.skipping = newline == NULL
+        elif left > peer.line_bytes_max:
+            peer.skipping = newline == NULL
+            step = refuse_long_line(peer, line)
+        elif newline == NULL:
+            if peer.first_line and is_foreign(line, left, False):
+                step = refuse_foreign(peer)
+            if step != HANDED:
+                break
+        else:
+            step = take_line(peer, line, left)
+            if step == STALL:
+                peer.stalled = True
+                break
+            peer.first_line = False
+        if step == BROKEN:
+            return TAKEN_BROKEN
+        peer.input_at += left + (newline != NULL)
+        if step == HANDED:
+            break
+    if peer.ended or peer.input_at == peer.input.used:
+        peer.input.used = peer.input_at = 0
+        bytes_shrink(&peer.input)
+    return TAKEN_HANDED if step == HANDED else TAKEN_ALL
+
+
+cdef int take_line(Peer* peer, const uint8_t* line, size_t line_bytes) noexcept nogil:
+    cdef Switchboard* board = peer.board
+    cdef WireRequest wire
+    cdef int status
+    if line_bytes and line[line_bytes - 1] == c"\r":
+        line_bytes -= 1
+    if line_bytes == 0:
+        return DONE
+    if peer.first_line and is_foreign(line, line_bytes, True):
+        return refuse_foreign(peer)
+    board.scratch.used = 0
+    if not bytes_reserve(&board.scratch, wire_scratch_bytes(line_bytes)):
+        return BROKEN
+    status = wire_parse(line, line_bytes, board.commit.limits.depth_max, board.scratch.data, &wire)
+    if status != WIRE_OK:
+        return complain(peer, status, &wire)
+    if not peer.authenticated and wire.kind != WIRE_AUTH and wire.kind != WIRE_PING:
+        return complain(peer, WIRE_UNAUTHENTICATED, &wire)
+    if wire.key.data != NULL and wire.key.bytes == 0:
+        return complain(peer, WIRE_EMPTY_KEY, &wire)
+    if wire.kind == WIRE_GET:
+        return take_get(peer, &wire)
+    if wire.kind == WIRE_SET or wire.kind == WIRE_PATCH or wire.kind == WIRE_DELETE:
+        return take_write(peer, &wire)
+    return take_other(peer, &wire)
+
+
+cdef inline uint8_t key_mark(const Switchboard* board, const Slice* key) noexcept nogil:
+    return <uint8_t>(table_hash(&board.commit.state.table, key.data, key.bytes) & (KEY_MARKS - 1))
+
+
+cdef int take_get(Peer* peer, const WireRequest* wire) noexcept nogil:
+    cdef uint8_t mark = key_mark(peer.board, &wire.key)
+    cdef Place* place
+    cdef size_t start = peer.held.used
+    if not peer.writes_of[mark]:
+        peer.board.answered[<size_t>WIRE_GET] += 1
+        return DONE if peer_put_document(peer, wire.key.data, wire.key.bytes, &wire.id) == 0 else BROKEN
+    if not (bytes_put(&peer.held, wire.key.data, wire.key.bytes)
+            and bytes_put(&peer.held, wire.id.data, wire.id.bytes)):
+        return BROKEN
+    place = peer_add_place(peer, PLACE_GET)
+    if place == NULL:
+        return BROKEN
+    place.start = peer.held_base + start
+    place.bytes = wire.key.bytes
+    place.id_bytes = wire.id.bytes
+    place.key_mark = mark
+    peer.gets_of[mark] += 1
+    return DONE
+
+
+cdef int take_write(Peer* peer, WireRequest* wire) noexcept nogil:
+    cdef Switchboard* board = peer.board
+    cdef Request request
+    cdef Outcome outcome
+    cdef Place* place
+    cdef int status
+    cdef uint8_t mark = key_mark(board, &wire.key)
+    if peer.gets_of[mark]:
+        return STALL
+    memset(&request, 0, sizeof(Request))
+    memset(&outcome, 0, sizeof(Outcome))
+    request.kind = KIND_SET if wire.kind == WIRE_SET else KIND_DELETE
+    if wire.kind == WIRE_PATCH:
+        request.kind = KIND_PATCH_REMOVE_NULLS if wire.remove_nulls else KIND_PATCH
+    request.key = wire.key.data
+    request.key_bytes = wire.key.bytes
+    request.text = wire.value.data
+    request.text_bytes = wire.value.bytes
+    request.is_canonical = True
+    request.if_version = wire.if_version
+    # The place first: behind the submit nothing may fail.
+    place = peer_add_place(peer, PLACE_WRITE)
+    if place == NULL:
+        return BROKEN
+    if not bytes_reserve(&peer.held, WRITTEN_BYTES_MAX + 2 * wire.id.bytes):
+        peer.place_count -= 1
+        return BROKEN
+    status = CLOSED
+    if board.channel != NULL:
+        status = request_prepare(&request, &board.commit.limits, board.commit.state, &outcome)
+    outcome.status = status
+    if status == OK:
+        place.sequence = board.submitted
+        status = switchboard_submit(board, peer, peer.first_place + peer.place_count - 1, &request, &outcome)
+    request_free(&request)
+    if status != OK:
+        peer.place_count -= 1
+        return STALL if status == WOULD_BLOCK else refuse_write(peer, wire, &outcome)
+    place.wire_kind = <uint8_t>wire.kind
+    place.began = board.now_ns
+    place.start = peer.held_base + peer.held.used
+    if outcome.status == MISSING:
+        reply_nothing_deleted(&peer.held, &wire.id)
+    else:
+        reply_written(&peer.held, outcome.version, outcome.revision, &wire.id)
+    place.bytes = peer.held_base + peer.held.used - place.start
+    place.id_bytes = wire.id.bytes
+    bytes_put(&peer.held, wire.id.data, wire.id.bytes)
+    place.key_mark = mark
+    peer.writes_of[mark] += 1
+    return DONE
+
+
+cdef int take_other(Peer* peer, const WireRequest* wire) noexcept nogil:
+    """What is not the hot path. It sees the effects of what was before it, so that has to be over."""
+    cdef Handed* handed
+    cdef size_t start = peer.output.used
+    if peer.place_count:
+        return STALL
+    if wire.kind == WIRE_PING:
+        peer.board.answered[<size_t>WIRE_PING] += 1
+        return DONE if peer_written(peer, reply_pong(peer_target(peer), &wire.id), start) == 0 else BROKEN
+    handed = peer_hand_over(peer, &wire.id, &wire.key, &wire.password)
+    if handed == NULL:
+        return BROKEN
+    handed.kind = wire.kind
+    return HANDED
+
+
+# ---- what is wrong: Python finds the words ----
+
+cdef int complain(Peer* peer, int status, const WireRequest* wire) noexcept nogil:
+    cdef Slice none
+    cdef Handed* handed
+    memset(&none, 0, sizeof(Slice))
+    peer.board.refused[wire.kind if status == WIRE_UNAUTHENTICATED or status == WIRE_EMPTY_KEY else WIRE_NONE] += 1
+    handed = peer_hand_over(peer, &wire.id, &none, &none)
+    if handed == NULL:
+        return BROKEN
+    handed.kind = wire.kind
+    handed.wire_status = status
+    handed.detail = wire.detail
+    handed.offset = wire.offset
+    handed.member = wire.member
+    return HANDED
+
+
+cdef int refuse_write(Peer* peer, const WireRequest* wire, const Outcome* outcome) noexcept nogil:
+    cdef Slice none
+    cdef Handed* handed
+    memset(&none, 0, sizeof(Slice))
+    peer.board.refused[wire.kind] += 1
+    handed = peer_hand_over(peer, &wire.id, &wire.key, &none)
+    if handed == NULL:
+        return BROKEN
+    handed.kind = wire.kind
+    handed.outcome = outcome[0]
+    return HANDED
+
+
+cdef int refuse_long_line(Peer* peer, const uint8_t* line) noexcept nogil:
+    cdef WireRequest wire
+    if peer.first_line and c"A" <= line[0] <= c"Z":
+        return refuse_foreign(peer)
+    memset(&wire, 0, sizeof(WireRequest))
+    wire.offset = peer.line_bytes_max
+    peer.first_line = False
+    return complain(peer, WIRE_TOO_LONG, &wire)
+
+
+cdef int refuse_foreign(Peer* peer) noexcept nogil:
+    cdef WireRequest wire
+    memset(&wire, 0, sizeof(WireRequest))
+    peer.ended = True
+    return complain(peer, WIRE_FOREIGN, &wire)

@@ -1,0 +1,24 @@
+"""All peers of one event loop, or of one reactor, and whose the writes are that the committer has yet to settle."""
+
+from libc.stddef cimport size_t
+from libc.stdint cimport uint64_t
+
+from fluxdb._core.channels cimport ChannelState
+from fluxdb._core.outcome cimport Outcome
+from fluxdb._core.peer cimport Handed, Peer, Switchboard
+from fluxdb._core.stage cimport Request
+from fluxdb._core.write_path cimport Commit
+
+cdef void switchboard_init(Switchboard* board, Commit* commit, ChannelState* channel) noexcept nogil
+# Whoever is still there must be closed before.
+cdef void switchboard_free(Switchboard* board) noexcept nogil
+# The peer's write, whose reply is at the place of that number. As commit_submit, or NO_MEMORY.
+cdef int switchboard_submit(
+    Switchboard* board, Peer* peer, uint64_t place, Request* request, Outcome* outcome,
+) noexcept nogil
+# Settles what became durable: the peers that may have something to send, or to read on, by next_noted, once each.
+# The caller walks the list with switchboard_next, and may close the peers that it got by that.
+cdef Peer* switchboard_collect(Switchboard* board) noexcept nogil
+cdef Peer* switchboard_next(Peer** list) noexcept nogil
+# The oldest request for Python, no longer the board's: free it. NULL: there is none.
+cdef Handed* switchboard_take_handed(Switchboard* board) noexcept nogil

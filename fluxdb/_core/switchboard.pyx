@@ -1,0 +1,184 @@
+"""All peers of one event loop, or of one reactor."""
+
+from libc.stdlib cimport free, malloc
+from libc.string cimport memset
+
+from fluxdb._core.channels cimport Failure
+from fluxdb._core.outcome cimport MISSING, NO_MEMORY, OK, WOULD_BLOCK
+from fluxdb._core.peer cimport PLACE_PYTHON, Place, Writer, peer_hand_place, peer_place, peer_release
+from fluxdb._core.platform cimport fluxdb_now_ns, pthread_mutex_lock, pthread_mutex_unlock
+from fluxdb._core.replies cimport bytes_shrink
+from fluxdb._core.wire cimport Slice
+from fluxdb._core.write_path cimport commit_submit
+
+cdef enum:
+    WRITER_SLOTS_MIN = 256
+
+
+cdef void switchboard_init(Switchboard* board, Commit* commit, ChannelState* channel) noexcept nogil:
+    memset(board, 0, sizeof(Switchboard))
+    board.commit = commit
+    board.channel = channel
+    board.now_ns = fluxdb_now_ns()
+
+
+cdef void switchboard_free(Switchboard* board) noexcept nogil:
+    cdef Handed* handed = switchboard_take_handed(board)
+    while handed != NULL:
+        free(handed)
+        handed = switchboard_take_handed(board)
+    while board.settled != board.submitted:
+        forget_writer(writer_at(board, board.settled).peer)
+        board.settled += 1
+    free(board.writers)
+    free(board.scratch.data)
+    board.writers = NULL
+    board.writer_slots = 0
+
+
+cdef inline Writer* writer_at(const Switchboard* board, uint64_t sequence) noexcept nogil:
+    return &board.writers[sequence & (board.writer_slots - 1)]
+
+
+cdef bint make_room(Switchboard* board) noexcept nogil:
+    """For one more writer in the ring."""
+    cdef size_t slots = board.writer_slots * 2 if board.writer_slots else WRITER_SLOTS_MIN
+    cdef Writer* larger
+    cdef uint64_t sequence
+    if board.submitted - board.settled < board.writer_slots:
+        return True
+    larger = <Writer*>malloc(slots * sizeof(Writer))
+    if larger == NULL:
+        return False
+    for sequence in range(board.settled, board.submitted):
+        larger[sequence & (slots - 1)] = writer_at(board, sequence)[0]
+    free(board.writers)
+    board.writers = larger
+    board.writer_slots = slots
+    return True
+
+
+cdef int switchboard_submit(
+    Switchboard* board, Peer* peer, uint64_t place, Request* request, Outcome* outcome,
+) noexcept nogil:
+    cdef Writer* writer
+    if not make_room(board):
+        outcome.status = NO_MEMORY
+        return NO_MEMORY
+    cdef int status = commit_submit(board.commit, request, board.channel, outcome)
+    if status == WOULD_BLOCK and not peer.waiting:
+        peer.waiting = True
+        peer.next_waiting = board.waiting
+        board.waiting = peer
+    if status == OK:
+        writer = writer_at(board, board.submitted)
+        writer.peer = peer
+        writer.place = place
+        peer.unsettled += 1
+        board.submitted += 1
+    return status
+
+
+# ---- what became durable ----
+
+cdef Peer* switchboard_collect(Switchboard* board) noexcept nogil:
+    cdef Peer* touched = NULL
+    cdef Peer* last = NULL
+    cdef Peer* peer
+    cdef Failure* failure = NULL
+    cdef Failure* done
+    cdef Writer* writer
+    cdef uint64_t end = board.settled
+    board.now_ns = fluxdb_now_ns()
+    if board.channel != NULL:
+        pthread_mutex_lock(&board.commit.lock)
+        end = board.channel.collected = board.channel.settled
+        failure = board.channel.first_failure
+        board.channel.first_failure = board.channel.last_failure = NULL
+        pthread_mutex_unlock(&board.commit.lock)
+    while board.settled != end:
+        writer = writer_at(board, board.settled)
+        if failure != NULL and failure.sequence == board.settled:
+            if failure.outcome.status != MISSING and not writer.peer.closed:
+                refuse(writer.peer, writer.place, &failure.outcome)
+            done = failure
+            failure = failure.next
+            free(done)
+        board.settled += 1
+        if writer.peer.closed:
+            forget_writer(writer.peer)
+        else:
+            writer.peer.unsettled -= 1
+            note(writer.peer, &touched, &last)
+    while board.waiting != NULL:
+        peer = board.waiting
+        board.waiting = peer.next_waiting
+        peer.waiting = False
+        note(peer, &touched, &last)
+    peer = touched
+    while peer != NULL:
+        if peer_release(peer) != 0:
+            peer.broken = True
+        peer = peer.next_noted
+    bytes_shrink(&board.scratch)
+    return touched
+
+
+cdef void note(Peer* peer, Peer** touched, Peer** last) noexcept nogil:
+    """To the end of the list, unless it is there."""
+    if peer.noted:
+        return
+    peer.noted = True
+    peer.next_noted = NULL
+    if last[0] == NULL:
+        touched[0] = peer
+    else:
+        last[0].next_noted = peer
+    last[0] = peer
+
+
+cdef Peer* switchboard_next(Peer** list) noexcept nogil:
+    """Takes the first that is still there out of the list."""
+    cdef Peer* peer = list[0]
+    while peer != NULL:
+        list[0] = peer.next_noted
+        peer.noted = False
+        if not peer.closed:
+            return peer
+        if peer.unsettled == 0:
+            free(peer)
+        peer = list[0]
+    return NULL
+
+
+cdef void forget_writer(Peer* peer) noexcept nogil:
+    peer.unsettled -= 1
+    if peer.closed and peer.unsettled == 0 and not peer.noted:
+        free(peer)
+
+
+cdef void refuse(Peer* peer, uint64_t number, const Outcome* outcome) noexcept nogil:
+    """The write failed: Python says why."""
+    cdef Place* place = peer_place(peer, number)
+    cdef Slice id
+    cdef Slice none
+    cdef Handed* handed
+    memset(&none, 0, sizeof(Slice))
+    id.data = peer.held.data + (place.start - peer.held_base) + place.bytes
+    id.bytes = place.id_bytes
+    peer.writes_of[place.key_mark] -= 1
+    peer.board.refused[place.wire_kind] += 1
+    handed = peer_hand_place(peer, number, &id, &none, &none)
+    place.kind = PLACE_PYTHON
+    if handed == NULL:
+        peer.broken = True
+        return
+    handed.kind = place.wire_kind
+    handed.outcome = outcome[0]
+
+
+cdef Handed* switchboard_take_handed(Switchboard* board) noexcept nogil:
+    cdef Handed* handed = board.first_handed
+    if handed != NULL:
+        board.first_handed = handed.next
+    return handed
