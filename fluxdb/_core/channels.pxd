@@ -23,6 +23,8 @@ cdef struct ChannelState:
     Failure* last_failure
     bint must_ring
     bint wants_room         # a submit was told WOULD_BLOCK
+    bint leads              # its thread leads, or sees to it that somebody does: a submit wakes nobody
+    bint muted              # its thread leads at this moment, and looks by itself
     bint closed             # freed when all that it submitted is settled
     ChannelState* next
 

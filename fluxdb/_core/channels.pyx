@@ -64,7 +64,8 @@ cdef void channels_ring(ChannelState** channels, bint all) noexcept nogil:
             continue
         if channel.must_ring or channel.wants_room or all:
             channel.must_ring = channel.wants_room = False
-            fluxdb_bell_ring(channel.bell)
+            if not channel.muted:
+                fluxdb_bell_ring(channel.bell)
         link = &channel.next
 
 

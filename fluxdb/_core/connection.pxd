@@ -1,7 +1,7 @@
 """One client of an event loop, and all of them: peers as Python sees them. Used in the loop's thread, under the GIL."""
 
 from fluxdb._core.channel cimport Channel
-from fluxdb._core.peer cimport Peer, Switchboard
+from fluxdb._core.peer cimport Handed, Peer, Switchboard
 
 cdef class Hub:
     cdef Channel channel
@@ -10,3 +10,9 @@ cdef class Hub:
 cdef class Connection:
     cdef Hub hub
     cdef Peer* peer         # NULL once it is closed
+
+# What a reactor shares with the connections of an event loop.
+cdef dict board_counts(const Switchboard* board)
+cdef int board_count(Switchboard* board, str kind, bint refused) except -1
+cdef tuple request_of(const Handed* handed)
+cdef bint is_problem(const Handed* handed) noexcept nogil

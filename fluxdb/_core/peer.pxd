@@ -120,7 +120,8 @@ cdef Peer* peer_new(
 ) noexcept nogil
 # It is gone; freed now, or behind its last write.
 cdef void peer_close(Peer* peer) noexcept nogil
-# A line that nobody asked for (an event), behind all replies so far.
+# A line that nobody asked for (an event), behind all replies so far; but before those that wait for Python, which may
+# take its time.
 cdef int peer_push(Peer* peer, const void* line, size_t line_bytes) noexcept nogil
 # Python's line for a ticket; of one that is not there (any more): nothing.
 cdef int peer_reply(Peer* peer, uint64_t ticket, const void* line, size_t line_bytes) noexcept nogil
@@ -128,6 +129,9 @@ cdef int peer_reply(Peer* peer, uint64_t ticket, const void* line, size_t line_b
 cdef int peer_release(Peer* peer) noexcept nogil
 # Is more waiting here than the client may leave unread?
 cdef bint peer_is_full(const Peer* peer) noexcept nogil
+cdef inline size_t peer_unsent(const Peer* peer) noexcept nogil:
+    return peer.output.used - peer.output_at
+
 # Of output: this was sent.
 cdef void peer_sent(Peer* peer, size_t sent_bytes) noexcept nogil
 

@@ -106,6 +106,8 @@ cdef int peer_put_document(Peer* peer, const uint8_t* key, size_t key_bytes, con
 cdef int peer_push(Peer* peer, const void* line, size_t line_bytes) noexcept nogil:
     cdef Bytes* target = peer_target(peer)
     cdef size_t start = target.used
+    if peer.place_count and place_at(peer, peer.first_place).kind == PLACE_PYTHON:
+        return 0 if bytes_put(&peer.output, line, line_bytes) else -1
     return peer_written(peer, bytes_put(target, line, line_bytes), start)
 
 
@@ -193,7 +195,7 @@ cdef int peer_reply(Peer* peer, uint64_t ticket, const void* line, size_t line_b
 
 
 cdef bint peer_is_full(const Peer* peer) noexcept nogil:
-    return (peer.output.used - peer.output_at + peer.held.used + peer.place_count * sizeof(Place)
+    return (peer_unsent(peer) + peer.held.used + peer.place_count * sizeof(Place)
             > peer.output_bytes_max)
 
 
@@ -205,7 +207,7 @@ cdef int peer_release(Peer* peer) noexcept nogil:
             break
         if place.kind == PLACE_PYTHON and not place.filled:
             break
-        if peer.output.used - peer.output_at > peer.output_bytes_max:
+        if peer_unsent(peer) > peer.output_bytes_max:
             peer.choked = True
             break
         if settle_place(peer, place) != 0:

@@ -229,9 +229,24 @@ cdef int commit_submit(Commit* commit, Request* request, ChannelState* channel, 
         if operation != NULL:
             operation.channel = channel
             channel.submitted += 1
-            if not commit.leading and commit.filling.operation_count == 1:
+            if not commit.leading and commit.filling.operation_count == 1 and not channel.leads:
                 pthread_cond_signal(&commit.work)
             pthread_mutex_unlock(&commit.lock)
             return OK
     pthread_mutex_unlock(&commit.lock)
     return outcome.status
+
+
+cdef bint commit_lead(Commit* commit, ChannelState* channel, uint64_t sync_ns_max) noexcept nogil:
+    """Lead the group that fills, from the thread of a channel that leads; see write_path.pxd."""
+    cdef bint led = False
+    pthread_mutex_lock(&commit.lock)
+    if commit.filling.operation_count and not commit.leading:
+        if commit.log.counters.sync_ns_last <= sync_ns_max:
+            channel.muted = led = True
+            lead(commit)
+            channel.muted = False
+        else:
+            pthread_cond_signal(&commit.work)
+    pthread_mutex_unlock(&commit.lock)
+    return led

@@ -8,17 +8,36 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from fluxdb.errors import FluxDBError, LimitError
 from fluxdb.net import lines
-from fluxdb.net.protocol import ClientProtocol
-from fluxdb.net.subscriptions import ConnectionSubscriber, EventBell
+from fluxdb.net.subscriptions import ConnectionSubscriber, Deliveries, EventBell
 
 if TYPE_CHECKING:
     from fluxdb.net.server import Server
 
 logger = logging.getLogger("fluxdb.server")
+
+
+class Client(Protocol):
+    """Who asked."""
+
+    subscriptions: dict[str, ConnectionSubscriber]
+
+    @property
+    def address(self) -> str: ...
+    @property
+    def number(self) -> int: ...
+    @property
+    def deliveries(self) -> Deliveries: ...
+    def reply(self, ticket: int, line: bytes) -> None:
+        """From within answer()."""
+
+    def reply_later(self, ticket: int, line: bytes) -> None:
+        """At any time; without effect where the client is gone."""
+
+    def authenticate(self) -> None: ...
 
 
 class Answers:
@@ -36,42 +55,44 @@ class Answers:
         }
 
     def answer(
-        self, client: ClientProtocol, ticket: int, kind: str, request_id: bytes, key: str | None, password: bytes | None
+        self, client: Client, ticket: int, kind: str, request_id: bytes, key: str | None, password: bytes | None
     ) -> None:
         """Reply to a request, now or later."""
         try:
             line = self._by_kind[kind](client, ticket, request_id, key=key, password=password)
         except FluxDBError as error:
-            self._server.hub.count(kind, True)
+            self._server.count(kind, True)
             line = lines.error(error, request_id)
         else:
             if line is not None:
-                self._server.hub.count(kind, False)
+                self._server.count(kind, False)
         if line is not None:
             client.reply(ticket, line)
 
-    def _subscribe(self, client: ClientProtocol, ticket: int, request_id: bytes, *, key: str, **_: Any) -> bytes:
+    def _subscribe(self, client: Client, ticket: int, request_id: bytes, *, key: str, **_: Any) -> bytes:
         """Of a key that is watched already: changes nothing, says the same."""
         subscriber = client.subscriptions.get(key)
         if subscriber is None or subscriber.evicted:
             bound = self._server.limits.subscriptions_max
             if len(client.subscriptions) >= bound:
                 raise LimitError(f"{bound} keys are subscribed to on this connection (subscriptions_max)")
-            make = cast(Any, partial(ConnectionSubscriber, protocol=client, bell=self._bell))
+            make = cast(
+                Any, partial(ConnectionSubscriber, deliveries=client.deliveries, number=client.number, bell=self._bell)
+            )
             subscriber = cast(ConnectionSubscriber, self._server.engine.notify.subscribe(make, [key]))
             client.subscriptions[key] = subscriber
             if not subscriber.wait():
                 self._bell.ring([subscriber])  # in the next turn, behind the reply
         return lines.reply({"kind": "subscribed", "key": key, "revision": subscriber.after_revision}, request_id)
 
-    def _unsubscribe(self, client: ClientProtocol, ticket: int, request_id: bytes, *, key: str, **_: Any) -> bytes:
+    def _unsubscribe(self, client: Client, ticket: int, request_id: bytes, *, key: str, **_: Any) -> bytes:
         """Of a key that is not watched: changes nothing. No event of the key comes behind the reply."""
         subscriber = client.subscriptions.pop(key, None)
         if subscriber is not None:
             subscriber.close()
         return lines.reply({"kind": "ok", "unsubscribed": subscriber is not None}, request_id)
 
-    def _snapshot(self, client: ClientProtocol, ticket: int, request_id: bytes, **_: Any) -> None:
+    def _snapshot(self, client: Client, ticket: int, request_id: bytes, **_: Any) -> None:
         """Answered when it is durable; the snapshot actor does it."""
         told = partial(self._tell_snapshot, client, ticket, request_id)
 
@@ -81,9 +102,9 @@ class Answers:
 
         self._server.engine.snapshots.ask().add_done_callback(tell)
 
-    def _tell_snapshot(self, client: ClientProtocol, ticket: int, request_id: bytes, asked: Future[int]) -> None:
+    def _tell_snapshot(self, client: Client, ticket: int, request_id: bytes, asked: Future[int]) -> None:
         problem = asked.exception()
-        self._server.hub.count("snapshot", problem is not None)
+        self._server.count("snapshot", problem is not None)
         if problem is not None:
             if not isinstance(problem, FluxDBError):
                 logger.error("a snapshot failed", exc_info=problem)
@@ -91,12 +112,10 @@ class Answers:
         else:
             client.reply_later(ticket, lines.reply({"kind": "ok", "revision": asked.result()}, request_id))
 
-    def _info(self, client: ClientProtocol, ticket: int, request_id: bytes, **_: Any) -> bytes:
+    def _info(self, client: Client, ticket: int, request_id: bytes, **_: Any) -> bytes:
         return lines.reply({"kind": "info", "info": self._server.info()}, request_id)
 
-    def _auth(
-        self, client: ClientProtocol, ticket: int, request_id: bytes, *, password: bytes, **_: Any
-    ) -> bytes | None:
+    def _auth(self, client: Client, ticket: int, request_id: bytes, *, password: bytes, **_: Any) -> bytes | None:
         if self._server.password is None:
             return lines.reply({"kind": "ok"}, request_id)
         right, delay_seconds = self._server.password.check(password, client.address)
@@ -109,16 +128,15 @@ class Answers:
 
     def _tell_auth(
         self,
-        client: ClientProtocol,
+        client: Client,
         ticket: int,
         request_id: bytes,
         right: bool,
         reply: Callable[[int, bytes], None],
     ) -> None:
-        self._server.hub.count("auth", not right)
+        self._server.count("auth", not right)
         if right:
-            client.connection.authenticated = True
-            client.connection.line_bytes_max = self._server.limits.line_bytes_max
+            client.authenticate()
             reply(ticket, lines.reply({"kind": "ok"}, request_id))
         else:
             logger.warning("%s: a wrong password", client.address)

@@ -50,3 +50,16 @@ def event(raw: RawEvent) -> bytes:
 
 def evicted(key: str, last_revision: int) -> bytes:
     return reply({"kind": "evicted", "key": key, "last_revision": last_revision}, b"")
+
+
+def unheard(seconds: int) -> bytes:
+    return error_words("timeout", f"no whole request, or no password, in {seconds} seconds (first_line_seconds)")
+
+
+def idle(seconds: int) -> bytes:
+    return error_words("timeout", f"no request in {seconds} seconds (idle_seconds)")
+
+
+def too_much_input(bytes_max: int) -> bytes:
+    words = f"all clients together have begun requests of more than {bytes_max} bytes (input_bytes_max)"
+    return error_words("too_large", words)

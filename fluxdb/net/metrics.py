@@ -48,7 +48,7 @@ class _Numbers(Collector):
         build.add_metric([server.version], 1)
         yield build
         commands = CounterMetricFamily("fluxdb_commands", "Requests answered.", labels=["command", "status"])
-        for command, (answered, refused) in server.hub.counts.items():
+        for command, (answered, refused) in server.counts.items():
             commands.add_metric([command, "ok"], answered)
             commands.add_metric([command, "error"], refused)
         yield commands
@@ -57,8 +57,8 @@ class _Numbers(Collector):
             "Writes that took effect: from when the server read one to when it was durable and answered.",
             labels=["command"],
         )
-        below = _cumulative(server.hub.write_ns_histogram, SYNC_BUCKETS, SYNC_SECONDS)
-        durations.add_metric(["write"], below, server.hub.write_ns_total / NS)
+        below = _cumulative(server.write_ns_histogram, SYNC_BUCKETS, SYNC_SECONDS)
+        durations.add_metric(["write"], below, server.write_ns_total / NS)
         yield durations
         yield GaugeMetricFamily("fluxdb_connections", "Clients connected.", server.connections)
         refused = server.connections_refused

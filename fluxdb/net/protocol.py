@@ -1,4 +1,6 @@
-"""One client's socket: bytes to the compiled connection, its replies back, and when to stop reading.
+"""One client's socket, where the event loop serves it: with TLS, or on a system without epoll.
+
+Bytes go to the compiled connection, its replies back; and here is decided when to stop reading.
 
 Reading stops while requests wait for something (a group that is full, replies before them), and while the client has
 left more than ``output_bytes_max`` of its replies unread. Events stop earlier, at EVENTS_BYTES_MAX: so a subscriber
@@ -15,14 +17,13 @@ from typing import TYPE_CHECKING, cast
 from fluxdb._core.connection import Connection
 from fluxdb.errors import ClosedError, SubscriberEvictedError
 from fluxdb.net import lines
-from fluxdb.net.subscriptions import ConnectionSubscriber
+from fluxdb.net.subscriptions import EVENTS_BYTES_MAX, ConnectionSubscriber
 
 if TYPE_CHECKING:
     from fluxdb.net.server import Server
 
 logger = logging.getLogger("fluxdb.server")
 
-EVENTS_BYTES_MAX = 64 * 1024  # of a connection, waiting to be sent, when no more events are taken
 LINGER_SECONDS = 1.0  # for a client to read why it is sent away
 COUNTED_BYTES = 64 * 1024  # of a request that is not whole; what is less does not count as memory in use
 
@@ -33,6 +34,7 @@ class ClientProtocol(asyncio.Protocol):
     def __init__(self, server: Server, address: str, *, secure: bool) -> None:
         self.server = server
         self.address = address  # of the peer; the Unix socket's is "unix"
+        self.number = 0  # deliveries are for this one alone
         self.subscriptions: dict[str, ConnectionSubscriber] = {}
         self.connection = Connection(
             server.hub,
@@ -132,6 +134,19 @@ class ClientProtocol(asyncio.Protocol):
             self.connection.reply(ticket, line)
             self.pump()
 
+    @property
+    def paused(self) -> bool:
+        return not self._reading
+
+    @property
+    def output_bytes(self) -> int:
+        """Waiting to be sent."""
+        return self._transport.get_write_buffer_size()
+
+    def authenticate(self) -> None:
+        self.connection.authenticated = True
+        self.connection.line_bytes_max = self.server.limits.line_bytes_max
+
     def _settle(self, progress: bool) -> None:
         """Not the straight way: something waits, or has waited."""
         connection, transport = self.connection, self._transport
@@ -163,9 +178,7 @@ class ClientProtocol(asyncio.Protocol):
             self.server.input_bytes += counted - self._input_bytes
             self._input_bytes = counted
             if counted and self.server.input_bytes > self.server.limits.input_bytes_max:
-                bound = self.server.limits.input_bytes_max
-                words = f"all clients together have begun requests of more than {bound} bytes (input_bytes_max)"
-                self.send_away(lines.error_words("too_large", words))
+                self.send_away(lines.too_much_input(self.server.limits.input_bytes_max))
 
     def _fail(self, error: Exception) -> None:
         """Something that nobody expected: this client alone pays for it."""
@@ -173,6 +186,10 @@ class ClientProtocol(asyncio.Protocol):
         self._transport.abort()
 
     # Events
+
+    @property
+    def deliveries(self) -> ClientProtocol:
+        return self
 
     def deliver(self, subscribers: Iterable[ConnectionSubscriber]) -> None:
         """Take what these have, as far as there is room, and send it."""
@@ -204,7 +221,7 @@ class ClientProtocol(asyncio.Protocol):
                     pushed_bytes = 0
                     self._transport.write(connection.take())
         except SubscriberEvictedError as error:
-            self.server.note_eviction(self)
+            self.server.note_eviction(self.address)
             connection.push(lines.evicted(subscriber.keys[0], error.last_revision))
         except ClosedError:
             pass

@@ -5,9 +5,9 @@
     ...
     await server.close()  # before the engine
 
-Writes and GETs never come here: the compiled connections take them to the committer, and one callback for all clients
-sends their replies once they are durable. Here is what is rare: subscriptions, snapshots, info, passwords; and who
-comes and goes.
+Writes and GETs never come here: the compiled core takes them to the committer, and sends their replies once they are
+durable. Here is what is rare: subscriptions, snapshots, info, passwords; and who comes and goes. Clients without TLS
+are served by a thread of the core (plain_clients), those with TLS by this event loop (protocol).
 """
 
 from __future__ import annotations
@@ -17,17 +17,20 @@ import contextlib
 import logging
 import socket
 import ssl
+import sys
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 from fluxdb._core.connection import Connection, Hub
+from fluxdb._core.reactor import Reactor
 from fluxdb.engine.runtime import Engine
 from fluxdb.limits import DEFAULT_SERVER_LIMITS, ServerLimits
 from fluxdb.net import lines
 from fluxdb.net.answers import Answers
 from fluxdb.net.listener import Listener
 from fluxdb.net.passwords import Password
+from fluxdb.net.plain_clients import PlainClients
 from fluxdb.net.protocol import ClientProtocol
 from fluxdb.net.slow_syncs import SlowSyncs
 
@@ -38,6 +41,7 @@ HANDSHAKE_SECONDS = 10.0
 KEEPALIVE_IDLE_SECONDS = 60
 KEEPALIVE_INTERVAL_SECONDS = 15
 KEEPALIVE_PROBES = 4
+HAS_REACTOR = sys.platform == "linux"
 
 
 class Server:
@@ -71,6 +75,7 @@ class Server:
         self._gone = asyncio.Event()  # whenever a client went
         self.closing = False
         self.answer = Answers(self, self.loop).answer
+        self.plain = PlainClients(self) if HAS_REACTOR else None
         self.loop.add_reader(self.hub.fd, self._on_hub)
         self._ticking = self.loop.call_later(TICK_SECONDS, self._on_tick)
 
@@ -84,11 +89,12 @@ class Server:
 
     @property
     def connections(self) -> int:
-        return len(self._clients) + len(self._adopting)
+        return len(self._clients) + len(self._adopting) + (len(self.plain) if self.plain else 0)
 
     @property
     def subscribers(self) -> int:
-        return sum(len(client.subscriptions) for client in self._clients.values())
+        looped = sum(len(client.subscriptions) for client in self._clients.values())
+        return looped + (self.plain.subscribers if self.plain else 0)
 
     def _adopt(self, accepted: socket.socket, address: str) -> None:
         self.connections_total += 1
@@ -96,17 +102,24 @@ class Server:
             self.connections_refused += 1
             bound = self.limits.connections_max
             with accepted, contextlib.suppress(OSError):
-                if self._tls is None:
+                if self._tls_of(accepted) is None:
                     accepted.send(lines.error_words("too_many", f"{bound} clients are connected (connections_max)"))
             return
         try:
             self._set_options(accepted)
-        except OSError:  # it has gone already
+            if self.plain is not None and self._tls_of(accepted) is None:
+                self.plain.adopt(accepted, address)
+                return
+        except (OSError, MemoryError) as error:  # it has gone already
+            logger.debug("%s: no connection was made: %s", address, type(error).__name__)
             accepted.close()
             return
         task = self.loop.create_task(self._connect(accepted, address))
         self._adopting.add(task)
         task.add_done_callback(partial(self._adopted, accepted))
+
+    def _tls_of(self, accepted: socket.socket) -> ssl.SSLContext | None:
+        return None if accepted.family == socket.AF_UNIX else self._tls
 
     def _adopted(self, accepted: socket.socket, task: asyncio.Task[None]) -> None:
         self._adopting.discard(task)
@@ -128,7 +141,7 @@ class Server:
                 accepted.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
     async def _connect(self, accepted: socket.socket, address: str) -> None:
-        tls = None if accepted.family == socket.AF_UNIX else self._tls
+        tls = self._tls_of(accepted)
         make = partial(ClientProtocol, self, address, secure=tls is not None)
         try:
             await self.loop.connect_accepted_socket(
@@ -148,6 +161,9 @@ class Server:
 
     def remove(self, client: ClientProtocol) -> None:
         self._clients.pop(client.connection, None)
+        self.note_gone()
+
+    def note_gone(self) -> None:
         self._gone.set()
 
     # What is durable by now
@@ -169,10 +185,11 @@ class Server:
             connection = client.connection
             if connection.first_line or not connection.authenticated:
                 if first and self.tick - client.born > first:
-                    words = f"no whole request, or no password, in {first} seconds (first_line_seconds)"
-                    client.send_away(lines.error_words("timeout", words))
+                    client.send_away(lines.unheard(first))
             elif idle and self.tick - client.tick > idle and not client.subscriptions and not connection.pending:
-                client.send_away(lines.error_words("timeout", f"no request in {idle} seconds (idle_seconds)"))
+                client.send_away(lines.idle(idle))
+        if self.plain is not None:
+            self.plain.tick()
         self._slow_syncs.look()
 
     # What is known
@@ -187,14 +204,56 @@ class Server:
                 "connections_total": self.connections_total,
                 "connections_refused": self.connections_refused,
                 "subscriptions": self.subscribers,
-                "commands": {kind: answered + refused for kind, (answered, refused) in self.hub.counts.items()},
+                "commands": {kind: answered + refused for kind, (answered, refused) in self.counts.items()},
+                "waiting": self.totals(),
                 "limits": asdict(self.limits),
             },
         }
 
-    def note_eviction(self, client: ClientProtocol) -> None:
+    @property
+    def _counters(self) -> list[Hub | Reactor]:
+        return [self.hub] if self.plain is None else [self.hub, self.plain.reactor]
+
+    @property
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """By kind of request, "invalid" for what could not be read: how many were answered, how many refused."""
+        total = dict.fromkeys(self.hub.counts, (0, 0))
+        for counter in self._counters:
+            for kind, (answered, refused) in counter.counts.items():
+                total[kind] = (total[kind][0] + answered, total[kind][1] + refused)
+        return total
+
+    @property
+    def write_ns_total(self) -> int:
+        """Of the writes that took effect: from when each was taken to when it was answered."""
+        return sum(counter.write_ns_total for counter in self._counters)
+
+    @property
+    def write_ns_histogram(self) -> list[int]:
+        """Those times, counted by their number of bits."""
+        return [sum(counts) for counts in zip(*(counter.write_ns_histogram for counter in self._counters), strict=True)]
+
+    def totals(self) -> dict[str, int]:
+        """Of all clients: how many are paused (their requests wait); bytes that wait: input_bytes to be taken apart,
+        held_bytes of replies to go in their turn, output_bytes to be sent."""
+        totals = {"paused": 0, "input_bytes": 0, "held_bytes": 0, "output_bytes": 0}
+        for client in self._clients.values():
+            totals["paused"] += client.paused
+            totals["input_bytes"] += client.connection.unread_bytes
+            totals["held_bytes"] += client.connection.held_bytes
+            totals["output_bytes"] += client.output_bytes
+        if self.plain is not None:
+            for name, number in self.plain.reactor.totals().items():
+                totals[name] += number
+        return totals
+
+    def count(self, kind: str, refused: bool) -> None:
+        """One more request that Python answered."""
+        self.hub.count(kind, refused)
+
+    def note_eviction(self, address: str) -> None:
         self.evictions += 1
-        logger.info("%s: a subscriber fell behind and was evicted", client.address)
+        logger.info("%s: a subscriber fell behind and was evicted", address)
 
     # The end
 
@@ -209,14 +268,17 @@ class Server:
             task.cancel()
         for client in list(self._clients.values()):
             client.drain()
+        if self.plain is not None:
+            self.plain.reactor.drain()
         deadline = self.loop.time() + self.limits.drain_seconds
         while self.connections and await self._wait_for_one(deadline - self.loop.time()):
             pass
-        for client in list(self._clients.values()):
-            client.abort()
+        self.hurry()
         while self.connections:  # until their connection_lost was called
             await self._wait_for_one(1.0)
         self._ticking.cancel()
+        if self.plain is not None:
+            self.plain.close()
         self.loop.remove_reader(self.hub.fd)
         self.hub.close()
 
@@ -232,3 +294,5 @@ class Server:
         """While close() waits for clients: wait no more."""
         for client in list(self._clients.values()):
             client.abort()
+        if self.plain is not None:
+            self.plain.reactor.abort()

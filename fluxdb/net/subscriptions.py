@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from fluxdb.engine.feed import Feed
 from fluxdb.engine.handle import RawEvent
 from fluxdb.engine.subscriber import FeedSubscriber
 from fluxdb.net import lines
 
-if TYPE_CHECKING:
-    from fluxdb.net.protocol import ClientProtocol
-
+EVENTS_BYTES_MAX = 64 * 1024  # of a connection, waiting to be sent, when no more events are taken
 WAITING_SPARE = 64
 LINES_KEPT_BYTES = 1024 * 1024
+
+
+class Deliveries(Protocol):
+    """Sends events to one client, or to many."""
+
+    def deliver(self, subscribers: list[ConnectionSubscriber]) -> None:
+        """Take what these have, as far as there is room, and send it."""
 
 
 class EventBell:
@@ -53,31 +58,34 @@ class EventBell:
         self._line_bytes = 0
 
     def _deliver(self, waiting: list[ConnectionSubscriber]) -> None:
-        by_protocol: dict[ClientProtocol, list[ConnectionSubscriber]] = {}
+        by_deliveries: dict[Deliveries, list[ConnectionSubscriber]] = {}
         for subscriber in waiting:
             subscriber.waiting = False
-            by_protocol.setdefault(subscriber.protocol, []).append(subscriber)
-        for protocol, subscribers in by_protocol.items():
-            protocol.deliver(subscribers)
+            by_deliveries.setdefault(subscriber.deliveries, []).append(subscriber)
+        for deliveries, subscribers in by_deliveries.items():
+            deliveries.deliver(subscribers)
         self.forget()
 
 
 class ConnectionSubscriber(FeedSubscriber):
     """One key that one connection watches."""
 
-    __slots__ = ("bell", "protocol", "waiting")
+    __slots__ = ("behind", "bell", "deliveries", "number", "waiting")
 
     def __init__(
         self,
         feed: Feed,
         keys: tuple[str, ...],
         on_end: Callable[[FeedSubscriber], None],
-        protocol: ClientProtocol,
+        deliveries: Deliveries,
+        number: int,
         bell: EventBell,
     ) -> None:
         super().__init__(feed, keys, on_end)
-        self.protocol = protocol
+        self.deliveries = deliveries
+        self.number = number  # of the client, for those who deliver to many
         self.bell = bell
+        self.behind: RawEvent | None = None  # taken, but there was no room for it
         self.waiting = False  # in the feed's list of those to be woken
 
     def wait(self) -> bool:

@@ -1,0 +1,26 @@
+"""The reactor's thread.
+
+One turn of it: wait for sockets that have news, receive, take the requests, send what may go; then see to it that the
+writes of the turn are committed. A turn with the requests of one client alone, on a disk that is quick, leads the group
+by itself: to wake another thread would cost more than it brings. Otherwise the committer's native thread leads, and
+this one serves on meanwhile.
+
+The lock is held while sockets are served; never while waiting for sockets, or for the disk.
+"""
+
+from libc.stddef cimport size_t
+from libc.stdint cimport uint64_t
+
+from fluxdb._core.sockets cimport ReactorState
+
+# The poller's numbers of the reactor's bell, and of its channel's: no slot is as high.
+cdef enum:
+    CHANNEL_BELL = 0xFFFFFFFE
+    BELL = 0xFFFFFFFF
+
+cdef void* reactor_main(void* argument) noexcept nogil
+# An event for many. pushed: False for those who have no room; those who are gone count as told. With the lock held.
+cdef void push_batch(
+    ReactorState* state, const uint64_t* numbers, bint* pushed, size_t count, const void* data, size_t data_bytes,
+    bint always,
+) noexcept nogil

@@ -1,0 +1,111 @@
+"""The reactor's thread, and what Python asks of many sockets at once. Nothing here needs the GIL."""
+
+from fluxdb._core.peer cimport Peer
+from fluxdb._core.platform cimport (
+    fluxdb_bell_silence, fluxdb_now_ns, pthread_mutex_lock, pthread_mutex_unlock,
+)
+from fluxdb._core.poller cimport (
+    FLUXDB_HAPPENINGS_MAX, FLUXDB_HUNG_UP, FLUXDB_READABLE, FLUXDB_WRITABLE, fluxdb_happening, fluxdb_poller_wait,
+)
+from fluxdb._core.sockets cimport (
+    Socket, socket_find, socket_pump, socket_push, socket_send, socket_serve, tell_python,
+)
+from fluxdb._core.switchboard cimport switchboard_collect, switchboard_next
+from fluxdb._core.write_path cimport commit_lead
+
+cdef enum:
+    QUICK_SYNC_NS = 1000000     # a disk that syncs in less is not worth another thread, for one client's write
+
+
+cdef void* reactor_main(void* argument) noexcept nogil:
+    cdef ReactorState* reactor = <ReactorState*>argument
+    cdef fluxdb_happening happenings[FLUXDB_HAPPENINGS_MAX]
+    cdef bint goes_on = False
+    cdef int count, served
+    cdef bint committing
+    while True:
+        count = fluxdb_poller_wait(reactor.poller, happenings, 0 if goes_on else -1)
+        pthread_mutex_lock(&reactor.lock)
+        if reactor.stopping:
+            pthread_mutex_unlock(&reactor.lock)
+            return NULL
+        reactor.board.now_ns = fluxdb_now_ns()
+        go_on(reactor)
+        served = take_turn(reactor, happenings, count)
+        goes_on = reactor.again != NULL
+        committing = reactor.board.submitted != reactor.board.settled or reactor.board.waiting != NULL
+        tell_python(reactor)
+        pthread_mutex_unlock(&reactor.lock)
+        if committing:
+            see_to_commit(reactor, served == 1 and count == 1 and not goes_on)
+
+
+cdef void go_on(ReactorState* reactor) noexcept nogil:
+    """Those who were not done in the last turn."""
+    cdef Socket* socket = reactor.again
+    cdef Socket* next
+    reactor.again = NULL
+    while socket != NULL:
+        next = socket.next_again
+        socket.again = False
+        if socket.peer != NULL:
+            socket_serve(reactor, socket)
+        socket = next
+
+
+cdef int take_turn(ReactorState* reactor, const fluxdb_happening* happenings, int count) noexcept nogil:
+    """How many sockets were served."""
+    cdef Socket* socket
+    cdef int served = 0
+    cdef bint rung = False
+    cdef int i
+    for i in range(count):
+        if happenings[i].number == CHANNEL_BELL:
+            rung = True
+        elif happenings[i].number == BELL:
+            fluxdb_bell_silence(reactor.bell)
+        else:
+            socket = socket_find(reactor, happenings[i].number)
+            if socket == NULL:
+                continue
+            socket.readable |= happenings[i].what & (FLUXDB_READABLE | FLUXDB_HUNG_UP) != 0
+            socket.writable |= happenings[i].what & (FLUXDB_WRITABLE | FLUXDB_HUNG_UP) != 0
+            socket.hung_up |= happenings[i].what & FLUXDB_HUNG_UP != 0
+            socket_serve(reactor, socket)
+            served += 1
+    if rung:
+        if reactor.board.channel != NULL:
+            fluxdb_bell_silence(reactor.board.channel.bell)
+        collect(reactor)
+    return served
+
+
+cdef void collect(ReactorState* reactor) noexcept nogil:
+    """Send the replies of what became durable."""
+    cdef Peer* peers = switchboard_collect(&reactor.board)
+    cdef Peer* peer = switchboard_next(&peers)
+    while peer != NULL:
+        socket_pump(reactor, <Socket*>peer.owner)
+        peer = switchboard_next(&peers)
+
+
+cdef void see_to_commit(ReactorState* reactor, bint alone) noexcept nogil:
+    if commit_lead(reactor.board.commit, reactor.board.channel, QUICK_SYNC_NS if alone else 0):
+        pthread_mutex_lock(&reactor.lock)
+        collect(reactor)
+        tell_python(reactor)
+        pthread_mutex_unlock(&reactor.lock)
+
+
+cdef void push_batch(
+    ReactorState* state, const uint64_t* numbers, bint* pushed, size_t count, const void* data, size_t data_bytes,
+    bint always,
+) noexcept nogil:
+    """Those who are gone count as told."""
+    cdef size_t i
+    cdef Socket* socket
+    for i in range(count):
+        socket = socket_find(state, numbers[i])
+        pushed[i] = socket == NULL or socket_push(state, socket, data, data_bytes, always)
+        if pushed[i] and socket != NULL and socket.peer != NULL:
+            socket_send(state, socket)

@@ -1,0 +1,82 @@
+"""The sockets of a reactor: bytes from them to their peers, and replies back. Edge-triggered: each state is kept here.
+
+All of it is guarded by the reactor's lock. A socket reads while its peer takes requests; it is left alone (and the
+system's buffers fill, so that the client has to wait) while the peer is stalled or choked.
+"""
+
+from libc.stddef cimport size_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from fluxdb._core.peer cimport Peer, Switchboard
+from fluxdb._core.platform cimport pthread_mutex_t, pthread_t
+from fluxdb._core.replies cimport Bytes
+
+cdef enum:
+    RECEIVE_BYTES = 65536       # at most so much of one socket before the others have their turn
+
+cdef struct Socket:
+    Peer* peer
+    uint64_t number         # its slot, and in the upper half how many had that slot before
+    int descriptor
+    bint readable           # there may be something to receive
+    bint writable           # there may be room to send
+    bint hung_up            # the other side sends no more
+    bint again              # in the reactor's list of those that go on in the next turn
+    bint draining           # reads no more; goes when all that was asked for is answered and sent
+    bint leaving            # was told why it is sent away; what comes is dropped
+    bint shut               # and nothing more is sent
+    bint behind             # had no room for an event: Python wants to know when it has
+    uint64_t born_tick
+    uint64_t read_tick      # of the last bytes
+    uint64_t leaving_tick
+    size_t counted_bytes    # of its input, as the reactor counts it
+    Socket* next_again
+    Socket* next_free       # of the free slots
+
+cdef struct ReactorState:
+    pthread_mutex_t lock
+    Switchboard board
+    int poller
+    int bell[2]             # wakes the reactor's thread
+    int news[2]             # wakes Python
+    pthread_t thread
+    bint running
+    bint stopping
+    Socket** sockets        # by slot
+    size_t slots
+    size_t slots_used
+    Socket* free_slots
+    size_t open_count
+    Socket* again
+    uint64_t tick
+    size_t events_bytes_max     # unsent, of one socket, when no more events are taken
+    size_t input_bytes          # of all sockets, in requests that are not whole
+    size_t input_bytes_max
+    Bytes input_words           # what who goes over that is told
+    Bytes gone              # numbers of sockets that are closed, since Python last asked
+    Bytes roomy             # and of those that were behind and have room again
+    bint told               # Python was woken, and has not asked yet
+    uint8_t* received       # RECEIVE_BYTES
+
+# A new socket for a descriptor, which it owns; NULL where there is no memory.
+cdef Socket* socket_new(
+    ReactorState* reactor, int descriptor, size_t line_bytes_max, size_t output_bytes_max, bint authenticated,
+) noexcept nogil
+# NULL: it is gone.
+cdef Socket* socket_find(ReactorState* reactor, uint64_t number) noexcept nogil
+# Receive what there is, take the requests, send what may go. It may be gone afterwards.
+cdef void socket_serve(ReactorState* reactor, Socket* socket) noexcept nogil
+# The same without receiving, unless there was something left.
+cdef void socket_pump(ReactorState* reactor, Socket* socket) noexcept nogil
+# False: there is no room for it now (and always is not set); Python will be told when there is.
+cdef bint socket_push(
+    ReactorState* reactor, Socket* socket, const void* line, size_t line_bytes, bint always,
+) noexcept nogil
+cdef void socket_send(ReactorState* reactor, Socket* socket) noexcept nogil
+cdef void socket_drain(ReactorState* reactor, Socket* socket) noexcept nogil
+# Say why, read on without looking at it for a moment (else the words could be lost), then close.
+cdef void socket_send_away(ReactorState* reactor, Socket* socket, const void* line, size_t line_bytes) noexcept nogil
+cdef void socket_close(ReactorState* reactor, Socket* socket) noexcept nogil
+cdef void sockets_close(ReactorState* reactor) noexcept nogil
+# Wake Python where there is news.
+cdef void tell_python(ReactorState* reactor) noexcept nogil

@@ -1,0 +1,186 @@
+"""Clients without TLS: the compiled reactor serves them in a thread of its own; here is what it hands to Python.
+
+Requests that are rare come as news, by a descriptor of the event loop. Events go the other way, each to all who wait
+for it in one call; who has no room for one keeps it here (one a subscription) until the reactor says that there is.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING
+
+from fluxdb._core.reactor import Reactor
+from fluxdb.engine.handle import RawEvent
+from fluxdb.errors import ClosedError, SubscriberEvictedError
+from fluxdb.net import lines
+from fluxdb.net.subscriptions import EVENTS_BYTES_MAX, ConnectionSubscriber
+
+if TYPE_CHECKING:
+    from fluxdb.net.server import Server
+
+
+class PlainClient:
+    """One of them, as Python knows it."""
+
+    __slots__ = ("_clients", "address", "number", "subscriptions")
+
+    def __init__(self, clients: PlainClients, address: str, number: int) -> None:
+        self._clients = clients
+        self.address = address
+        self.number = number
+        self.subscriptions: dict[str, ConnectionSubscriber] = {}
+
+    @property
+    def deliveries(self) -> PlainClients:
+        return self._clients
+
+    def reply(self, ticket: int, line: bytes) -> None:
+        self._clients.reactor.reply(self.number, ticket, line)
+
+    reply_later = reply
+
+    def authenticate(self) -> None:
+        self._clients.reactor.authenticate(self.number, self._clients.server.limits.line_bytes_max)
+
+    def send_away(self, line: bytes) -> None:
+        self.unsubscribe_all()
+        self._clients.reactor.send_away(self.number, line)
+
+    def unsubscribe_all(self) -> None:
+        for subscriber in self.subscriptions.values():
+            subscriber.close()
+        self.subscriptions.clear()
+
+
+class PlainClients:
+    """All of one server, which closes them."""
+
+    def __init__(self, server: Server) -> None:
+        limits = server.limits
+        self.server = server
+        self.reactor = Reactor(
+            server.engine.committer.channel(),
+            events_bytes_max=EVENTS_BYTES_MAX,
+            input_bytes_max=limits.input_bytes_max,
+            input_words=lines.too_much_input(limits.input_bytes_max),
+        )
+        self._clients: dict[int, PlainClient] = {}
+        server.loop.add_reader(self.reactor.fd, self._on_news)
+
+    def __len__(self) -> int:
+        return len(self._clients)
+
+    @property
+    def subscribers(self) -> int:
+        return sum(len(client.subscriptions) for client in self._clients.values())
+
+    def adopt(self, accepted: socket.socket, address: str) -> None:
+        limits, authenticated = self.server.limits, self.server.password is None
+        number = self.reactor.adopt(
+            accepted.fileno(),
+            line_bytes_max=limits.line_bytes_max if authenticated else limits.auth_line_bytes_max,
+            output_bytes_max=limits.output_bytes_max,
+            authenticated=authenticated,
+        )
+        accepted.detach()
+        self._clients[number] = PlainClient(self, address, number)
+
+    def _on_news(self) -> None:
+        requests, gone, roomy = self.reactor.news()
+        for number, ticket, kind, request_id, key, password in requests:
+            client = self._clients.get(number)
+            if client is not None:
+                self.server.answer(client, ticket, kind, request_id, key, password)
+        for number in gone:
+            client = self._clients.pop(number, None)
+            if client is not None:
+                client.unsubscribe_all()
+        if gone:
+            self.server.note_gone()
+        for number in roomy:
+            client = self._clients.get(number)
+            if client is not None:
+                self.deliver([subscriber for subscriber in client.subscriptions.values() if subscriber.behind])
+
+    # Events
+
+    def deliver(self, subscribers: Iterable[ConnectionSubscriber]) -> None:
+        """Send what these have, in the order of the commits, as far as there is room."""
+        told: dict[int, list[ConnectionSubscriber]] = {}  # by revision: who is to be told of it next
+        events: dict[int, RawEvent] = {}
+        order: list[int] = []
+        for subscriber in subscribers:
+            self._look(subscriber, told, events, order)
+        while order:
+            revision = heappop(order)
+            event, waiting = events.pop(revision), told.pop(revision)
+            behind = self.reactor.push([subscriber.number for subscriber in waiting], waiting[0].bell.line(event))
+            if behind:
+                waiting = self._keep(event, waiting, set(behind))
+            for subscriber in waiting:
+                self._look(subscriber, told, events, order)
+
+    def _look(
+        self,
+        subscriber: ConnectionSubscriber,
+        told: dict[int, list[ConnectionSubscriber]],
+        events: dict[int, RawEvent],
+        order: list[int],
+    ) -> None:
+        """What is its next event? If there is none, it waits."""
+        event, subscriber.behind = subscriber.behind, None
+        try:
+            while event is None:
+                event = subscriber.take()
+                if event is None and subscriber.wait():
+                    return
+        except SubscriberEvictedError as error:
+            self._evict(subscriber, error.last_revision)
+            return
+        except ClosedError:
+            return
+        revision = event[5]
+        waiting = told.get(revision)
+        if waiting is None:
+            waiting = told[revision] = []
+            events[revision] = event
+            heappush(order, revision)
+        waiting.append(subscriber)
+
+    def _keep(
+        self, event: RawEvent, waiting: list[ConnectionSubscriber], behind: set[int]
+    ) -> list[ConnectionSubscriber]:
+        """Those who were told; the others keep the event."""
+        for subscriber in waiting:
+            if subscriber.number in behind:
+                subscriber.behind = event
+        return [subscriber for subscriber in waiting if subscriber.number not in behind]
+
+    def _evict(self, subscriber: ConnectionSubscriber, last_revision: int) -> None:
+        key = subscriber.keys[0]
+        client = self._clients.get(subscriber.number)
+        if client is not None and client.subscriptions.get(key) is subscriber:
+            del client.subscriptions[key]
+            self.server.note_eviction(client.address)
+            self.reactor.push([subscriber.number], lines.evicted(key, last_revision), always=True)
+        subscriber.close()
+
+    # Time, and the end
+
+    def tick(self) -> None:
+        limits = self.server.limits
+        unheard, idle = self.reactor.tick(limits.first_line_seconds, limits.idle_seconds)
+        for number in unheard:
+            self._clients[number].send_away(lines.unheard(limits.first_line_seconds))
+        for number in idle:
+            if not self._clients[number].subscriptions:
+                self._clients[number].send_away(lines.idle(limits.idle_seconds))
+
+    def close(self) -> None:
+        self.server.loop.remove_reader(self.reactor.fd)
+        self.reactor.close()
+        for client in self._clients.values():
+            client.unsubscribe_all()
+        self._clients.clear()

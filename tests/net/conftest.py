@@ -1,0 +1,22 @@
+"""Each test of the server in this process runs twice: with its plain clients in the reactor, and in the event loop."""
+
+from __future__ import annotations
+
+import pytest
+
+from fluxdb.net import server
+
+WITHOUT_SERVER = ("test_web", "test_server_process")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if not metafunc.module.__name__.rpartition(".")[2].startswith(WITHOUT_SERVER):
+        metafunc.fixturenames.append("clients_in")
+        ways = ["reactor", "loop"] if server.HAS_REACTOR else ["loop"]
+        metafunc.parametrize("clients_in", ways, indirect=True)
+
+
+@pytest.fixture
+def clients_in(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(server, "HAS_REACTOR", request.param == "reactor")
+    return str(request.param)
