@@ -73,7 +73,8 @@ class Committer:
     @property
     def closed(self) -> bool: ...
     def stats(self) -> dict[str, int]:
-        """groups, records, bytes, fsyncs, fsync_ns_total, fsync_ns_max, rotations, segment, events_dropped."""
+        """groups, records, bytes, fsyncs, fsync_ns_total, fsync_ns_max, rotations, segment, events_dropped,
+        watched_keys."""
     def close(self) -> None:
         """Commit what is staged, stop the thread, close the descriptors. Later writes raise ClosedError. Idempotent."""
     def abandon(self) -> None:

@@ -239,6 +239,7 @@ cdef class Committer:
             "rotations": counters.rotations,
             "segment": self.commit.log.end.segment,
             "events_dropped": self.commit.watch.dropped,
+            "watched_keys": self.commit.watch.keys.used,
             "fsync_ns_histogram": [counters.sync_histogram[i] for i in range(40)],
             "group_records_histogram": [counters.group_histogram[i] for i in range(40)],
         }
