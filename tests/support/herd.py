@@ -63,7 +63,7 @@ class Herd:
         for each in self.sockets:
             each.sendall(data)
 
-    def read_until(self, done: Callable[[bytes], bool]) -> list[bytes]:
+    def read_until(self, done: Callable[[bytearray], bool]) -> list[bytes]:
         """What each was sent, from when ``done`` says of it that this is all."""
         got = {each: bytearray() for each in self.sockets}
         with selectors.DefaultSelector() as selector:
@@ -73,12 +73,12 @@ class Herd:
                 ready = selector.select(PATIENCE_SECONDS)
                 assert ready, f"{len(selector.get_map())} clients wait for more"
                 for key, _ in ready:
-                    each: Any = key.fileobj
-                    data = each.recv(1 << 18)
-                    assert data, f"a connection was closed behind {bytes(got[each][-200:])!r}"
-                    got[each] += data
-                    if data.endswith(b"\n") and done(got[each]):
-                        selector.unregister(each)
+                    ready_one: Any = key.fileobj
+                    data = ready_one.recv(1 << 18)
+                    assert data, f"a connection was closed behind {bytes(got[ready_one][-200:])!r}"
+                    got[ready_one] += data
+                    if data.endswith(b"\n") and done(got[ready_one]):
+                        selector.unregister(ready_one)
         return [bytes(got[each]) for each in self.sockets]
 
     def close(self) -> None:
