@@ -129,7 +129,9 @@ static inline int fluxdb_poller_wait(fluxdb_poller *poller, int timeout_ms)
         if (!events)
             continue;
         poller->ready[found].index = index;
-        poller->ready[found++].what = (events & ~POLLOUT ? FLUXDB_READABLE : 0) | (events & POLLOUT ? FLUXDB_WRITABLE : 0);
+        poller->ready[found].what =
+            (events & ~POLLOUT ? FLUXDB_READABLE : 0) | (events & POLLOUT ? FLUXDB_WRITABLE : 0);
+        found++;
     }
     if (found)
         poller->next = (poller->ready[found - 1].index + 1) % poller->count;
