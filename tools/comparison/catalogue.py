@@ -8,6 +8,12 @@ from collections.abc import Callable
 from tools.comparison.figure import Bound, Figure, Measurement
 from tools.comparison.setting import Setting
 
+NETWORK = "Over the network"
+PROCESS = "In process"
+LARGE = "Large databases"
+TOLD = "Subscribers"
+PEERS = "Other stores, for orientation"
+
 
 def _later(name: str) -> Callable[[Setting], Measurement]:
     """A broken or missing module then fails its own figures, not the whole run."""
@@ -20,115 +26,96 @@ def _later(name: str) -> Callable[[Setting], Measurement]:
     return measure
 
 
-def _ratio(relation: str, limit: float) -> Bound:
-    return Bound("ratio", "<=" if relation == "<=" else ">=", limit)
+def bound(text: str) -> Bound | None:
+    """``">= 1.1x"`` is of the ratio, ``"<= 160"`` of our own value, ``""`` is none."""
+    if not text:
+        return None
+    relation, limit = text.split()
+    return Bound(
+        "ratio" if limit.endswith("x") else "ours", "<=" if relation == "<=" else ">=", float(limit.rstrip("x"))
+    )
 
 
-def _ours(relation: str, limit: float) -> Bound:
-    return Bound("ours", "<=" if relation == "<=" else ">=", limit)
+def _rows(group: str, *rows: tuple[str, str, str, str, str, str, str]) -> tuple[Figure, ...]:
+    """Of name, title, the other side, unit, what measures it, must and aim."""
+    return tuple(
+        Figure(name, title, other, unit, _later(measured_by), bound(must), bound(aim), group)
+        for name, title, other, unit, measured_by, must, aim in rows
+    )
 
 
+# fmt: off
 FIGURES = (
-    Figure(
-        "lone-set",
-        "one thread, sync SET, p50",
-        "bare pwrite + fdatasync",
-        "us",
-        _later("writes:lone_p50"),
-        _ratio("<=", 1.3),
-        _ratio("<=", 1.1),
+    *_rows(
+        NETWORK,
+        ("net-set", "SET, 100 connections, 1 in flight", "Redis", "/s", "network:set_rate", ">= 1.1x", ">= 1.6x"),
+        ("net-set-p99", "the same, p99", "Redis", "us", "network:set_p99", "<= 1x", ""),
+        ("net-get", "GET, 100 connections, 1 in flight", "Redis", "/s", "network:get_rate", ">= 1x", ">= 1.2x"),
+        ("net-get-p99", "the same, p99", "Redis", "us", "network:get_p99", "", ""),
+        ("net-mixed", "MIXED (SET, GET, PATCH, DEL), 100 connections", "Redis: SET, GET, SET, DEL", "/s",
+         "network:mixed_rate", ">= 1x", ">= 1.5x"),
+        ("net-mixed-p99", "the same, p99", "Redis: SET, GET, SET, DEL", "us", "network:mixed_p99", "", ""),
+        ("net-set-16", "SET, 100 connections, 16 in flight", "Redis", "/s", "network:set_rate_16",
+         ">= 0.7x", ">= 1.2x"),
+        ("net-get-16", "GET, 100 connections, 16 in flight", "Redis", "/s", "network:get_rate_16",
+         ">= 1x", ">= 1.5x"),
+        ("net-set-one", "SET, one connection, p50", "Redis", "us", "network:set_one_p50", "<= 0.9x", "<= 0.7x"),
+        ("net-etcd-set", "SET, 100 connections, 1 in flight", "etcd: Put", "/s", "etcd:set_rate", "", ""),
+        ("net-etcd-get", "GET, 100 connections, 1 in flight", "etcd: Range", "/s", "etcd:get_rate", "", ""),
     ),
-    Figure(
-        "lone-set-rate",
-        "one thread, sync SET rate",
-        "SQLite WAL FULL",
-        "/s",
-        _later("writes:lone_rate"),
-        _ratio(">=", 1.1),
-        _ratio(">=", 1.3),
+    *_rows(
+        PROCESS,
+        ("lone-set", "one thread, SET, p50", "bare pwrite + fdatasync", "us", "writes:lone_p50", "<= 1.3x", "<= 1.1x"),
+        ("lone-set-rate", "one thread, SET", "SQLite WAL FULL", "/s", "writes:lone_rate", ">= 1.1x", ">= 1.3x"),
+        ("threads-set-rate", "16 threads, SET", "SQLite, one writer", "/s", "writes:threads_rate", ">= 4x", ">= 7x"),
+        ("coroutines-set-rate", "100 coroutines, SET", "bare, one at a time", "/s", "writes:coroutines_rate",
+         ">= 15x", ">= 30x"),
+        ("coroutines-net-set", "100 coroutines, SET", "our network SET, 100 connections", "/s",
+         "network:coroutines_against_network", ">= 1.8x", ">= 4x"),
+        ("mixed-p99", "one thread, MIXED, p99", "p99 of SET", "us", "mixed:p99_one_thread", "<= 1.5x", "<= 1.1x"),
+        ("mixed-p99-coroutines", "100 coroutines, MIXED, p99", "p99 of SET", "us", "mixed:p99_coroutines",
+         "<= 1.5x", "<= 1.1x"),
+        ("get-rate", "GET of 50 bytes", "orjson.loads(dict[key])", "k/s", "reads:get_rate", ">= 0.4x", ">= 0.8x"),
+        ("merge-flat-strings", "merge-patch of 1 KB, flat strings", "orjson, Python merge, orjson", "k/s",
+         "merging:flat_strings_rate", ">= 5x", ">= 20x"),
+        ("merge-nested", "merge-patch of 1 KB, nested", "orjson, Python merge, orjson", "k/s",
+         "merging:nested_rate", ">= 5x", ">= 20x"),
+        ("merge-numbers", "merge-patch of 1 KB, numbers", "orjson, Python merge, orjson", "k/s",
+         "merging:numbers_rate", ">= 5x", ">= 20x"),
     ),
-    Figure(
-        "threads-set-rate",
-        "16 threads, sync SET rate",
-        "SQLite WAL FULL, one writer",
-        "/s",
-        _later("writes:threads_rate"),
-        _ratio(">=", 4),
-        _ratio(">=", 7),
+    *_rows(
+        TOLD,
+        ("told-10000", "one write to 10,000 subscribers in process, events", "", "k/s",
+         "telling:in_process", ">= 500", ">= 2000"),
+        ("told-network", "one write to 100 subscribed connections, events", "Redis PUBLISH", "k/s",
+         "telling:over_network", ">= 0.7x", ">= 1.2x"),
     ),
-    Figure(
-        "coroutines-set-rate",
-        "100 coroutines, SET rate",
-        "bare, one at a time",
-        "/s",
-        _later("writes:coroutines_rate"),
-        _ratio(">=", 15),
-        _ratio(">=", 30),
+    *_rows(
+        LARGE,
+        ("memory", "memory per document", "Redis used_memory per key", "B", "memory:bytes_per_document",
+         "<= 1.2x", "<= 1x"),
+        ("checkpoint", "a checkpoint", "Redis SAVE", "s", "saving:checkpoint", "<= 1.5x", "<= 0.8x"),
+        ("open-snapshot", "opening a snapshot", "Redis loads its RDB", "s", "opening:open_snapshot",
+         "<= 1.5x", "<= 0.8x"),
+        ("replay-rate", "replay of log records", "", "k/s", "opening:replay_rate", ">= 500", ">= 2000"),
+        ("checkpoint-p99", "p99 of SET during a checkpoint, one thread", "p99 without", "us",
+         "checkpointing:p99_one_thread", "<= 5x", "<= 1.5x"),
+        ("checkpoint-p99-coroutines", "p99 of SET during a checkpoint, 100 coroutines", "p99 without", "us",
+         "checkpointing:p99_coroutines", "<= 5x", "<= 1.5x"),
+        ("large-get", "one thread, GET at 5,000,000 documents", "at 10,000", "k/s", "scale:get_rate",
+         ">= 0.8x", ">= 0.95x"),
+        ("large-set", "100 coroutines, SET at 5,000,000 documents", "at 10,000", "/s", "scale:set_rate",
+         ">= 0.8x", ">= 0.95x"),
     ),
-    Figure(
-        "get-rate",
-        "sync GET of 50 bytes, rate",
-        "orjson.loads(dict[key])",
-        "k/s",
-        _later("reads:get_rate"),
-        _ratio(">=", 0.4),
-        _ratio(">=", 0.8),
-    ),
-    Figure(
-        "memory",
-        "memory per document",
-        "Redis used_memory per key",
-        "B",
-        _later("memory:bytes_per_document"),
-        _ours("<=", 160),
-        _ours("<=", 121),
-    ),
-    Figure(
-        "open-snapshot",
-        "open from a snapshot",
-        "redis-server loads its RDB",
-        "s",
-        _later("opening:open_snapshot"),
-        _ours("<=", 2),
-        _ratio("<=", 1),
-    ),
-    Figure(
-        "replay-rate",
-        "replay of log records",
-        "",
-        "k/s",
-        _later("opening:replay_rate"),
-        _ours(">=", 500),
-        _ours(">=", 2_000),
-    ),
-    Figure(
-        "checkpoint-p99",
-        "p99 of SET during a checkpoint, one thread",
-        "p99 without",
-        "us",
-        _later("checkpointing:p99_one_thread"),
-        _ratio("<=", 5),
-        _ratio("<=", 1.5),
-    ),
-    Figure(
-        "checkpoint-p99-coroutines",
-        "p99 of SET during a checkpoint, 100 coroutines",
-        "p99 without",
-        "us",
-        _later("checkpointing:p99_coroutines"),
-        _ratio("<=", 5),
-        _ratio("<=", 1.5),
-    ),
-    *(
-        Figure(
-            f"merge-{name}",
-            f"merge-patch of 1 KB, {title}",
-            "orjson, Python merge, orjson",
-            "k/s",
-            _later(f"merging:{name.replace('-', '_')}_rate"),
-            _ratio(">=", 5),
-            _ratio(">=", 20),
-        )
-        for name, title in (("flat-strings", "flat strings"), ("nested", "nested"), ("numbers", "numbers"))
+    *_rows(
+        PEERS,
+        ("lmdb-set", "one thread, SET", "LMDB", "/s", "stores:lmdb_set", "", ""),
+        ("lmdb-threads", "16 threads, SET", "LMDB, 16 threads", "/s", "stores:lmdb_threads", "", ""),
+        ("lmdb-get", "one thread, GET", "LMDB", "k/s", "stores:lmdb_get", "", ""),
+        ("rocksdb-set", "one thread, SET", "RocksDB sync", "/s", "stores:rocksdb_set", "", ""),
+        ("rocksdb-threads", "16 threads, SET", "RocksDB sync, 16 threads", "/s", "stores:rocksdb_threads", "", ""),
+        ("rocksdb-get", "one thread, GET", "RocksDB", "k/s", "stores:rocksdb_get", "", ""),
+        ("sqlite-get", "one thread, GET", "SQLite", "k/s", "stores:sqlite_get", "", ""),
     ),
 )
+# fmt: on

@@ -82,6 +82,11 @@ class Figure:
     measure: Callable[[Setting], Measurement]
     must: Bound | None = None
     aim: Bound | None = None
+    group: str = ""
+
+    @property
+    def more_is_better(self) -> bool:
+        return self.unit.endswith("/s")
 
     def verdict(self, measurement: Measurement) -> Verdict:
         if self.must is None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-import sqlite3
-import subprocess
-import sys
+import time
 from importlib import metadata
 from pathlib import Path
+
+from tools.comparison import peers
+from tools.comparison.peers import first_line
 
 # File systems that keep data in memory: an fsync there costs nothing and says nothing.
 IN_MEMORY = frozenset({"tmpfs", "ramfs", "devtmpfs", "hugetlbfs"})
@@ -20,14 +21,19 @@ class NotADiskError(Exception):
 
 def file_system(folder: Path) -> str:
     """The type of the file system that holds ``folder``, "unknown" where the system does not say."""
-    best, kind = -1, "unknown"
+    return _mount_of(folder)[1]
+
+
+def _mount_of(folder: Path) -> tuple[str, str]:
+    """Its device and type."""
+    best, found = -1, ("unknown", "unknown")
     real = os.path.realpath(folder)
     for line in _mounts():
         mount = line[1].replace("\\040", " ")
         inside = real == mount or real.startswith(mount.rstrip("/") + "/")
         if inside and len(mount) >= best:
-            best, kind = len(mount), line[2]
-    return kind
+            best, found = len(mount), (line[0], line[2])
+    return found
 
 
 def require_disk(folder: Path) -> None:
@@ -40,17 +46,17 @@ def require_disk(folder: Path) -> None:
 def facts(folder: Path) -> dict[str, str]:
     """The machine in words, for the head of the report and the raw data."""
     return {
+        "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "cpu": _cpu_model(),
         "cores": str(os.cpu_count()),
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB",
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "file system": f"{file_system(folder)} ({folder})",
-        "python": f"{platform.python_implementation()} {platform.python_version()} ({sys.executable})",
+        "disk": " ".join(_mount_of(folder)),
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
         "load average": " ".join(f"{load:.2f}" for load in os.getloadavg()),
         "fluxdb": _fluxdb(),
         "orjson": metadata.version("orjson"),
-        "sqlite": sqlite3.sqlite_version,
-        "redis-server": _first_line(["redis-server", "--version"]),
+        **peers.versions(),
     }
 
 
@@ -78,13 +84,5 @@ def _fluxdb() -> str:
     except ImportError as error:
         return f"missing ({error})"
     root = Path(fluxdb.__file__ or "").parent
-    commit = _first_line(["git", "-C", str(root), "describe", "--always", "--dirty"])
-    return f"{getattr(fluxdb, '__version__', 'unversioned')} ({root}, commit {commit})"
-
-
-def _first_line(command: list[str]) -> str:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
-    except (OSError, subprocess.SubprocessError):
-        return "missing"
-    return (done.stdout.splitlines() or [""])[0]
+    commit = first_line(["git", "-C", str(root), "describe", "--always", "--dirty"])
+    return f"{fluxdb.__version__} (commit {commit})"

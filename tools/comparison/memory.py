@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from tools.comparison import documents, redis
+from tools.comparison import documents, peers, redis
 from tools.comparison.figure import Measurement, MissingPeerError, Turn
 from tools.comparison.setting import Setting
 
@@ -37,7 +37,7 @@ def redis_pairs(count: int) -> Iterator[tuple[bytes, bytes]]:
 
 def redis_folder(setting: Setting) -> Path:
     """A folder with an RDB of the same documents. Made once in a run. Raises MissingPeerError."""
-    redis.require()
+    peers.program("redis-server")
     path = setting.folder / "redis"
     if not (path / "dump.rdb").exists():
         shutil.rmtree(path, ignore_errors=True)

@@ -1,18 +1,18 @@
-"""A redis-server of our own on a unix socket, for memory per key and the time to load a snapshot."""
+"""A redis-server of our own, which we speak to on a Unix socket."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from tools.comparison import peers
 from tools.comparison.figure import MissingPeerError
 
 if TYPE_CHECKING:
@@ -23,24 +23,20 @@ PIPELINE_BYTES = 256 * 1024
 CRON_SECONDS = 0.5  # the server looks at its resident size now and then only
 
 
-def require() -> str:
-    """The path of redis-server. Raises MissingPeerError."""
-    path = shutil.which("redis-server")
-    if path is None:
-        raise MissingPeerError("redis-server is not installed (--install-peers gets it)")
-    return path
-
-
 class Redis:
-    """A server without persistence of its own accord; ``save`` writes an RDB that the next start loads."""
+    """A server without persistence of its own accord; ``save`` writes an RDB that the next start loads.
 
-    def __init__(self, folder: Path) -> None:
+    ``options`` go behind those, and so before them in what they say.
+    """
+
+    def __init__(self, folder: Path, options: Sequence[str] = ()) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._log = folder / "redis.log"
         self._log.unlink(missing_ok=True)
         # A socket's path has about 100 bytes at most: a relative one does not depend on the folder.
-        command = [require(), "--port", "0", "--unixsocket", "redis.sock", "--dir", str(folder)]
+        command = [peers.program("redis-server"), "--port", "0", "--unixsocket", "redis.sock", "--dir", str(folder)]
         command += ["--save", "", "--appendonly", "no", "--daemonize", "no", "--logfile", str(self._log)]
+        command += options
         self._process = subprocess.Popen(command, cwd=folder)
         try:
             self._socket = self._connect(folder)

@@ -52,9 +52,17 @@ def notes(lines: list[Line]) -> str:
     return "\n".join(printed)
 
 
-def raw(lines: list[Line], machine: dict[str, str], command: list[str]) -> dict[str, Any]:
+def raw(
+    lines: list[Line], machine: dict[str, str], command: list[str], *, quick: bool, seconds: float
+) -> dict[str, Any]:
     """Everything that was measured, turn by turn."""
-    return {"machine": machine, "command": command, "figures": [_raw(line) for line in lines]}
+    return {
+        "machine": machine,
+        "command": command,
+        "quick": quick,
+        "seconds": seconds,
+        "figures": [_raw(line) for line in lines],
+    }
 
 
 def _row(line: Line) -> tuple[str, ...]:
@@ -91,20 +99,21 @@ def _between(spread: Spread | None) -> str:
 
 def _raw(line: Line) -> dict[str, Any]:
     figure, measurement = line.figure, line.measurement
-    spreads: dict[str, Spread | None] = {}
-    if measurement is not None:
-        spreads = {"ours": measurement.ours(), "other": measurement.other(), "ratio": measurement.ratio()}
+    turns = Measurement([]) if measurement is None else measurement
+    spreads = {"ours": turns.ours(), "other_spread": turns.other(), "ratio": turns.ratio()}
     return {
         "name": figure.name,
+        "group": figure.group,
         "title": figure.title,
         "other": figure.other,
         "unit": figure.unit,
-        "must": asdict(figure.must) if figure.must else None,
-        "aim": asdict(figure.aim) if figure.aim else None,
+        "more_is_better": figure.more_is_better,
+        "must": figure.must.text(figure.unit) if figure.must else None,
+        "aim": figure.aim.text(figure.unit) if figure.aim else None,
         "verdict": line.verdict.value,
         "reason": line.reason,
         "seconds": line.seconds,
         **{name: spread._asdict() if spread else None for name, spread in spreads.items()},
-        "turns": [{**asdict(turn), "ratio": turn.ratio} for turn in measurement.turns] if measurement else [],
-        "notes": measurement.notes if measurement else [],
+        "turns": [{**asdict(turn), "ratio": turn.ratio} for turn in turns.turns],
+        "notes": turns.notes,
     }

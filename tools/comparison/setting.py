@@ -8,12 +8,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tools.comparison import machine
+
+T = TypeVar("T")
 
 CHILD_SECONDS_MAX = 900
 
@@ -26,6 +28,14 @@ class Setting:
         self.quick = quick
         self.documents = self.pick(1_000_000, 20_000)
         self.build_facts: dict[str, Any] = {}
+        self._made: dict[Hashable, Any] = {}
+
+    def once(self, what: Hashable, make: Callable[[], T]) -> T:
+        """What ``make`` gave when it was first asked for: for figures that are two sides of one run."""
+        if what not in self._made:
+            self._made[what] = make()
+        made: T = self._made[what]
+        return made
 
     def pick(self, full: int, quick: int) -> int:
         return quick if self.quick else full

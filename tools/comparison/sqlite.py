@@ -13,11 +13,14 @@ from typing import Any
 
 import orjson
 
+SELECT = "SELECT value FROM documents WHERE key = ?"
 UPSERT = "INSERT OR REPLACE INTO documents (key, value) VALUES (?, ?)"
 
 
 class SqliteStore:
     """One connection in autocommit mode: each ``set`` is a transaction of its own, synced when it returns."""
+
+    note = "SQLite: WAL, synchronous=FULL"
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -31,6 +34,9 @@ class SqliteStore:
 
     def set(self, key: str, value: Any) -> None:
         self._execute(UPSERT, (key, orjson.dumps(value)))
+
+    def get(self, key: str) -> Any:
+        return orjson.loads(self._execute(SELECT, (key,)).fetchone()[0])
 
     def close(self) -> None:
         self._connection.close()

@@ -57,8 +57,8 @@ def lone_rate(setting: Setting) -> Measurement:
         pairs = documents.writes()
         turns = alternate(
             setting.pick(10, 2),
-            lambda: _rate_of(db.set, documents.take(pairs, count)),
-            lambda: _rate_of(store.set, documents.take(pairs, count)),
+            lambda: rate_of(db.set, documents.take(pairs, count)),
+            lambda: rate_of(store.set, documents.take(pairs, count)),
         )
     return Measurement(turns, notes)
 
@@ -70,8 +70,8 @@ def threads_rate(setting: Setting) -> Measurement:
         pairs = documents.writes()
         turns = alternate(
             setting.pick(10, 2),
-            lambda: _rate_of_threads(db.set, [documents.take(pairs, count) for _ in range(THREADS)]),
-            lambda: _rate_of(store.set, documents.take(pairs, count)),
+            lambda: rate_of_threads(db.set, [documents.take(pairs, count) for _ in range(THREADS)]),
+            lambda: rate_of(store.set, documents.take(pairs, count)),
         )
     return Measurement(turns, notes)
 
@@ -90,12 +90,12 @@ async def _coroutines_rate(setting: Setting, folder: Path, bare: BareLog) -> Mea
         pairs = documents.writes()
         for _ in range(setting.pick(11, 3)):
             lists = [documents.take(pairs, each) for _ in range(COROUTINES)]
-            ours = await _rate_of_coroutines(db, lists)
+            ours = await rate_of_coroutines(db, lists)
             turns.append(Turn(ours, rate(count, lambda: bare.write_many(count))))
     return Measurement(turns[1:], ["the plain asyncio loop"])
 
 
-async def _rate_of_coroutines(db: fluxdb.aio.FluxDB, lists: list[list[tuple[str, Any]]]) -> float:
+async def rate_of_coroutines(db: fluxdb.aio.FluxDB, lists: list[list[tuple[str, Any]]]) -> float:
     async def write_list(pairs: list[tuple[str, Any]]) -> None:
         for key, value in pairs:
             await db.set(key, value)
@@ -106,7 +106,7 @@ async def _rate_of_coroutines(db: fluxdb.aio.FluxDB, lists: list[list[tuple[str,
     return sum(map(len, lists)) / (loop.time() - begin)
 
 
-def _rate_of(write: Any, pairs: list[tuple[str, Any]]) -> float:
+def rate_of(write: Any, pairs: list[tuple[str, Any]]) -> float:
     return rate(len(pairs), lambda: _write_all(write, pairs))
 
 
@@ -115,7 +115,7 @@ def _write_all(write: Any, pairs: list[tuple[str, Any]]) -> None:
         write(key, value)
 
 
-def _rate_of_threads(write: Any, lists: list[list[tuple[str, Any]]]) -> float:
+def rate_of_threads(write: Any, lists: list[list[tuple[str, Any]]]) -> float:
     """All threads stand ready before the clock starts."""
     barrier = threading.Barrier(len(lists) + 1)
 

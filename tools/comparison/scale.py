@@ -1,0 +1,99 @@
+"""Throughput of a database with many documents against that of one with few, both ours, open side by side."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from typing import Any
+
+import fluxdb
+import fluxdb.aio
+from tools.comparison import documents
+from tools.comparison.builds import IN_FLIGHT, NO_CHECKPOINTS
+from tools.comparison.figure import Measurement, Turn
+from tools.comparison.setting import Setting
+from tools.comparison.writes import COROUTINES, rate_of_coroutines
+
+LARGE = 5_000_000
+SMALL = 10_000
+
+
+def get_rate(setting: Setting) -> Measurement:
+    """Thousands of GETs per second of one thread."""
+    return _measurement(setting, "get", 1e3)
+
+
+def set_rate(setting: Setting) -> Measurement:
+    """SETs per second of 100 coroutines."""
+    return _measurement(setting, "set", 1)
+
+
+def _measurement(setting: Setting, work: str, per: float) -> Measurement:
+    count = setting.pick(LARGE, 50_000)
+    pairs = setting.once("scale", lambda: _run(setting, count))[work]
+    turns = [Turn(large / per, small / per) for large, small in pairs]
+    return Measurement(turns, [f"{count} documents against {SMALL}, keys at random, both databases in one process"])
+
+
+def _run(setting: Setting, count: int) -> dict[str, Any]:
+    with setting.fresh("scale") as folder:
+        return setting.child(
+            "scale:measure",
+            folder=str(folder),
+            count=count,
+            turns=setting.pick(10, 2),
+            gets=setting.pick(300_000, 5_000),
+            sets_each=setting.pick(500, 20),
+        )
+
+
+# In the child.
+
+
+def measure(folder: str, count: int, turns: int, gets: int, sets_each: int) -> dict[str, list[tuple[float, float]]]:
+    return asyncio.run(_measure(folder, count, turns, gets, sets_each))
+
+
+async def _measure(folder: str, count: int, turns: int, gets: int, sets_each: int) -> dict[str, Any]:
+    found: dict[str, list[tuple[float, float]]] = {"get": [], "set": []}
+    with (
+        fluxdb.open(f"{folder}/large", limits=NO_CHECKPOINTS) as large,
+        fluxdb.open(f"{folder}/small", limits=NO_CHECKPOINTS) as small,
+    ):
+        sides = ((large, count), (small, SMALL))
+        for db, size in sides:
+            await _fill(db, size)
+        for _ in range(turns + 1):
+            get_large, get_small = (_get_rate(db, size, gets) for db, size in sides)
+            found["get"].append((get_large, get_small))
+            set_large, set_small = [await _set_rate(db, size, sets_each) for db, size in sides]
+            found["set"].append((set_large, set_small))
+    return {work: pairs[1:] for work, pairs in found.items()}
+
+
+async def _fill(db: fluxdb.FluxDB, count: int) -> None:
+    async with fluxdb.aio.wrap(db) as twin:
+        for first in range(0, count, IN_FLIGHT):
+            numbers = range(first, min(count, first + IN_FLIGHT))
+            await asyncio.gather(*(twin.set(documents.key(number), documents.value(number)) for number in numbers))
+
+
+def _get_rate(db: fluxdb.FluxDB, size: int, count: int) -> float:
+    """Each key is a str of its own on either side: what Python's objects cost is the same."""
+    keys = [documents.key(random.randrange(size)) for _ in range(count)]
+    get = db.get
+    begin = time.perf_counter()
+    for key in keys:
+        get(key)
+    return count / (time.perf_counter() - begin)
+
+
+async def _set_rate(db: fluxdb.FluxDB, size: int, each: int) -> float:
+    lists = [[_pair(random.randrange(size)) for _ in range(each)] for _ in range(COROUTINES)]
+    async with fluxdb.aio.wrap(db) as twin:
+        return await rate_of_coroutines(twin, lists)
+
+
+def _pair(number: int) -> tuple[str, dict[str, Any]]:
+    return documents.key(number), documents.value(number + 1)
