@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-MIXED_KEYS: Final = 100
+from fluxdb.bench.work import DELETE, GET, MIXED, PATCH, SET
+
+FLUX: Final = "flux"
+RESP: Final = "resp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,67 +20,51 @@ class Requests:
     lengths: list[int]
 
 
-def build(requests: Iterable[bytes]) -> Requests:
-    each = list(requests)
-    return Requests(b"".join(each), [len(request) for request in each])
+def requests_of(protocol: str, operation: str, first: int, keys: int) -> Requests:
+    """The requests to keys ``first`` to ``first + keys - 1``; of MIXED its four to each key."""
+    makers = MAKERS[protocol][operation]
+    each = [maker(i) for i in range(first, first + keys) for maker in makers]
+    return Requests(b"".join(each), list(map(len, each)))
 
 
-def payload(i: int) -> bytes:
+def _payload(i: int) -> bytes:
     return b'{"id":%d,"data":"benchmark data"}' % i
 
 
-def flux_set(i: int) -> bytes:
-    return b'{"kind":"set","key":"bench:%d","value":%b}\n' % (i, payload(i))
+def _set(i: int) -> bytes:
+    return b'{"kind":"set","key":"bench:%d","value":%b}\n' % (i, _payload(i))
 
 
-def flux_get(i: int) -> bytes:
+def _get(i: int) -> bytes:
     return b'{"kind":"get","key":"bench:%d"}\n' % i
 
 
-def flux_patch(i: int) -> bytes:
+def _patch(i: int) -> bytes:
     return b'{"kind":"patch","key":"bench:%d","delta":{"id":%d}}\n' % (i, i + 1)
 
 
-def flux_delete(i: int) -> bytes:
+def _delete(i: int) -> bytes:
     return b'{"kind":"del","key":"bench:%d"}\n' % i
 
 
-def resp_set(i: int) -> bytes:
-    return _resp(b"SET", b"bench:%d" % i, payload(i))
+def _resp_set(i: int) -> bytes:
+    return resp(b"SET", b"bench:%d" % i, _payload(i))
 
 
-def resp_get(i: int) -> bytes:
-    return _resp(b"GET", b"bench:%d" % i)
+def _resp_get(i: int) -> bytes:
+    return resp(b"GET", b"bench:%d" % i)
 
 
-def resp_delete(i: int) -> bytes:
-    return _resp(b"DEL", b"bench:%d" % i)
+def _resp_delete(i: int) -> bytes:
+    return resp(b"DEL", b"bench:%d" % i)
 
 
-def _resp(*words: bytes) -> bytes:
+def resp(*words: bytes) -> bytes:
     return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
 
 
-Maker = Callable[[int], bytes]
-
-MAKERS: Final[dict[str, dict[str, tuple[Maker, ...]]]] = {
-    "flux": {
-        "SET": (flux_set,),
-        "GET": (flux_get,),
-        "PATCH": (flux_patch,),
-        "DELETE": (flux_delete,),
-        "MIXED": (flux_set, flux_get, flux_patch, flux_delete),
-    },
-    "resp": {
-        "SET": (resp_set,),
-        "GET": (resp_get,),
-        "DELETE": (resp_delete,),
-        "MIXED": (resp_set, resp_get, resp_set, resp_delete),
-    },
+MAKERS: Final[dict[str, dict[str, tuple[Callable[[int], bytes], ...]]]] = {
+    FLUX: {SET: (_set,), GET: (_get,), PATCH: (_patch,), DELETE: (_delete,), MIXED: (_set, _get, _patch, _delete)},
+    RESP: {SET: (_resp_set,), GET: (_resp_get,), DELETE: (_resp_delete,)}
+    | {MIXED: (_resp_set, _resp_get, _resp_set, _resp_delete)},  # there is no PATCH
 }
-
-
-def requests_of(protocol: str, operation: str, first: int, count: int) -> Requests:
-    """The requests to keys ``first`` to ``first + count - 1``; of MIXED its four in turn, each key by each of them."""
-    makers = MAKERS[protocol][operation]
-    return build(maker(i) for i in range(first, first + count) for maker in makers)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import Any
 import click
 
 import fluxdb
+from fluxdb.cli.connecting import DEFAULT_ADDRESS, read_password, server_url
 from fluxdb.cli.program import Program
 
-DEFAULT_ADDRESS = "127.0.0.1:7000"
 KEY = click.argument("key")
 JSON = click.argument("json", metavar="JSON")
 json_option = click.option("--json", "raw", is_flag=True, help="Print the server's reply as it is.")
@@ -74,34 +73,9 @@ def main(
     Exit codes: 0 ok, 1 the database said no, 2 usage, 3 can't connect or timed out, 4 not authenticated, 5 storage,
     130 Ctrl-C.
     """
-    url = _url(addr, tls or tls_ca is not None)
+    url = server_url(addr, tls or tls_ca is not None)
     trusted = None if tls_ca is None else _trusting(tls_ca)
-    context.obj = Server(url, _password(password_file), timeout, trusted, raw=raw)
-
-
-def _url(address: str, tls: bool) -> str:
-    from fluxdb.client.address import parse_url
-
-    url = address if "://" in address else f"{'fluxdbs' if tls else 'fluxdb'}://{address}"
-    if tls and url.startswith("fluxdb://"):
-        url = "fluxdbs" + url.removeprefix("fluxdb")
-    try:
-        parsed = parse_url(url)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--addr") from None
-    if parsed.password is not None:
-        raise click.BadParameter(
-            "no password in the address, where others can see it: use FLUXDB_PASSWORD or --password-file",
-            param_hint="--addr",
-        )
-    return url
-
-
-def _password(path: Path | None) -> str | None:
-    if path is None:
-        return os.environ.get("FLUXDB_PASSWORD")
-    with click.open_file(str(path), encoding="utf-8") as file:
-        return str(file.readline()).rstrip("\r\n")
+    context.obj = Server(url, read_password(password_file), timeout, trusted, raw=raw)
 
 
 def _trusting(path: Path) -> ssl.SSLContext:

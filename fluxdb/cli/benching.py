@@ -1,0 +1,94 @@
+"""What ``fluxdb-bench`` does once it knows what to measure: measure it, and print the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import orjson
+
+from fluxdb.bench.folder import memory_filesystem
+from fluxdb.bench.targets import Settings, open_target
+from fluxdb.bench.work import PERCENTILES, Bench, Result
+from fluxdb.cli import exits, render
+from fluxdb.cli.output import Lines, standard_lines
+from fluxdb.cli.progress import progress_bar
+from fluxdb.cli.text import one_line
+
+HEAD = ("operation", "throughput", *(f"P{percent}" for percent in PERCENTILES))
+WIDTHS = (9, 16, 11, 11, 11)
+
+
+def run(settings: Settings, counts: Mapping[str, int], *, keys: int, as_json: bool) -> int:
+    """The exit code. What was measured is printed, also where the rest could not be."""
+    lines = standard_lines()
+    _warn(settings, lines)
+    results: list[Result] = []
+    try:
+        with open_target(settings) as target:
+            lines.note(_title(settings))
+            bench = Bench(target, keys)
+            for operation, count in counts.items():
+                with progress_bar(f"{operation:6}") as progress:
+                    results.append(bench.measure(operation, count, progress))
+    finally:
+        if results:
+            _print(settings, results, lines, as_json=as_json)
+    refused = [result for result in results if result.outcome.errors]
+    for result in refused:
+        outcome = result.outcome
+        words = f"{result.operation}: {outcome.errors:,} of {result.operations:,} were refused; the first answer: "
+        lines.error(render.error(words + one_line(outcome.first_error)))
+    return exits.REFUSED if refused else exits.OK
+
+
+def table(results: Sequence[Result]) -> list[str]:
+    """The lines of the table, its head first."""
+    rows = [HEAD, *(_row(result) for result in results)]
+    return [row[0].ljust(WIDTHS[0]) + "".join(map(str.rjust, row[1:], WIDTHS[1:])) for row in rows]
+
+
+def _row(result: Result) -> tuple[str, ...]:
+    times = (_time(result.percentile_us(percent)) for percent in PERCENTILES)
+    return result.operation, f"{result.throughput:,.0f} op/s", *times
+
+
+def _time(us: float) -> str:
+    """With the unit in which it is easily read."""
+    if us < 999.95:
+        return f"{us:.1f} us"
+    return f"{us / 1e3:.2f} ms" if us < 999_995 else f"{us / 1e6:.2f} s"
+
+
+def _print(settings: Settings, results: Sequence[Result], lines: Lines, *, as_json: bool) -> None:
+    if as_json:
+        members = {"settings": settings.members(), "results": [result.members() for result in results]}
+        lines.line(orjson.dumps(members).decode())
+        return
+    for line in table(results):
+        lines.line(line)
+
+
+def _title(settings: Settings) -> str:
+    count = settings.concurrency
+    if not settings.network:
+        return f"in process, {count:,} " + _plural("thread" if settings.threads else "coroutine", count)
+    server = "a server started for the purpose" if settings.address is None else str(settings.address)
+    flight = f"{settings.pipeline:,} {_plural('request', settings.pipeline)} in flight on each"
+    return f"{server}, {settings.protocol}, {count:,} {_plural('connection', count)}, {flight}"
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else word + "s"
+
+
+def _warn(settings: Settings, lines: Lines) -> None:
+    if settings.address is not None:
+        return
+    folder = settings.data_dir or Path()
+    system = memory_filesystem(folder)
+    if system is not None:
+        lines.note(
+            f"warning: {folder.absolute()} is on {system}, in memory: a sync costs nothing there, and the figures say "
+            "nothing of a disk (--data-dir DIR measures elsewhere)"
+        )
