@@ -6,9 +6,9 @@ import threading
 import time
 
 import fluxdb
-from benchmarks.common import NO_CHECKPOINTS, fill, key, new_folder, value
+from benchmarks.common import NO_CHECKPOINTS, fill, key, new_folder, size, value
 
-DOCUMENTS = 100_000
+DOCUMENTS = size(100_000)
 
 
 class Checkpoint:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from time import perf_counter_ns as clock
 from typing import Any, TypeVar
 
 import orjson
@@ -16,6 +18,9 @@ from fluxdb.limits import Limits
 
 T = TypeVar("T")
 
+# Everything small, and in memory if need be: whether the benchmarks run at all.
+QUICK = os.environ.get("FLUXDB_BENCH_QUICK", "") not in ("", "0")
+
 KEYS = 100
 COROUTINES = 100
 THREADS = 16
@@ -24,6 +29,22 @@ IN_MEMORY = frozenset({"tmpfs", "ramfs"})
 
 # What a benchmark of something else must not meet by chance.
 NO_CHECKPOINTS = Limits(checkpoint_log_bytes=0, checkpoint_interval_seconds=0)
+
+
+def size(full: int) -> int:
+    """So many; in a quick run a hundredth, and not below 10."""
+    return max(10, full // 100) if QUICK else full
+
+
+def percentile_us(operation: Callable[[int], object], count: int, percent: int) -> float:
+    """Calls ``operation`` with 0 to ``count - 1``: what so many percent of the calls did not exceed, in microseconds."""
+    samples = []
+    for number in range(count):
+        begin = clock()
+        operation(number)
+        samples.append(clock() - begin)
+    samples.sort()
+    return samples[(count - 1) * percent // 100] / 1e3
 
 
 def key(number: int) -> str:
@@ -55,7 +76,7 @@ def new_folder() -> str:
     Raises NotImplementedError, which asv takes for "skip", where it would be in memory.
     """
     here = Path.cwd()
-    if _file_system(here) in IN_MEMORY:
+    if not QUICK and _file_system(here) in IN_MEMORY:
         raise NotImplementedError(f"{here} is in memory: set TMPDIR to a folder on a real disk")
     return tempfile.mkdtemp(prefix="data-", dir=here)
 

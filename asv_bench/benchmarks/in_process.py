@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.common import KEYS, SyncDatabase, key, value
+from benchmarks.common import KEYS, SyncDatabase, key, percentile_us, size, value
 
 
 class Latency(SyncDatabase):
@@ -30,6 +30,35 @@ class Latency(SyncDatabase):
         self.db.get(name)
         self.db.patch(name, {"id": self.number})
         self.db.delete(name)
+
+
+class Percentiles(SyncDatabase):
+    """Of single calls, in microseconds."""
+
+    params = (("set", "get", "mixed"), (50, 99))
+    param_names = ("work", "percent")
+    unit = "us"
+
+    def track_latency(self, work: str, percent: int) -> float:
+        return percentile_us({"set": self._set, "get": self._get, "mixed": self._mixed}[work], size(4_000), percent)
+
+    def _set(self, number: int) -> None:
+        self.db.set(key(number % KEYS), value(number))
+
+    def _get(self, number: int) -> None:
+        self.db.get(key(number % KEYS))
+
+    def _mixed(self, number: int) -> None:
+        """SET, GET, PATCH, DELETE in turn, one of them a call."""
+        name = key(number // 4 % KEYS)
+        if number % 4 == 0:
+            self.db.set(name, value(number))
+        elif number % 4 == 1:
+            self.db.get(name)
+        elif number % 4 == 2:
+            self.db.patch(name, {"id": number})
+        else:
+            self.db.delete(name)
 
 
 class ValueSize(SyncDatabase):

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import fluxdb
-from benchmarks.common import NO_CHECKPOINTS, fill, new_folder
+from benchmarks.common import NO_CHECKPOINTS, fill, new_folder, size
 
-DOCUMENTS = 200_000
+DOCUMENTS = size(200_000)
 
 GROWTH = """
 import os, sys

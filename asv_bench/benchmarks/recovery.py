@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 
 import fluxdb
-from benchmarks.common import NO_CHECKPOINTS, fill, new_folder
+from benchmarks.common import NO_CHECKPOINTS, fill, new_folder, size
 
-DOCUMENTS = 100_000
+DOCUMENTS = size(100_000)
 
 
 class Opening:

@@ -10,7 +10,7 @@ EACH = 20
 
 
 class Threads(SyncDatabase):
-    """So many calls of each thread, all threads at once."""
+    """So many calls of each thread, all threads at once; MIXED as many in all."""
 
     params = (1, 4, 16, 64)
     param_names = ("threads",)
@@ -30,6 +30,9 @@ class Threads(SyncDatabase):
     def time_get(self, threads: int) -> None:
         wait([self.pool.submit(self._get, number) for number in range(threads)])
 
+    def time_mixed(self, threads: int) -> None:
+        wait([self.pool.submit(self._mixed, number) for number in range(threads)])
+
     def _set(self, thread: int) -> None:
         for number in range(EACH):
             self.db.set(key((thread * EACH + number) % KEYS), value(number))
@@ -37,3 +40,11 @@ class Threads(SyncDatabase):
     def _get(self, thread: int) -> None:
         for number in range(EACH):
             self.db.get(key((thread * EACH + number) % KEYS))
+
+    def _mixed(self, thread: int) -> None:
+        name = key(thread % KEYS)
+        for number in range(EACH // 4):
+            self.db.set(name, value(number))
+            self.db.get(name)
+            self.db.patch(name, {"id": number})
+            self.db.delete(name)

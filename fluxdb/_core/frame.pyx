@@ -1,5 +1,6 @@
 """Encoding and checking of groups and frames; frame.pxd draws the layout."""
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memcmp, memcpy
 
 from fluxdb._core.crc32c cimport fluxdb_crc32c
@@ -79,3 +80,31 @@ cdef bint group_is_whole(
         at += frame.frame_bytes
         left -= frame.frame_bytes
     return left == 0 and memcmp(at, &trailer, TRAILER_BYTES) == 0
+
+
+def encode_frame(
+    uint8_t kind, uint64_t revision, uint64_t version, bytes key not None, bytes text not None, uint32_t times=1,
+):
+    cdef FrameHeader header
+    cdef bytes made
+    cdef uint8_t* out
+    cdef const uint8_t* key_at = <const uint8_t*>PyBytes_AS_STRING(key)
+    cdef const uint8_t* text_at = <const uint8_t*>PyBytes_AS_STRING(text)
+    cdef uint32_t i
+    if not key or PyBytes_GET_SIZE(key) > 0xFFFF or PyBytes_GET_SIZE(text) > 0x7FFFFFFF:
+        raise ValueError("a key has 1 to 65,535 bytes, a text less than 2 GiB")
+    header.checksum = 0
+    header.text_bytes = <uint32_t>PyBytes_GET_SIZE(text)
+    header.key_bytes = <uint16_t>PyBytes_GET_SIZE(key)
+    header.kind = kind
+    header.reserved = 0
+    header.revision = revision
+    header.version = version
+    if not times:
+        raise ValueError("it is made at least once")
+    made = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>frame_size(header.key_bytes, header.text_bytes))
+    out = <uint8_t*>PyBytes_AS_STRING(made)
+    with nogil:
+        for i in range(times):
+            frame_encode(out, &header, key_at, text_at)
+    return made
