@@ -73,4 +73,4 @@ cdef class LatencyHistogram:
 
     @property
     def mean(self):
-        return self.histogram.sum_ns / self.histogram.count if self.histogram.count else 0.0
+        return <double>self.histogram.sum_ns / <double>self.histogram.count if self.histogram.count else 0.0
