@@ -55,6 +55,7 @@ cdef class Committer:
         commit.staging.revision = end.revision
         documents.state.revision = end.revision
         commit.log.size = segment_size
+        commit.log.written = end.offset
         commit.log.segment_bytes = segment_bytes
         commit.limits.group_bytes_max = group_bytes_max
         commit.limits.key_bytes_max = key_bytes_max

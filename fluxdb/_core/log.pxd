@@ -23,6 +23,7 @@ cdef struct Log:
     int descriptor
     LogPosition end             # of what is written and durable
     uint64_t size               # of the file behind descriptor
+    uint64_t written            # up to here all blocks of the file were written since it was opened or allocated
     uint64_t segment_bytes      # of the next ones
     uint8_t database_id[16]
     int spare                   # the next segment, allocated ahead, or -1

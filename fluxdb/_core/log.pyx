@@ -13,6 +13,13 @@ from fluxdb._core.segment cimport (
 
 cdef extern from "<unistd.h>" nogil:
     int close(int descriptor) noexcept
+    ssize_t pwrite(int descriptor, const void* data, size_t size, long offset) noexcept
+
+cdef enum:
+    ZEROS_BYTES = 1 << 20       # written at once
+    SMALL_GROUP_BYTES = 65536   # larger ones are their own ground
+
+cdef const uint8_t zeros[ZEROS_BYTES]
 
 
 cdef int fail(Log* log, const char* call, int error) noexcept nogil:
@@ -57,6 +64,7 @@ cdef int rotate(Log* log, size_t needed) noexcept nogil:
     close(log.descriptor)
     log.descriptor = descriptor
     log.size = log.spare_size
+    log.written = HEADER_BYTES
     log.end.segment += 1
     log.end.offset = HEADER_BYTES
     log.counters.rotations += 1
@@ -85,6 +93,27 @@ cdef void count(Log* log, const Group* group, size_t written, uint64_t sync_ns) 
     counters.group_histogram[bucket(group.records)] += 1
 
 
+cdef void prepare_ground(Log* log, uint64_t end) noexcept nogil:
+    """Behind a small group that goes beyond what was written: zeros, which are there already.
+
+    To write a block for the first time is more for the file system to make durable than to write it again (ext4 has
+    to note that the block holds data by now), so this is done for many groups at once. It is no promise: where it
+    fails, the groups to come are only slower, and the sync says what there is to say.
+    """
+    cdef uint64_t fill = log.size - end
+    cdef ssize_t wrote
+    if end <= log.written:
+        return
+    log.written = end
+    if end - log.end.offset > SMALL_GROUP_BYTES:
+        return
+    if fill > ZEROS_BYTES:
+        fill = ZEROS_BYTES
+    if fill:
+        wrote = pwrite(log.descriptor, zeros, fill, <long>end)
+        log.written = end + <uint64_t>wrote if wrote > 0 else log.size
+
+
 cdef int log_append(Log* log, Group* group) noexcept nogil:
     cdef size_t needed = round_up(group_size(group.body_bytes), SECTOR_BYTES)
     cdef GroupHeader header
@@ -105,6 +134,7 @@ cdef int log_append(Log* log, Group* group) noexcept nogil:
     error = group_write(group, log.descriptor, &header, &checksum)
     if error:
         return fail(log, b"write", error)
+    prepare_ground(log, log.end.offset + needed)
     started = fluxdb_now_ns()
     error = fluxdb_sync_data(log.descriptor)
     if error:
