@@ -37,7 +37,7 @@ def benchmarks(cls: type) -> list[str]:
 
 
 def parameters(cls: type) -> list[tuple[Any, ...]]:
-    """The first and the last; () where there are none. ``params`` is a list of values, or of lists of them, as in asv."""
+    """The first and the last; () where there are none. As in asv, ``params`` has values, or lists of them."""
     params = getattr(cls, "params", ())
     if not params:
         return [()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from functools import partial
 
 from tools.comparison.figure import Bound, Figure, Measurement
 from tools.comparison.setting import Setting
@@ -15,15 +16,11 @@ TOLD = "Subscribers"
 PEERS = "Other stores, for orientation"
 
 
-def _later(name: str) -> Callable[[Setting], Measurement]:
-    """A broken or missing module then fails its own figures, not the whole run."""
+def measure(name: str, setting: Setting) -> Measurement:
+    """By "module:function". A broken or missing module then fails its own figures, not the whole run."""
     module, _, function = name.partition(":")
-
-    def measure(setting: Setting) -> Measurement:
-        found: Callable[[Setting], Measurement] = getattr(importlib.import_module(f"{__package__}.{module}"), function)
-        return found(setting)
-
-    return measure
+    found: Callable[[Setting], Measurement] = getattr(importlib.import_module(f"{__package__}.{module}"), function)
+    return found(setting)
 
 
 def bound(text: str) -> Bound | None:
@@ -39,7 +36,7 @@ def bound(text: str) -> Bound | None:
 def _rows(group: str, *rows: tuple[str, str, str, str, str, str, str]) -> tuple[Figure, ...]:
     """Of name, title, the other side, unit, what measures it, must and aim."""
     return tuple(
-        Figure(name, title, other, unit, _later(measured_by), bound(must), bound(aim), group)
+        Figure(name, title, other, unit, partial(measure, measured_by), bound(must), bound(aim), group)
         for name, title, other, unit, measured_by, must, aim in rows
     )
 
@@ -52,9 +49,9 @@ FIGURES = (
         ("net-set-p99", "the same, p99", "Redis", "us", "network:set_p99", "<= 1x", ""),
         ("net-get", "GET, 100 connections, 1 in flight", "Redis", "/s", "network:get_rate", ">= 1x", ">= 1.2x"),
         ("net-get-p99", "the same, p99", "Redis", "us", "network:get_p99", "", ""),
-        ("net-mixed", "MIXED (SET, GET, PATCH, DEL), 100 connections", "Redis: SET, GET, SET, DEL", "/s",
+        ("net-mixed", "MIXED, 100 connections, 1 in flight", "Redis, SET for PATCH", "/s",
          "network:mixed_rate", ">= 1x", ">= 1.5x"),
-        ("net-mixed-p99", "the same, p99", "Redis: SET, GET, SET, DEL", "us", "network:mixed_p99", "", ""),
+        ("net-mixed-p99", "the same, p99", "Redis, SET for PATCH", "us", "network:mixed_p99", "", ""),
         ("net-set-16", "SET, 100 connections, 16 in flight", "Redis", "/s", "network:set_rate_16",
          ">= 0.7x", ">= 1.2x"),
         ("net-get-16", "GET, 100 connections, 16 in flight", "Redis", "/s", "network:get_rate_16",
@@ -76,18 +73,18 @@ FIGURES = (
         ("mixed-p99-coroutines", "100 coroutines, MIXED, p99", "p99 of SET", "us", "mixed:p99_coroutines",
          "<= 1.5x", "<= 1.1x"),
         ("get-rate", "GET of 50 bytes", "orjson.loads(dict[key])", "k/s", "reads:get_rate", ">= 0.4x", ">= 0.8x"),
-        ("merge-flat-strings", "merge-patch of 1 KB, flat strings", "orjson, Python merge, orjson", "k/s",
+        ("merge-flat-strings", "merge-patch of 1 KB, flat strings", "orjson and Python", "k/s",
          "merging:flat_strings_rate", ">= 5x", ">= 20x"),
-        ("merge-nested", "merge-patch of 1 KB, nested", "orjson, Python merge, orjson", "k/s",
+        ("merge-nested", "merge-patch of 1 KB, nested", "orjson and Python", "k/s",
          "merging:nested_rate", ">= 5x", ">= 20x"),
-        ("merge-numbers", "merge-patch of 1 KB, numbers", "orjson, Python merge, orjson", "k/s",
+        ("merge-numbers", "merge-patch of 1 KB, numbers", "orjson and Python", "k/s",
          "merging:numbers_rate", ">= 5x", ">= 20x"),
     ),
     *_rows(
         TOLD,
-        ("told-10000", "one write to 10,000 subscribers in process, events", "", "k/s",
+        ("told-10000", "events of writes to 10,000 subscribers in process", "", "k/s",
          "telling:in_process", ">= 500", ">= 2000"),
-        ("told-network", "one write to 100 subscribed connections, events", "Redis PUBLISH", "k/s",
+        ("told-network", "events of writes to 100 connections", "Redis PUBLISH", "k/s",
          "telling:over_network", ">= 0.7x", ">= 1.2x"),
     ),
     *_rows(
@@ -98,9 +95,9 @@ FIGURES = (
         ("open-snapshot", "opening a snapshot", "Redis loads its RDB", "s", "opening:open_snapshot",
          "<= 1.5x", "<= 0.8x"),
         ("replay-rate", "replay of log records", "", "k/s", "opening:replay_rate", ">= 500", ">= 2000"),
-        ("checkpoint-p99", "p99 of SET during a checkpoint, one thread", "p99 without", "us",
+        ("checkpoint-p99", "one thread, p99 of SET during a checkpoint", "p99 without", "us",
          "checkpointing:p99_one_thread", "<= 5x", "<= 1.5x"),
-        ("checkpoint-p99-coroutines", "p99 of SET during a checkpoint, 100 coroutines", "p99 without", "us",
+        ("checkpoint-p99-coroutines", "100 coroutines, p99 of SET during a checkpoint", "p99 without", "us",
          "checkpointing:p99_coroutines", "<= 5x", "<= 1.5x"),
         ("large-get", "one thread, GET at 5,000,000 documents", "at 10,000", "k/s", "scale:get_rate",
          ">= 0.8x", ">= 0.95x"),

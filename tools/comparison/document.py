@@ -41,6 +41,7 @@ HOW = """
   random order; large databases have keys of the same form. The data is on the disk named below, never in memory.
 - Over the network: the server's process on 127.0.0.1, and one load generator for both sides, compiled, on the same
   machine; so it takes its share of the processors on both sides alike. etcd speaks gRPC: h2load drives it.
+- MIXED is SET, GET, PATCH and DELETE in turn; Redis, which has no merge, SETs where FluxDB merges.
 - A rate is of a turn as a whole; a p50 or p99 is that of all operations of a turn. One turn of each side goes before
   those that count.
 - Automatic checkpoints and rewrites of the log are off on both sides where they are not what is measured.

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any, NamedTuple
 
-WIDTH = 900
-LABELS = 400  # where the axis begins
-AXIS = 410  # its length
+WIDTH = 960
+LABELS = 470  # where the axis begins
+AXIS = 400  # its length
 TOP = 44
 ROW = 22
 GROUP = 34
@@ -71,7 +71,7 @@ def bars(figures: Iterable[dict[str, Any]]) -> dict[str, list[Bar]]:
 def svg(figures: Iterable[dict[str, Any]]) -> str:
     """The whole file."""
     groups = bars(figures)
-    scale = Scale([number for each in groups.values() for bar in each for number in (bar.low, bar.high)])
+    scale = Scale([bar.median for each in groups.values() for bar in each])
     height = TOP + sum(GROUP + ROW * len(each) for each in groups.values()) + 12
     size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
     lines = [
@@ -94,9 +94,9 @@ def svg(figures: Iterable[dict[str, Any]]) -> str:
 class Scale:
     """From ratios to places on the axis."""
 
-    def __init__(self, numbers: list[float]) -> None:
-        """Wide enough for all of them, and for 0.5 to 2 in any case."""
-        least, most = min([0.5, *numbers]), max([2.0, *numbers])
+    def __init__(self, medians: list[float]) -> None:
+        """Wide enough for the bars, and for 0.5 to 2 in any case; what lies beyond is cut off."""
+        least, most = min([0.5, *medians]), max([2.0, *medians])
         self.low = max((tick for tick in TICKS if tick <= least), default=TICKS[0])
         self.high = min((tick for tick in TICKS if tick >= most), default=TICKS[-1])
 

@@ -66,6 +66,12 @@ class Redis:
         text = self._reader.read(size + 2).decode()
         return {name: int(number) for name, number in re.findall(r"^(used_memory(?:_rss)?):(\d+)", text, re.MULTILINE)}
 
+    def setting(self, name: bytes) -> bytes:
+        """What CONFIG GET says of it."""
+        self._socket.sendall(b"*3\r\n$6\r\nCONFIG\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (len(name), name))
+        *_, value = (self._line() for _ in range(5))  # *2, $n, its name, $n, its value
+        return value
+
     def save(self) -> None:
         self._socket.sendall(b"*1\r\n$4\r\nSAVE\r\n")
         answer = self._line()

@@ -42,7 +42,9 @@ def fluxdb_server(folder: Path) -> Iterator[int]:
 def redis_server(folder: Path) -> Iterator[int]:
     """Its port. Each write is synced before its reply. Raises MissingPeerError."""
     port = free_port()
-    with Redis(folder, ("--port", str(port), "--bind", "127.0.0.1", *DURABLE_REDIS)):
+    with Redis(folder, ("--port", str(port), "--bind", "127.0.0.1", *DURABLE_REDIS)) as server:
+        if (server.setting(b"appendonly"), server.setting(b"appendfsync")) != (b"yes", b"always"):
+            raise RuntimeError("redis-server does not sync each write")
         yield port
 
 
