@@ -12,7 +12,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memchr
 
-from fluxdb._core.load_generator cimport (
+from fluxdb._core.load_poller cimport (
     FLUXDB_SEND_FLAGS, fluxdb_poller, fluxdb_poller_add, fluxdb_poller_close, fluxdb_poller_open, fluxdb_poller_wait,
 )
 from fluxdb._core.platform cimport fluxdb_now_ns
