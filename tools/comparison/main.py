@@ -14,9 +14,14 @@ from tools.comparison.catalogue import FIGURES
 from tools.comparison.figure import Figure, MissingPeerError, Verdict
 from tools.comparison.setting import Setting, open_setting
 
+BAD = (Verdict.MISSED, Verdict.OPEN)
+
 
 def main() -> int:
-    """Runs the figures; 0 where no "must" is missed, 1 otherwise, 2 for a wrong call or a data folder in memory."""
+    """Runs the figures; 2 for a wrong call or a data folder in memory, 1 where a "must" is missed or not measured.
+
+    A quick run says nothing about a "must": there 1 is for a figure that failed.
+    """
     arguments = _parse()
     if arguments.list:
         print(*(f"{figure.name}: {figure.title} / {figure.other}" for figure in FIGURES), sep="\n")
@@ -42,7 +47,7 @@ def main() -> int:
         arguments.json.write_text(document.as_text(raw))
     if arguments.docs:
         document.write(arguments.docs, raw)
-    return 1 if any(line.verdict in (Verdict.MISSED, Verdict.OPEN) for line in lines) else 0
+    return 1 if any(line.failed if arguments.quick else line.verdict in BAD for line in lines) else 0
 
 
 def _measure(arguments: argparse.Namespace) -> tuple[list[report.Line], dict[str, str], float]:
@@ -65,7 +70,7 @@ def run(figure: Figure, setting: Setting) -> report.Line:
         measurement, reason = None, str(error)
     except Exception as error:
         traceback.print_exc()
-        measurement, reason = None, f"failed: {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+        measurement, reason = None, f"{report.FAILED}{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
     seconds = time.monotonic() - begin
     print(f" {seconds:.1f} s", file=sys.stderr, flush=True)
     return report.Line(figure, measurement, reason, seconds)

@@ -9,6 +9,7 @@ from typing import Any
 from tools.comparison.figure import Figure, Measurement, Verdict
 from tools.comparison.samples import Spread
 
+FAILED = "failed: "  # what the reason of such a line begins with
 HEAD = ("figure", "ours", "the other", "other side", "ratio", "min-max", "must", "aim", "")
 
 
@@ -20,6 +21,11 @@ class Line:
     measurement: Measurement | None
     reason: str = ""
     seconds: float = 0.0
+
+    @property
+    def failed(self) -> bool:
+        """Not for want of a peer: something is broken."""
+        return self.reason.startswith(FAILED)
 
     @property
     def verdict(self) -> Verdict:
