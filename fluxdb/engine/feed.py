@@ -33,6 +33,12 @@ class Bell(Protocol):
         """From any thread."""
 
 
+def event_bytes(event: RawEvent) -> int:
+    """What counts toward the bounds."""
+    _, key, old, new, _, _ = event
+    return len(key) + (0 if old is None else len(old)) + (0 if new is None else len(new))
+
+
 class Node:
     """One event in the list, with its number and the bytes of all up to it."""
 

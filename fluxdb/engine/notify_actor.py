@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from typing import TypeVar
 
 from fluxdb._core.commit import Committer
-from fluxdb.engine.feed import Feed
+from fluxdb.engine.feed import Feed, event_bytes
 from fluxdb.engine.subscriber import FeedSubscriber, ThreadSubscriber
 from fluxdb.errors import ClosedError, InvalidKeyError
 from fluxdb.limits import Limits
@@ -140,10 +140,8 @@ class NotifyActor:
             feeds = feeds_of.get(event[1])
             if feeds is None:
                 continue
-            _, key, old, new, _, _ = event
-            event_bytes = len(key) + (0 if old is None else len(old)) + (0 if new is None else len(new))
             for feed in feeds:
-                feed.append(event, event_bytes)
+                feed.append(event, event_bytes(event))
                 if feed.sweep_due:
                     self._evict(feed.sweep())
         if dropped:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from fluxdb.engine.feed import Feed, Node, open_gate
+from fluxdb.engine.feed import Feed, Node, event_bytes, open_gate
 from fluxdb.engine.handle import RawEvent
-from fluxdb.errors import ClosedError, SubscriberEvictedError
+from fluxdb.errors import ClosedError, FluxDBError, SubscriberEvictedError
 
 
 class FeedSubscriber:
@@ -52,6 +52,23 @@ class FeedSubscriber:
             if revision > self.after_revision:
                 self.last_revision = revision
                 return event
+
+    def take_many(self, bytes_max: int) -> list[RawEvent]:
+        """The next events, until they are ``bytes_max`` bytes or more; none where there is none yet. Raises as take."""
+        events: list[RawEvent] = []
+        taken_bytes = 0
+        while taken_bytes < bytes_max:
+            try:
+                event = self.take()
+            except FluxDBError:
+                if not events:
+                    raise
+                break  # the next call raises it
+            if event is None:
+                break
+            events.append(event)
+            taken_bytes += event_bytes(event)
+        return events
 
     def is_slow(self) -> bool:
         at, tail = self._at, self.feed.tail

@@ -1,20 +1,17 @@
 """Clients without TLS: the compiled reactor serves them in a thread of its own; here is what it hands to Python.
 
-Requests that are rare come as news, by a descriptor of the event loop. Events go the other way, each to all who wait
-for it in one call; who has no room for one keeps it here (one a subscription) until the reactor says that there is.
+Requests that are rare come as news, by a descriptor of the event loop; events go the other way (deliveries).
 """
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Iterable
-from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from fluxdb._core.reactor import Reactor
-from fluxdb.engine.handle import RawEvent
-from fluxdb.errors import ClosedError, SubscriberEvictedError
 from fluxdb.net import lines
+from fluxdb.net.deliveries import EventDeliveries
 from fluxdb.net.subscriptions import EVENTS_BYTES_MAX, ConnectionSubscriber
 
 if TYPE_CHECKING:
@@ -66,6 +63,7 @@ class PlainClients:
             input_bytes_max=limits.input_bytes_max,
             input_words=lines.too_much_input(limits.input_bytes_max),
         )
+        self._deliveries = EventDeliveries(self.reactor.push, self._on_evicted)
         self._clients: dict[int, PlainClient] = {}
         server.loop.add_reader(self.reactor.fd, self._on_news)
 
@@ -102,63 +100,14 @@ class PlainClients:
         for number in roomy:
             client = self._clients.get(number)
             if client is not None:
-                self.deliver([subscriber for subscriber in client.subscriptions.values() if subscriber.behind])
+                self._deliveries.catch_up(client.subscriptions.values())
 
     # Events
 
     def deliver(self, subscribers: Iterable[ConnectionSubscriber]) -> None:
-        """Send what these have, in the order of the commits, as far as there is room."""
-        told: dict[int, list[ConnectionSubscriber]] = {}  # by revision: who is to be told of it next
-        events: dict[int, RawEvent] = {}
-        order: list[int] = []
-        for subscriber in subscribers:
-            self._look(subscriber, told, events, order)
-        while order:
-            revision = heappop(order)
-            event, waiting = events.pop(revision), told.pop(revision)
-            behind = self.reactor.push([subscriber.number for subscriber in waiting], waiting[0].bell.line(event))
-            if behind:
-                waiting = self._keep(event, waiting, set(behind))
-            for subscriber in waiting:
-                self._look(subscriber, told, events, order)
+        self._deliveries.deliver(subscribers)
 
-    def _look(
-        self,
-        subscriber: ConnectionSubscriber,
-        told: dict[int, list[ConnectionSubscriber]],
-        events: dict[int, RawEvent],
-        order: list[int],
-    ) -> None:
-        """What is its next event? If there is none, it waits."""
-        event, subscriber.behind = subscriber.behind, None
-        try:
-            while event is None:
-                event = subscriber.take()
-                if event is None and subscriber.wait():
-                    return
-        except SubscriberEvictedError as error:
-            self._evict(subscriber, error.last_revision)
-            return
-        except ClosedError:
-            return
-        revision = event[5]
-        waiting = told.get(revision)
-        if waiting is None:
-            waiting = told[revision] = []
-            events[revision] = event
-            heappush(order, revision)
-        waiting.append(subscriber)
-
-    def _keep(
-        self, event: RawEvent, waiting: list[ConnectionSubscriber], behind: set[int]
-    ) -> list[ConnectionSubscriber]:
-        """Those who were told; the others keep the event."""
-        for subscriber in waiting:
-            if subscriber.number in behind:
-                subscriber.behind = event
-        return [subscriber for subscriber in waiting if subscriber.number not in behind]
-
-    def _evict(self, subscriber: ConnectionSubscriber, last_revision: int) -> None:
+    def _on_evicted(self, subscriber: ConnectionSubscriber, last_revision: int) -> None:
         key = subscriber.keys[0]
         client = self._clients.get(subscriber.number)
         if client is not None and client.subscriptions.get(key) is subscriber:

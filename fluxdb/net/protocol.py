@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
 from fluxdb._core.connection import Connection
-from fluxdb.errors import ClosedError, SubscriberEvictedError
 from fluxdb.net import lines
+from fluxdb.net.deliveries import EventDeliveries
 from fluxdb.net.subscriptions import EVENTS_BYTES_MAX, ConnectionSubscriber
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ class ClientProtocol(asyncio.Protocol):
         self._reading = True
         self._sending_slow = False  # the transport's buffer is over EVENTS_BYTES_MAX
         self._full = False  # over output_bytes_max, too
-        self._behind: dict[ConnectionSubscriber, None] = {}  # those who had no room for their events
+        self._behind = False  # there was no room for events
+        self._deliveries = EventDeliveries(self._push, self._on_evicted)
         self._input_bytes = 0  # as the server counts them
 
     # What the loop calls
@@ -94,7 +95,6 @@ class ClientProtocol(asyncio.Protocol):
         for subscriber in self.subscriptions.values():
             subscriber.close()
         self.subscriptions.clear()
-        self._behind.clear()
         self.server.remove(self)
 
     # Requests and replies
@@ -154,8 +154,8 @@ class ClientProtocol(asyncio.Protocol):
             self.send_away(None)
             return
         if self._behind and not self._sending_slow:
-            behind, self._behind = self._behind, {}
-            self.deliver(behind)
+            self._behind = False
+            self._deliveries.catch_up(self.subscriptions.values())
         self._full = self._sending_slow and transport.get_write_buffer_size() > self.server.limits.output_bytes_max
         waits = connection.stalled or connection.choked
         if connection.choked and progress and not self._full:
@@ -193,41 +193,27 @@ class ClientProtocol(asyncio.Protocol):
 
     def deliver(self, subscribers: Iterable[ConnectionSubscriber]) -> None:
         """Take what these have, as far as there is room, and send it."""
-        if self.lost or self.ending:
-            return
-        for subscriber in subscribers:
-            if not subscriber.closed and not self._take_events(subscriber):
-                self._behind[subscriber] = None
+        if not (self.lost or self.ending):
+            self._deliveries.deliver(subscribers)
+
+    def _push(self, numbers: list[int], lines_of_events: bytes) -> list[int]:
+        if self._sending_slow or self.connection.held_bytes > EVENTS_BYTES_MAX:
+            self._behind = True
+            return numbers
+        self._send_event(lines_of_events)
+        return []
+
+    def _send_event(self, line: bytes) -> None:
+        self.connection.push(line)
         data = self.connection.take()
         if data:
             self._transport.write(data)
 
-    def _take_events(self, subscriber: ConnectionSubscriber) -> bool:
-        """False: there was no room for all."""
-        connection, pushed_bytes = self.connection, 0
-        try:
-            while True:
-                if self._sending_slow or connection.held_bytes > EVENTS_BYTES_MAX:
-                    return False
-                event = subscriber.take()
-                if event is None:
-                    if subscriber.wait():
-                        return True
-                    continue
-                line = subscriber.bell.line(event)
-                connection.push(line)
-                pushed_bytes += len(line)
-                if pushed_bytes > EVENTS_BYTES_MAX:
-                    pushed_bytes = 0
-                    self._transport.write(connection.take())
-        except SubscriberEvictedError as error:
+    def _on_evicted(self, subscriber: ConnectionSubscriber, last_revision: int) -> None:
+        if self.subscriptions.pop(subscriber.keys[0], None) is not None:
             self.server.note_eviction(self.address)
-            connection.push(lines.evicted(subscriber.keys[0], error.last_revision))
-        except ClosedError:
-            pass
-        self.subscriptions.pop(subscriber.keys[0], None)
+            self._send_event(lines.evicted(subscriber.keys[0], last_revision))
         subscriber.close()
-        return True
 
     # The end
 

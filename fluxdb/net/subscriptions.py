@@ -7,7 +7,8 @@ take what it has room for. What it does not take stays in the feed, which is sha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from fluxdb.engine.feed import Feed
@@ -23,7 +24,7 @@ LINES_KEPT_BYTES = 1024 * 1024
 class Deliveries(Protocol):
     """Sends events to one client, or to many."""
 
-    def deliver(self, subscribers: list[ConnectionSubscriber]) -> None:
+    def deliver(self, subscribers: Iterable[ConnectionSubscriber]) -> None:
         """Take what these have, as far as there is room, and send it."""
 
 
@@ -32,15 +33,21 @@ class EventBell:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._rung: deque[list[ConnectionSubscriber]] = deque()
+        self._ringing = False
         self._lines: dict[int, bytes] = {}  # by revision: each event is put together once, not once a subscriber
         self._line_bytes = 0
 
     def ring(self, waiting: list[Any]) -> None:
-        """From any thread; they are woken in the loop's next turn."""
+        """From any thread; all that is rung until the loop's next turn is delivered together."""
+        self._rung.append(waiting)
+        if self._ringing:
+            return
+        self._ringing = True
         if asyncio._get_running_loop() is self._loop:
-            self._loop.call_soon(self._deliver, waiting)
+            self._loop.call_soon(self._deliver)
         elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._deliver, waiting)
+            self._loop.call_soon_threadsafe(self._deliver)
 
     def line(self, event: RawEvent) -> bytes:
         line = self._lines.get(event[5])
@@ -57,11 +64,13 @@ class EventBell:
         self._lines.clear()
         self._line_bytes = 0
 
-    def _deliver(self, waiting: list[ConnectionSubscriber]) -> None:
+    def _deliver(self) -> None:
+        self._ringing = False  # before looking: who rings from here on rings again
         by_deliveries: dict[Deliveries, list[ConnectionSubscriber]] = {}
-        for subscriber in waiting:
-            subscriber.waiting = False
-            by_deliveries.setdefault(subscriber.deliveries, []).append(subscriber)
+        while self._rung:
+            for subscriber in self._rung.popleft():
+                subscriber.waiting = False
+                by_deliveries.setdefault(subscriber.deliveries, []).append(subscriber)
         for deliveries, subscribers in by_deliveries.items():
             deliveries.deliver(subscribers)
         self.forget()
@@ -70,7 +79,7 @@ class EventBell:
 class ConnectionSubscriber(FeedSubscriber):
     """One key that one connection watches."""
 
-    __slots__ = ("behind", "bell", "deliveries", "number", "waiting")
+    __slots__ = ("behind", "bell", "deliveries", "number", "taken", "waiting")
 
     def __init__(
         self,
@@ -85,7 +94,8 @@ class ConnectionSubscriber(FeedSubscriber):
         self.deliveries = deliveries
         self.number = number  # of the client, for those who deliver to many
         self.bell = bell
-        self.behind: RawEvent | None = None  # taken, but there was no room for it
+        self.taken: list[RawEvent] = []  # and not yet sent
+        self.behind = False  # there was no room for them
         self.waiting = False  # in the feed's list of those to be woken
 
     def wait(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,32 @@ def test_events_come_in_version_order_and_none_is_missing(tmp_path: Path) -> Non
         events = [watcher.line()["event"] for _ in range(200)]
     for key in "ab":
         assert [event["version"] for event in events if event["key"] == key] == list(range(1, 101))
+
+
+def test_events_of_many_keys_come_in_the_order_of_their_commits(tmp_path: Path) -> None:
+    keys = [f"key {i}" for i in range(8)]
+    # The burst of the first key is taken in several rounds; those of the others lie between.
+    writes = [{"kind": "set", "key": keys[0 if i % 3 else i % 8], "value": "x" * 1_000} for i in range(300)]
+    with threaded(tmp_path) as server, Wire(server.port) as watcher, Wire(server.port) as writer:
+        watcher.ask(*[{"kind": "subscribe", "key": key} for key in keys])
+        writer.send(*writes)
+        events = [watcher.line()["event"] for _ in writes]
+    assert [event["revision"] for event in events] == list(range(1, 301))
+    assert [event["key"] for event in events] == [write["key"] for write in writes]
+
+
+def test_events_do_not_wait_for_a_snapshot_that_their_connection_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: Future[int] = Future()
+    with threaded(tmp_path) as server, Wire(server.port) as client, Wire(server.port) as writer:
+        monkeypatch.setattr(server.engine.snapshots, "ask", lambda: asked)
+        client.ask({"kind": "subscribe", "key": "a"})
+        client.send({"kind": "snapshot"}, {"kind": "get", "key": "a"})
+        writer.ask({"kind": "set", "key": "a", "value": 1})
+        assert client.line()["kind"] == "event"
+        asked.set_result(1)
+        assert [client.line()["kind"] for _ in range(2)] == ["ok", "value"]
 
 
 def test_no_event_comes_behind_the_answer_to_unsubscribe(tmp_path: Path) -> None:

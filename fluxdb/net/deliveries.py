@@ -1,0 +1,100 @@
+"""Events on their way to clients: taken from the feeds, put together once, sent to many in one call.
+
+All that is taken in one round goes out in the order of the commits, over all keys of a client. Who has no room for an
+event keeps it (ROUND_BYTES a subscription, and what others keep, too, is in memory once) until there is room again;
+what it has not taken stays in its feed, which is shared and bounded, and evicts it in the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from fluxdb.engine.handle import RawEvent
+from fluxdb.errors import ClosedError, SubscriberEvictedError
+from fluxdb.net.subscriptions import ConnectionSubscriber
+
+ROUND_BYTES = 16 * 1024  # of events, of a subscriber, taken at once
+
+_Run = tuple[list[ConnectionSubscriber], list[RawEvent]]
+
+
+class EventDeliveries:
+    """``push`` sends lines to clients, by their numbers, and returns the numbers of those who had no room;
+    ``on_evicted`` is told of who fell behind, and of its last revision."""
+
+    def __init__(
+        self,
+        push: Callable[[list[int], bytes], list[int]],
+        on_evicted: Callable[[ConnectionSubscriber, int], None],
+    ) -> None:
+        self._push_lines = push
+        self._on_evicted = on_evicted
+
+    def catch_up(self, subscribers: Iterable[ConnectionSubscriber]) -> None:
+        """Those of them who had no room have some again."""
+        behind = [subscriber for subscriber in subscribers if subscriber.behind]
+        for subscriber in behind:
+            subscriber.behind = False
+        self.deliver(behind)
+
+    def deliver(self, subscribers: Iterable[ConnectionSubscriber]) -> None:
+        """Send what these have, as far as there is room. Those who then have nothing wait."""
+        going = list(subscribers)
+        while going:
+            horizon = float("inf")
+            taking: list[ConnectionSubscriber] = []
+            for subscriber in going:
+                more = self._take(subscriber)
+                if subscriber.taken:
+                    taking.append(subscriber)
+                    if more:
+                        horizon = min(horizon, subscriber.taken[-1][5])
+            for waiting, events in _runs(taking, horizon):
+                self._push(waiting, events)
+            going = [subscriber for subscriber in taking if not subscriber.behind]
+
+    def _take(self, subscriber: ConnectionSubscriber) -> bool:
+        """Fill what it has taken. Is there perhaps more?"""
+        if subscriber.taken:
+            return True
+        try:
+            while not subscriber.taken:
+                subscriber.taken = subscriber.take_many(ROUND_BYTES)
+                if not subscriber.taken and subscriber.wait():
+                    return False
+        except SubscriberEvictedError as error:
+            self._on_evicted(subscriber, error.last_revision)
+        except ClosedError:
+            pass
+        return True
+
+    def _push(self, waiting: list[ConnectionSubscriber], events: list[RawEvent]) -> None:
+        line = waiting[0].bell.line
+        lines = line(events[0]) if len(events) == 1 else b"".join([line(event) for event in events])
+        behind = set(self._push_lines([subscriber.number for subscriber in waiting], lines))
+        for subscriber in waiting:
+            if behind and subscriber.number in behind:
+                subscriber.behind = True
+            else:
+                del subscriber.taken[: len(events)]
+
+
+def _runs(subscribers: list[ConnectionSubscriber], horizon: float) -> list[_Run]:
+    """What was taken, up to the horizon, in the order of the commits; events to the same subscribers together."""
+    waiting: dict[int, list[ConnectionSubscriber]] = {}  # by revision
+    events: dict[int, RawEvent] = {}
+    for subscriber in subscribers:
+        for event in subscriber.taken:
+            revision = event[5]
+            if revision in waiting:
+                waiting[revision].append(subscriber)
+            elif revision <= horizon:
+                waiting[revision] = [subscriber]
+                events[revision] = event
+    runs: list[_Run] = []
+    for revision in sorted(waiting):
+        if runs and runs[-1][0] == waiting[revision]:
+            runs[-1][1].append(events[revision])
+        else:
+            runs.append((waiting[revision], [events[revision]]))
+    return runs
