@@ -89,7 +89,7 @@ def _greet(connection: socket.socket, address: Address, protocol: str, password:
 
 
 def _greet_flux(connection: socket.socket, address: Address, password: str | None, deadline: float) -> None:
-    greeting = request.PING if password is None else request.auth(password)
+    greeting = request.get("bench:0") if password is None else request.auth(password)  # anybody may PING
     line = _ask(connection, greeting + b"}\n", address, deadline)
     if line.startswith(failure.ERROR):
         raise failure.failure(reply.members(line))

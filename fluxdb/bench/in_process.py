@@ -68,7 +68,8 @@ class Coroutines:
             tasks = asyncio.all_tasks(self._loop)
             for task in tasks:
                 task.cancel()
-            self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            if tasks:
+                self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
             raise
 
     async def _run(self, work: Work, latencies: LatencyHistogram, progress: Progress | None) -> int:

@@ -102,7 +102,7 @@ def test_requests_larger_than_a_socket_takes_at_once_come_whole() -> None:
     with Peer(2) as peer:
         load = LoadGenerator(peer.sockets, b"".join(each), map(len, each), protocol="flux", pipeline=4)
         load.run(20, LatencyHistogram())
-    assert Counter(peer.all_requests) == {request: 4 for request in each}
+    assert Counter(peer.all_requests) == dict.fromkeys(each, 4)
 
 
 def test_replies_larger_than_one_read_are_one_each() -> None:
@@ -145,9 +145,11 @@ def test_a_closed_connection_is_told() -> None:
 
 def test_what_the_server_said_before_it_closed_is_told() -> None:
     replies = iter([ERROR, None])
-    with Peer(1, lambda request: next(replies)) as peer:
-        with pytest.raises(ConnectionLostError, match="its first error: .*too_large"):
-            generator(peer.sockets).run(10, LatencyHistogram())
+    with (
+        Peer(1, lambda request: next(replies)) as peer,
+        pytest.raises(ConnectionLostError, match=r"its first error: .*too_large"),
+    ):
+        generator(peer.sockets).run(10, LatencyHistogram())
 
 
 def test_a_connection_that_is_gone_when_it_is_sent_to_is_told() -> None:
@@ -160,15 +162,16 @@ def test_a_connection_that_is_gone_when_it_is_sent_to_is_told() -> None:
 
 def test_a_silent_server_is_given_up() -> None:
     replies = iter([ok(b"")] * 3 + [b""] * 100)
-    with Peer(3, lambda request: next(replies)) as peer:
-        with pytest.raises(RequestTimeoutError, match=r"no reply for 0\.2 s, after 3 of 10 replies"):
-            generator(peer.sockets).run(10, LatencyHistogram(), silence_seconds=0.2)
+    with (
+        Peer(3, lambda request: next(replies)) as peer,
+        pytest.raises(RequestTimeoutError, match=r"no reply for 0\.2 s, after 3 of 10 replies"),
+    ):
+        generator(peer.sockets).run(10, LatencyHistogram(), silence_seconds=0.2)
 
 
 def test_a_server_that_goes_on_for_ever_is_given_up() -> None:
-    with Peer(1, delay_seconds=0.01) as peer:
-        with pytest.raises(RequestTimeoutError, match=r"when the 0\.2 s were over"):
-            generator(peer.sockets).run(10**9, LatencyHistogram(), deadline_seconds=0.2)
+    with Peer(1, delay_seconds=0.01) as peer, pytest.raises(RequestTimeoutError, match=r"when the 0\.2 s were over"):
+        generator(peer.sockets).run(10**9, LatencyHistogram(), deadline_seconds=0.2)
 
 
 @pytest.mark.parametrize(
@@ -184,15 +187,16 @@ def test_a_server_that_goes_on_for_ever_is_given_up() -> None:
     ],
 )
 def test_a_server_of_another_protocol_is_told_with_what_it_said(protocol: str, said: bytes) -> None:
-    with Peer(1, lambda request: said) as peer:
-        with pytest.raises(ConnectionLostError, match="another protocol; it said"):
-            generator(peer.sockets, protocol).run(10, LatencyHistogram())
+    with Peer(1, lambda request: said) as peer, pytest.raises(ConnectionLostError, match="another protocol; it said"):
+        generator(peer.sockets, protocol).run(10, LatencyHistogram())
 
 
 def test_more_replies_than_requests_are_no_success() -> None:
-    with Peer(1, lambda request: ok(b"") * 3) as peer:
-        with pytest.raises(ConnectionLostError, match="more replies than it was asked for"):
-            generator(peer.sockets, pipeline=2).run(10, LatencyHistogram())
+    with (
+        Peer(1, lambda request: ok(b"") * 3) as peer,
+        pytest.raises(ConnectionLostError, match="more replies than it was asked for"),
+    ):
+        generator(peer.sockets, pipeline=2).run(10, LatencyHistogram())
 
 
 def test_other_threads_run_meanwhile() -> None:
@@ -224,9 +228,8 @@ def test_lengths_that_are_not_the_requests_are_refused(requests: bytes, lengths:
 
 
 def test_settings_that_can_not_be_are_refused() -> None:
-    with Peer(1) as peer:
-        with pytest.raises(ValueError, match="protocol"):
-            generator(peer.sockets, "http")
+    with Peer(1) as peer, pytest.raises(ValueError, match="protocol"):
+        generator(peer.sockets, "http")
         with pytest.raises(ValueError, match="no connections"):
             generator([])
         for pipeline in (0, -1, 2**24 + 1):
