@@ -13,8 +13,10 @@ hypothesis.settings.load_profile("fluxdb")
 
 NEEDS_ROOT = "NOT RUN: needs root"
 NEEDS_BROWSER = "NOT RUN: needs Chromium"
+NEEDS_MEMORY_GROUP = "NOT RUN: needs a cgroup that limits memory"
 REMEDIES = {
     NEEDS_ROOT: "need root and were not run: run them with sudo, or in a container",
+    NEEDS_MEMORY_GROUP: "need a cgroup (version 2 or 1) that limits memory and were not run: run them as root on Linux",
     NEEDS_BROWSER: "need Chromium and playwright and were not run: apt-get install chromium, pip install playwright",
 }
 

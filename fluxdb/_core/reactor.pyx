@@ -18,9 +18,10 @@ from fluxdb._core.platform cimport (
 from fluxdb._core.poller cimport fluxdb_poller_add, fluxdb_poller_open
 from fluxdb._core.reactor_thread cimport BELL, CHANNEL_BELL, push_batch, reactor_main
 from fluxdb._core.replies cimport Bytes, bytes_put, bytes_shrink
+from fluxdb._core.sending cimport line_release
 from fluxdb._core.sockets cimport (
-    RECEIVE_BYTES, Socket, socket_close, socket_drain, socket_find, socket_new, socket_pump, socket_send_away,
-    sockets_close, tell_python,
+    RECEIVE_BYTES, SharedLine, Socket, socket_close, socket_drain, socket_find, socket_new, socket_pump,
+    socket_send_away, sockets_close, tell_python,
 )
 from fluxdb._core.switchboard cimport switchboard_free, switchboard_init, switchboard_take_handed
 
@@ -160,21 +161,25 @@ cdef class Reactor:
         cdef size_t data_bytes = <size_t>PyBytes_GET_SIZE(lines)
         cdef uint64_t batch[PUSHED_AT_ONCE]
         cdef bint pushed[PUSHED_AT_ONCE]
-        cdef size_t at = 0, count, i
-        cdef size_t total = <size_t>len(numbers)
+        cdef size_t at = 0, count, i, total = <size_t>len(numbers)
+        cdef SharedLine* shared = NULL
         while at < total:
             count = min(total - at, <size_t>PUSHED_AT_ONCE)
             for i in range(count):
                 batch[i] = numbers[at + i]
             with nogil:
                 pthread_mutex_lock(&self.state.lock)
-                push_batch(&self.state, batch, pushed, count, data, data_bytes, always)
+                push_batch(&self.state, batch, pushed, count, data, data_bytes, always, &shared)
                 tell_python(&self.state)
                 pthread_mutex_unlock(&self.state.lock)
             for i in range(count):
                 if not pushed[i]:
                     behind.append(numbers[at + i])
             at += count
+        if shared != NULL:
+            self.lock()
+            line_release(shared)
+            self.unlock()
         return behind
 
     def authenticate(self, uint64_t number, size_t line_bytes_max):

@@ -11,7 +11,7 @@ The lock is held while sockets are served; never while waiting for sockets, or f
 from libc.stddef cimport size_t
 from libc.stdint cimport uint64_t
 
-from fluxdb._core.sockets cimport ReactorState
+from fluxdb._core.sockets cimport ReactorState, SharedLine
 
 # The poller's numbers of the reactor's bell, and of its channel's: no slot is as high.
 cdef enum:
@@ -22,5 +22,5 @@ cdef void* reactor_main(void* argument) noexcept nogil
 # An event for many. pushed: False for those who have no room; those who are gone count as told. With the lock held.
 cdef void push_batch(
     ReactorState* state, const uint64_t* numbers, bint* pushed, size_t count, const void* data, size_t data_bytes,
-    bint always,
+    bint always, SharedLine** shared,
 ) noexcept nogil

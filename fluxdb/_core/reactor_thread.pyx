@@ -99,13 +99,13 @@ cdef void see_to_commit(ReactorState* reactor, bint alone) noexcept nogil:
 
 cdef void push_batch(
     ReactorState* state, const uint64_t* numbers, bint* pushed, size_t count, const void* data, size_t data_bytes,
-    bint always,
+    bint always, SharedLine** shared,
 ) noexcept nogil:
     """Those who are gone count as told."""
     cdef size_t i
     cdef Socket* socket
     for i in range(count):
         socket = socket_find(state, numbers[i])
-        pushed[i] = socket == NULL or socket_push(state, socket, data, data_bytes, always)
+        pushed[i] = socket == NULL or socket_push(state, socket, data, data_bytes, always, shared)
         if pushed[i] and socket != NULL and socket.peer != NULL:
             socket_send(state, socket)

@@ -14,6 +14,12 @@ from fluxdb._core.replies cimport Bytes
 cdef enum:
     RECEIVE_BYTES = 65536       # at most so much of one socket before the others have their turn
 
+# A line for many sockets: sending.pxd says what for.
+cdef struct SharedLine:
+    size_t users
+    size_t bytes
+    # the line follows
+
 cdef struct Socket:
     Peer* peer
     uint64_t number         # its slot, and in the upper half how many had that slot before
@@ -30,6 +36,8 @@ cdef struct Socket:
     uint64_t read_tick      # of the last bytes
     uint64_t leaving_tick
     size_t counted_bytes    # of its input, as the reactor counts it
+    SharedLine* shared      # goes before the peer's output; NULL: there is none
+    size_t shared_at        # was sent up to here
     Socket* next_again
     Socket* next_free       # of the free slots
 
@@ -49,7 +57,7 @@ cdef struct ReactorState:
     size_t open_count
     Socket* again
     uint64_t tick
-    size_t events_bytes_max     # unsent, of one socket, when no more events are taken
+    size_t events_bytes_max     # unsent, of one socket, when it takes no more events: shared lines apart
     size_t input_bytes          # of all sockets, in requests that are not whole
     size_t input_bytes_max
     Bytes input_words           # what who goes over that is told
@@ -68,9 +76,10 @@ cdef Socket* socket_find(ReactorState* reactor, uint64_t number) noexcept nogil
 cdef void socket_serve(ReactorState* reactor, Socket* socket) noexcept nogil
 # The same without receiving, unless there was something left.
 cdef void socket_pump(ReactorState* reactor, Socket* socket) noexcept nogil
-# False: there is no room for it now (and always is not set); Python will be told when there is.
+# False: there is no room for it now (and always is not set); Python will be told when there is. shared: as of
+# sending_push.
 cdef bint socket_push(
-    ReactorState* reactor, Socket* socket, const void* line, size_t line_bytes, bint always,
+    ReactorState* reactor, Socket* socket, const void* line, size_t line_bytes, bint always, SharedLine** shared,
 ) noexcept nogil
 cdef void socket_send(ReactorState* reactor, Socket* socket) noexcept nogil
 cdef void socket_drain(ReactorState* reactor, Socket* socket) noexcept nogil

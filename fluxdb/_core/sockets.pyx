@@ -3,11 +3,12 @@
 from libc.errno cimport EAGAIN
 from libc.stdlib cimport calloc, free, realloc
 
-from fluxdb._core.peer cimport peer_close, peer_new, peer_push, peer_sent, peer_unsent
+from fluxdb._core.peer cimport peer_close, peer_new, peer_push, peer_unsent
 from fluxdb._core.platform cimport fluxdb_bell_ring
-from fluxdb._core.poller cimport fluxdb_poller_add, fluxdb_receive, fluxdb_send
+from fluxdb._core.poller cimport fluxdb_poller_add, fluxdb_receive
 from fluxdb._core.replies cimport bytes_put
 from fluxdb._core.requests cimport TAKEN_BROKEN, TAKEN_HANDED, requests_feed, requests_take
+from fluxdb._core.sending cimport line_release, sending_go_on, sending_is_free, sending_push, socket_unsent
 
 cdef extern from "<sys/socket.h>" nogil:
     int shutdown(int descriptor, int how) noexcept
@@ -125,6 +126,7 @@ cdef void end_of_input(ReactorState* reactor, Socket* socket, bint broken) noexc
 cdef void socket_pump(ReactorState* reactor, Socket* socket) noexcept nogil:
     cdef Peer* peer = socket.peer
     cdef int taken = TAKEN_HANDED
+    cdef bint sending
     if socket.leaving:
         finish_leaving(reactor, socket)
         return
@@ -133,11 +135,12 @@ cdef void socket_pump(ReactorState* reactor, Socket* socket) noexcept nogil:
     if taken == TAKEN_BROKEN or peer.broken:
         socket_close(reactor, socket)
         return
+    sending = socket_unsent(socket) != 0
     socket_send(reactor, socket)
     if not is_open(socket):
         return
-    if peer.choked and peer_unsent(peer) == 0:
-        go_on_later(reactor, socket)
+    if peer.choked and sending and socket_unsent(socket) == 0:
+        go_on_later(reactor, socket)    # else it waits for the disk, or for Python
     elif socket.readable and not (socket.draining or peer.stalled or peer.choked):
         go_on_later(reactor, socket)
     count_input(reactor, socket)
@@ -147,7 +150,7 @@ cdef void socket_pump(ReactorState* reactor, Socket* socket) noexcept nogil:
 
 cdef void leave_if_done(ReactorState* reactor, Socket* socket) noexcept nogil:
     cdef Peer* peer = socket.peer
-    if peer.place_count or peer_unsent(peer):
+    if peer.place_count or socket_unsent(socket):
         return
     if peer.ended:
         socket_send_away(reactor, socket, NULL, 0)
@@ -170,32 +173,31 @@ cdef void count_input(ReactorState* reactor, Socket* socket) noexcept nogil:
 
 cdef void socket_send(ReactorState* reactor, Socket* socket) noexcept nogil:
     """What may be sent, as far as the system takes it."""
-    cdef Peer* peer = socket.peer
-    cdef ssize_t sent
-    while socket.writable and peer_unsent(peer):
-        sent = fluxdb_send(socket.descriptor, peer.output.data + peer.output_at, peer_unsent(peer))
-        if sent == -EAGAIN:
-            socket.writable = False     # room makes an edge
-        elif sent < 0:
-            socket_close(reactor, socket)
-            return
-        else:
-            peer_sent(peer, <size_t>sent)
-    if socket.behind and peer_unsent(peer) * 4 <= reactor.events_bytes_max:
+    if sending_go_on(socket) != 0:
+        socket_close(reactor, socket)
+        return
+    if socket.behind and socket.shared == NULL and peer_unsent(socket.peer) * 4 <= reactor.events_bytes_max:
         socket.behind = False
         bytes_put(&reactor.roomy, &socket.number, sizeof(uint64_t))
 
 
 cdef bint socket_push(
-    ReactorState* reactor, Socket* socket, const void* line, size_t line_bytes, bint always,
+    ReactorState* reactor, Socket* socket, const void* line, size_t line_bytes, bint always, SharedLine** shared,
 ) noexcept nogil:
     cdef Peer* peer = socket.peer
+    cdef size_t unsent = peer_unsent(peer)
+    cdef size_t waiting = unsent + peer.held.used + (line_bytes if unsent else 0)   # of who reads it is sent soon
+    cdef int status
     if socket.leaving or (socket.behind and not always):
         return False
-    if peer_unsent(peer) + peer.held.used > reactor.events_bytes_max and not always:
+    if sending_is_free(socket):
+        status = sending_push(socket, line, line_bytes, shared)
+    elif not always and (socket.shared != NULL or waiting > reactor.events_bytes_max):
         socket.behind = True
         return False
-    if peer_push(peer, line, line_bytes) != 0:
+    else:
+        status = peer_push(peer, line, line_bytes)
+    if status != 0:
         socket_close(reactor, socket)
     return True
 
@@ -221,7 +223,7 @@ cdef void socket_send_away(ReactorState* reactor, Socket* socket, const void* li
 
 cdef void finish_leaving(ReactorState* reactor, Socket* socket) noexcept nogil:
     socket_send(reactor, socket)
-    if not is_open(socket) or peer_unsent(socket.peer):
+    if not is_open(socket) or socket_unsent(socket):
         return
     if not socket.shut:
         socket.shut = True
@@ -239,6 +241,8 @@ cdef void socket_close(ReactorState* reactor, Socket* socket) noexcept nogil:
     reactor.open_count -= 1
     peer_close(socket.peer)
     socket.peer = NULL
+    line_release(socket.shared)
+    socket.shared = NULL
     close(socket.descriptor)
     bytes_put(&reactor.gone, &socket.number, sizeof(uint64_t))
     socket.number += <uint64_t>1 << 32

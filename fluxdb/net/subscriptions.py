@@ -16,7 +16,7 @@ from fluxdb.engine.handle import RawEvent
 from fluxdb.engine.subscriber import FeedSubscriber
 from fluxdb.net import lines
 
-EVENTS_BYTES_MAX = 64 * 1024  # of a connection, waiting to be sent, when no more events are taken
+EVENTS_BYTES_MAX = 16 * 1024  # of a connection, waiting to be sent, when no more events are taken
 WAITING_SPARE = 64
 LINES_KEPT_BYTES = 1024 * 1024
 

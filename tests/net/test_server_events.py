@@ -132,3 +132,41 @@ def test_a_dropped_connection_frees_its_subscriptions(tmp_path: Path) -> None:
             assert server.engine.notify.subscribers == 100
         server.until(lambda: server.engine.notify.subscribers == 0)
         assert server.engine.notify._feeds == {}
+
+
+def test_large_events_come_whole_to_readers_of_any_pace_and_replies_in_between(tmp_path: Path) -> None:
+    limits = Limits(subscriber_bytes_max=1 << 30)
+    server_limits = ServerLimits(send_buffer_bytes=8 * 1024, drain_seconds=1)
+    count, value = 12, "x" * 100_000
+    with threaded(tmp_path, server_limits, limits=limits) as server, Wire(server.port) as writer:
+        clients = [Wire(server.port, receive_bytes=8 * 1024) for _ in range(6)]
+        for client in clients:
+            client.ask({"kind": "subscribe", "key": "a"})
+        for i in range(count):
+            writer.ask({"kind": "set", "key": "a", "value": value + str(i)})
+            clients[i % 4].send({"kind": "ping", "id": i})
+            if i == 6:
+                clients.pop().close()  # in the middle of a line that the others have, too
+        for number, client in enumerate(clients):
+            asked = [i for i in range(count) if i % 4 == number]
+            told = [client.line() for _ in range(count + len(asked))]
+            events = [line["event"] for line in told if line["kind"] == "event"]
+            assert [event["version"] for event in events] == list(range(1, count + 1))
+            assert [event["new"] for event in events] == [value + str(i) for i in range(count)]
+            assert [line["id"] for line in told if line["kind"] == "pong"] == asked
+        for client in clients:
+            client.close()
+
+
+def test_a_writer_with_requests_always_in_flight_gets_its_own_large_events(tmp_path: Path) -> None:
+    limits = Limits(subscriber_bytes_max=1 << 30)
+    with threaded(tmp_path, limits=limits) as server, Wire(server.port) as client:
+        client.ask({"kind": "subscribe", "key": "a"})
+        events = 0
+        client.send(*[{"kind": "set", "key": "a", "value": "x" * 30_000}] * 4)
+        while events < 200:
+            line = client.line()
+            assert line["kind"] in ("ok", "event"), line
+            events += line["kind"] == "event"
+            if line["kind"] == "ok" and line["version"] <= 196:
+                client.send({"kind": "set", "key": "a", "value": "x" * 30_000})
