@@ -59,9 +59,8 @@ class Side:
         """What it answers until nothing is on its way; what is left is no whole line."""
         output = pumped(connection)
         while connection.pending or connection.stalled or connection.choked:
-            if not connection.choked:
-                assert select.select([self.hub.fd], [], [], PATIENCE_SECONDS)[0], "a request is never answered"
-                self.hub.collect()
+            assert select.select([self.hub.fd], [], [], PATIENCE_SECONDS)[0], "a request is never answered"
+            self.hub.collect()
             output += pumped(connection)
         return output
 
