@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +18,7 @@ from fluxdb.client.settings import Settings
 from fluxdb.net.listener import listen_tcp, listen_unix
 from fluxdb.net.server import Server
 from fluxdb.opening import open_engine
+from tests.support.certificates import make_certificate
 
 PATIENCE_SECONDS = 60
 
@@ -116,19 +115,7 @@ def test_a_unix_socket(tmp_path: Path) -> None:
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> tuple[Path, Path]:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl, which makes the certificate, is not installed")
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    subject = ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"]
-    kind = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-    subprocess.run(
-        [openssl, "req", *kind, *subject, "-keyout", str(key), "-out", str(certificate)],
-        check=True,
-        capture_output=True,
-        timeout=PATIENCE_SECONDS,
-    )
-    return certificate, key
+    return make_certificate(tmp_path)
 
 
 def test_tls_trusts_whom_it_is_told_to_and_nobody_else(tmp_path: Path, certificate: tuple[Path, Path]) -> None:

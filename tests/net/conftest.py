@@ -6,7 +6,15 @@ import pytest
 
 from fluxdb.net import server
 
-WITHOUT_SERVER = ("test_web", "test_server_process", "test_stalled", "test_dropped", "test_lines")
+WITHOUT_SERVER = (
+    "test_web",
+    "test_server_process",
+    "test_server_tls",
+    "test_bad_input",
+    "test_stalled",
+    "test_dropped",
+    "test_lines",
+)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

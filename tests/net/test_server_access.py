@@ -1,10 +1,8 @@
-"""Who may talk to the server: passwords, TLS, the Unix socket, and addresses that other machines reach."""
+"""Who may talk to the server: passwords, the Unix socket, and addresses that other machines reach."""
 
 from __future__ import annotations
 
-import datetime
 import socket
-import ssl
 import stat
 import time
 from pathlib import Path
@@ -14,7 +12,7 @@ import pytest
 from fluxdb.errors import FluxDBError
 from fluxdb.net.listener import is_loopback, listen_unix
 from fluxdb.net.passwords import DELAY_SECONDS_MAX, Password
-from tests.net.wire import Process, Wire, run_program, threaded
+from tests.net.wire import Wire, run_program, threaded
 
 
 def test_without_the_password_nothing_is_told(tmp_path: Path) -> None:
@@ -104,50 +102,3 @@ def test_a_dead_servers_socket_is_removed_and_nothing_else_is(tmp_path: Path) ->
     with pytest.raises(FluxDBError, match="is no socket"):
         listen_unix(path)
     assert path.read_text() == "a file"
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """A certificate of localhost and its key, in one file."""
-    pytest.importorskip("cryptography")
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    encoding = serialization.Encoding.PEM
-    text = made.public_bytes(encoding) + key.private_bytes(
-        encoding, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path = tmp_path / "certificate.pem"
-    path.write_bytes(text)
-    return path
-
-
-def test_tls_with_a_modern_version_only(tmp_path: Path, certificate: Path) -> None:
-    with Process("--port", "0", "--data-dir", str(tmp_path / "data"), "--tls-cert", str(certificate)) as server:
-        trusting = ssl.create_default_context(cafile=str(certificate))
-        with Wire(server.port, tls=trusting) as client:
-            assert client.ask({"kind": "set", "key": "a", "value": "x" * 300_000})[0]["kind"] == "ok"
-            assert len(client.ask({"kind": "get", "key": "a"})[0]["doc"]["value"]) == 300_000
-        with Wire(server.port) as plain:
-            plain.send({"kind": "set", "key": "b", "value": 1})
-            assert b'"kind"' not in plain.rest()
-        with Wire(server.port, tls=trusting) as client:
-            assert client.ask({"kind": "get", "key": "b"}) == [{"kind": "value", "doc": None}]
-        code, errors = server.stop()
-    assert code == 0
-    assert "Traceback" not in errors
