@@ -17,15 +17,25 @@ MakeLog = Callable[..., Log]
 
 
 KEYS = st.sampled_from(["a", "b", "c"])
-REQUESTS = st.one_of(
-    st.fixed_dictionaries({"kind": st.just("set"), "key": KEYS, "value": st.integers(0, 99)}),
+VERSIONS = st.integers(0, 5)
+MEMBERS = st.dictionaries(KEYS, st.none() | st.integers(0, 9))
+FORMS = st.one_of(
+    st.fixed_dictionaries(
+        {"kind": st.just("set"), "key": KEYS, "value": st.integers(0, 99) | MEMBERS}, optional={"if_version": VERSIONS}
+    ),
     st.fixed_dictionaries({"kind": st.just("get"), "key": KEYS}),
-    st.fixed_dictionaries({"kind": st.just("del"), "key": KEYS}),
-    st.fixed_dictionaries({"kind": st.just("patch"), "key": KEYS, "delta": st.dictionaries(KEYS, st.integers(0, 9))}),
+    st.fixed_dictionaries({"kind": st.just("del"), "key": KEYS}, optional={"if_version": VERSIONS}),
+    st.fixed_dictionaries(
+        {"kind": st.just("patch"), "key": KEYS, "delta": MEMBERS},
+        optional={"if_version": VERSIONS, "remove_nulls": st.booleans()},
+    ),
     st.fixed_dictionaries({"kind": st.just("ping")}),
-    st.fixed_dictionaries({"kind": st.just("info")}),
-    st.fixed_dictionaries({"kind": st.just("set"), "key": KEYS, "value": st.just(1), "if_version": st.integers(0, 5)}),
+    st.fixed_dictionaries({"kind": st.sampled_from(["subscribe", "unsubscribe"]), "key": KEYS}),
+    st.fixed_dictionaries({"kind": st.sampled_from(["info", "snapshot"])}),
+    st.fixed_dictionaries({"kind": st.just("auth"), "password": st.text(max_size=5)}),
 )
+IDS = st.integers(-(2**63), 2**64 - 1) | st.text(max_size=5) | st.floats(allow_nan=False, allow_infinity=False)
+REQUESTS = st.builds(lambda form, more: form | more, FORMS, st.fixed_dictionaries({}, optional={"id": IDS}))
 
 
 class Model:
@@ -38,8 +48,8 @@ class Model:
     def reply(self, request: dict[str, Any]) -> Any:
         kind, key = request["kind"], request.get("key", "")
         value, version = self.documents.get(key, (None, 0))
-        if kind in ("ping", "info"):
-            return {"ping": "pong", "info": "python"}[kind]
+        if kind not in ("get", "set", "del", "patch"):
+            return "pong" if kind == "ping" else "python"
         if kind == "get":
             return {"value": value, "version": version} if version else None
         if request.get("if_version", version) != version:
@@ -50,10 +60,16 @@ class Model:
         if kind == "del":
             del self.documents[key]
         else:
-            old = value if isinstance(value, dict) else {}
-            new = request["value"] if kind == "set" else {**old, **request["delta"]}
+            new = request["value"] if kind == "set" else self.patched(value, request)
             self.documents[key] = (new, self.versions[key])
         return self.versions[key]
+
+    @staticmethod
+    def patched(value: Any, request: dict[str, Any]) -> dict[str, Any]:
+        merged = {**(value if isinstance(value, dict) else {}), **request["delta"]}
+        if request.get("remove_nulls"):
+            return {name: member for name, member in merged.items() if request["delta"].get(name, 0) is not None}
+        return merged
 
 
 def summary(reply: dict[str, Any]) -> Any:
@@ -77,7 +93,9 @@ def test_any_pipeline_in_any_pieces_is_answered_as_one_at_a_time(
     log = new_log()
     client, model = Client(log), Model()
     client.feed(b"".join(json.dumps(request).encode() + b"\n" for request in requests), piece_bytes)
-    assert [summary(reply) for reply in client.settle()] == [model.reply(request) for request in requests]
+    replies = client.settle()
+    assert [summary(reply) for reply in replies] == [model.reply(request) for request in requests]
+    assert [reply.get("id", "none") for reply in replies] == [request.get("id", "none") for request in requests]
     log.committer.close()
 
 
