@@ -9,7 +9,8 @@ from collections.abc import Generator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fluxdb.engine.events import parse_event
+from fluxdb._core.events import EventStream, TaskSubscriber
+from fluxdb.engine.events import PARSER, parse_event
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, AsyncSubscriber, EngineHandle
 from fluxdb.engine.loop_engine import LoopEngine
 from fluxdb.engine.runtime import Engine
@@ -195,7 +196,7 @@ class FluxDB:
             engine.close_aside()
 
 
-class Subscription:
+class Subscription(EventStream):
     """The changes of some keys, as they are committed. Iterates Event; ends when it, or the database, is closed.
 
     It is active from the moment that it is awaited, entered, or first asked for an event.
@@ -212,6 +213,8 @@ class Subscription:
         async with self._opening:  # another task may have begun to
             if self._subscriber is None and not self._closed:
                 self._subscriber = await self._handle.subscribe(self.keys)
+                if isinstance(self._subscriber, TaskSubscriber):
+                    self._feed_from(self._subscriber, PARSER)  # __anext__ is a compiled call from here on
         if self._closed and self._subscriber is not None:
             self._subscriber.close()
         if self._subscriber is None:
@@ -257,7 +260,8 @@ class Subscription:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Event:
+    async def _next_event(self) -> Event:
+        """As get(), but raises StopAsyncIteration at the end."""
         try:
             subscriber = self._subscriber or await self._open()
             while (raw := subscriber.take()) is None:

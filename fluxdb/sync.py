@@ -8,7 +8,8 @@ import warnings
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from fluxdb.engine.events import parse_event
+from fluxdb.engine.events import PARSER, parse_event
+from fluxdb.engine.feed import FeedSubscriber
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Subscriber
 from fluxdb.engine.runtime import Engine
 from fluxdb.errors import ClosedError
@@ -144,6 +145,9 @@ class FluxDB:
             handle.close_aside()
 
 
+_take = PARSER.take
+
+
 class Subscription:
     """The changes of some keys, as they are committed. Iterates Event; ends when it, or the database, is closed."""
 
@@ -151,12 +155,17 @@ class Subscription:
         self.keys = keys
         self._subscriber = subscriber
         self._taking = threading.Lock()  # one taker at a time; others wait for him
+        self._feed_subscriber = subscriber if isinstance(subscriber, FeedSubscriber) else None
 
     def get(self, timeout: float | None = None) -> Event | None:
         """The next event; waits for it, at most ``timeout`` seconds (None: as long as it takes), then None.
 
         Raises SubscriberEvictedError; ConnectionLostError; ClosedError where there will be no more.
         """
+        if self._feed_subscriber is not None:  # of a feed, any thread may take at any time
+            event = _take(self._feed_subscriber)
+            if event is not None or timeout == 0:
+                return event
         deadline = None if timeout is None else time.monotonic() + timeout
         if not self._taking.acquire(timeout=-1 if timeout is None else max(0.0, min(timeout, threading.TIMEOUT_MAX))):
             return None

@@ -123,6 +123,84 @@ def test_g8_a_slow_task_is_evicted_and_the_others_see_all(tmp_path: Path) -> Non
     run(tmp_path, test, Limits(subscriber_events_max=10))
 
 
+async def take(events: fluxdb.aio.Subscription, count: int) -> list[Any]:
+    return [(await anext_of(events)).new for _ in range(count)]
+
+
+def test_g8_a_commit_group_larger_than_the_bound_evicts_nobody_who_keeps_up(tmp_path: Path) -> None:
+    async def test(db: FluxDB) -> None:
+        count = 5000  # the loop stages them in one turn: so a dispatch, or two, bring them all
+        keeps, sleeps = await db.subscribe("k"), await db.subscribe("k")
+        for _ in range(2):
+            taking = asyncio.ensure_future(take(keeps, count))
+            writes = [db.handle.set("k", b"%d" % number) for number in range(count)]
+            await asyncio.gather(*(asyncio.ensure_future(write) for write in writes))
+            assert await taking == list(range(count))
+        with pytest.raises(SubscriberEvictedError):
+            await sleeps.get()
+        assert (await db.info())["subscribers"] == 1
+
+    run(tmp_path, test)
+
+
+def test_g8_large_groups_of_many_keys_are_bounded_together(tmp_path: Path) -> None:
+    async def test(db: FluxDB) -> None:
+        subscriptions = [await db.subscribe(f"k{number}") for number in range(10)]
+        for number in range(10):
+            texts = (b'"' + b"x" * 90 + b'"' for _ in range(100))
+            await asyncio.gather(*(asyncio.ensure_future(db.handle.set(f"k{number}", text)) for text in texts))
+        notify = db.handle.engine.notify  # type: ignore[attr-defined]
+        assert 0 < notify._burst_bytes <= 100_000  # a burst is about 18 KB
+        assert (await db.info())["subscriber_evictions"] == 10 - len(notify._bursts)
+        for events in subscriptions:
+            events.close()
+        assert notify._burst_bytes == 0
+
+    run(tmp_path, test, Limits(subscriber_events_max=10, event_bytes_max=100_000))
+
+
+def test_what_one_does_to_an_event_is_not_seen_by_another(tmp_path: Path) -> None:
+    value = {"a": {"b": [1, [2], {"c": 3}]}, "d": "e", "f": [[]], "g": 1.5, "h": None}
+
+    async def test(db: FluxDB) -> None:
+        subscriptions = [await db.subscribe("k") for _ in range(5)]
+        await db.set("k", value)
+        await db.set("k", [value, 1])
+        for events in subscriptions:
+            first, second = await anext_of(events), await anext_of(events)
+            assert (first.old, first.new, second.old, second.new) == (None, value, value, [value, 1])
+            first.new["a"]["b"][2]["c"] = second.old["a"]["b"][1] = second.new[0]["f"] = "spoilt"
+            first.new["f"][0].append("spoilt")
+            second.new.append("spoilt")
+
+    run(tmp_path, test)
+
+
+def test_the_next_event_can_be_awaited_by_any_means(tmp_path: Path) -> None:
+    async def test(db: FluxDB) -> None:
+        async with db.subscribe("k") as events:
+            task = asyncio.create_task(events.__anext__())
+            await asyncio.sleep(0)
+            await db.set("k", 1)
+            assert (await task).new == 1
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(events.__anext__(), 0.01)
+            waiting = [asyncio.ensure_future(events.__anext__()) for _ in range(3)]
+            await asyncio.sleep(0)
+            waiting[1].cancel()
+            await asyncio.gather(db.set("k", 2), db.set("k", 3))
+            assert [(await waiting[0]).new, (await waiting[2]).new] == [2, 3]
+            late = asyncio.ensure_future(events.__anext__())
+            await asyncio.sleep(0)
+            events.close()
+            with pytest.raises(StopAsyncIteration):
+                await events.__anext__()
+            (ended,) = await asyncio.gather(late, return_exceptions=True)
+            assert isinstance(ended, RuntimeError | StopAsyncIteration)
+
+    run(tmp_path, test)
+
+
 def test_g8_ten_thousand_waiting_tasks_are_told(tmp_path: Path) -> None:
     async def test(db: FluxDB) -> None:
         subscribers = [await db.subscribe("k") for _ in range(10_000)]

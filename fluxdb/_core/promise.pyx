@@ -16,33 +16,10 @@ from cpython.ref cimport Py_INCREF
 cdef extern from "Python.h":
     int PyContext_Enter(object context) except -1
     int PyContext_Exit(object context) except -1
-    void PyErr_SetObject(object kind, object error) noexcept
-
-    ctypedef int PySendResult
-    PySendResult PYGEN_RETURN, PYGEN_ERROR, PYGEN_NEXT
-    ctypedef PySendResult (*sendfunc)(PyObject* receiver, PyObject* sent, PyObject** result) noexcept
-    ctypedef struct PyAsyncMethods:
-        sendfunc am_send
-    ctypedef struct PyTypeObject:
-        PyAsyncMethods* tp_as_async
-
-cdef enum:
-    PENDING = 0
-    RESULT = 1
-    ERROR = 2
-    CANCELLED = 3
 
 
 @cython.freelist(256)
 cdef class Promise:
-    cdef object loop
-    cdef object outcome         # promised while PENDING; the result, the exception, or the words of who cancelled
-    cdef object callback        # of the task that awaits it
-    cdef object context
-    cdef list others            # further callbacks and their contexts: whoever shields or gathers it
-    cdef int state
-    cdef public bint _asyncio_future_blocking   # how a task tells that it was yielded by an await
-
     def __cinit__(self, loop):
         self.loop = loop
 
@@ -132,9 +109,9 @@ cdef class Promise:
 
     cdef int call_back(self) except -1:
         """Run who awaits it, now, as the loop would."""
-        function, context, others = self.callback, self.context, self.others
-        if function is None:
+        if self.state == PENDING or self.callback is None:
             return 0
+        function, context, others = self.callback, self.context, self.others
         self.callback = self.context = self.others = None
         PyContext_Enter(context)
         try:

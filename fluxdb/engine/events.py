@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
+from fluxdb._core.events import EventParser
 from fluxdb.engine.handle import RawEvent
 from fluxdb.model import OPERATION_OF, Event
 from fluxdb.values import decode
 
+PARSER: Final = EventParser(decode, Event, OPERATION_OF)
 
-def parse_event(raw: RawEvent) -> Event:
-    """Parsed anew for each taker: what one does to the values is not seen by another."""
-    kind, key, old, new, version, revision = raw
-    before = None if old is None else decode(old)
-    after = None if new is None else decode(new)
-    # Made as the tuple that it is: its own __new__ costs as much as all the rest, for each subscriber anew.
-    return _new(Event, (key, before, after, version, OPERATION_OF[kind], revision))
-
-
-_new = tuple.__new__
+# For each taker values of his own: what one does to them is not seen by another.
+parse_event: Callable[[RawEvent], Event] = PARSER.parse

@@ -37,6 +37,8 @@ class NotifyActor:
         self._lock = threading.Lock()  # never held while waiting for anything
         self._feeds: dict[str, list[Feed]] = {}  # by key: whom to tell
         self._shared: dict[str, Feed] = {}  # by key: the feed of those who watch that key alone
+        self._bursts: dict[Feed, int] = {}  # bytes of the last large burst of each feed, the oldest first
+        self._burst_bytes = 0
         self._ended: deque[FeedSubscriber] = deque()  # closed or evicted, still counted
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -121,8 +123,10 @@ class NotifyActor:
                 self._feeds[key].remove(feed)
                 if not self._feeds[key]:
                     del self._feeds[key]
-        if not feed.subscribers and len(subscriber.keys) == 1:
-            del self._shared[subscriber.keys[0]]
+        if not feed.subscribers:
+            self._burst_bytes -= self._bursts.pop(feed, 0)
+            if len(subscriber.keys) == 1:
+                del self._shared[subscriber.keys[0]]
 
     # Events
 
@@ -136,18 +140,37 @@ class NotifyActor:
     def _tell(self) -> None:
         events, dropped = self._committer.take_events()
         feeds_of = self._feeds
-        for event in events:
-            feeds = feeds_of.get(event[1])
-            if feeds is None:
-                continue
-            for feed in feeds:
-                feed.append(event, event_bytes(event))
-                if feed.sweep_due:
-                    self._evict(feed.sweep())
+        told: set[Feed] = set()
+        try:
+            for event in events:
+                feeds = feeds_of.get(event[1])
+                if feeds is None:
+                    continue
+                for feed in feeds:
+                    if feed not in told:
+                        feed.begin_burst()
+                        told.add(feed)
+                    feed.append(event, event_bytes(event))
+        finally:
+            for feed in told:
+                self._end_burst(feed)
         if dropped:
             for feed in self._all_feeds():
                 self._evict(list(feed.subscribers))
                 feed.wake()
+
+    def _end_burst(self, feed: Feed) -> None:
+        """Let a large burst in; those that were let in before must make room, the oldest first."""
+        burst_bytes = feed.end_burst()
+        if burst_bytes:
+            self._burst_bytes += burst_bytes - self._bursts.pop(feed, 0)
+            self._bursts[feed] = burst_bytes
+            while self._burst_bytes > self._limits.event_bytes_max and len(self._bursts) > 1:
+                oldest = next(iter(self._bursts))
+                self._burst_bytes -= self._bursts.pop(oldest)
+                self._evict(oldest.withdraw_burst())
+        if feed.sweep_due:
+            self._evict(feed.sweep())
 
     def _evict(self, slow: list[FeedSubscriber]) -> None:
         for subscriber in slow:

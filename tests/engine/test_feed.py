@@ -120,6 +120,66 @@ def test_g8_what_the_slow_have_not_taken_is_freed() -> None:
         subscriber.take()
 
 
+def burst(feed: Feed, *revisions: int) -> int:
+    """As one dispatch tells them."""
+    feed.begin_burst()
+    append(feed, *revisions)
+    return feed.end_burst()
+
+
+def test_g8_a_burst_that_nobody_could_take_from_evicts_nobody_who_had_kept_up() -> None:
+    feed = Feed(10, 10_000)
+    subscriber, ended = subscribe(feed)
+    append(feed, *range(1, 11))
+    assert burst(feed, *range(11, 111)) == 1000
+    assert feed.sweep() == []
+    assert revisions(subscriber) == list(range(1, 111))
+    assert ended == []
+
+
+def test_g8_what_comes_behind_a_burst_counts() -> None:
+    feed = Feed(10, 10_000)
+    good, _ = subscribe(feed)
+    bad, _ = subscribe(feed)
+    burst(feed, *range(1, 101))
+    append(feed, *range(101, 111))
+    assert feed.sweep() == []
+    assert len(revisions(good)) == 110
+    append(feed, 111)
+    with pytest.raises(SubscriberEvictedError):
+        bad.take()
+    assert revisions(good) == [111]
+
+
+def test_g8_a_second_burst_evicts_who_is_still_within_the_first() -> None:
+    feed = Feed(10, 10_000)
+    good, _ = subscribe(feed)
+    bad, _ = subscribe(feed)
+    burst(feed, *range(1, 101))
+    assert [good.take() is not None for _ in range(90)] == [True] * 90
+    assert [bad.take() is not None for _ in range(89)] == [True] * 89
+    burst(feed, *range(101, 201))
+    assert feed.sweep() == [bad]
+    assert revisions(good) == list(range(91, 201))
+
+
+def test_g8_a_burst_that_is_withdrawn_counts() -> None:
+    feed = Feed(10, 10_000)
+    good, _ = subscribe(feed)
+    bad, _ = subscribe(feed)
+    burst(feed, *range(1, 101))
+    assert len(revisions(good)) == 100
+    assert feed.withdraw_burst() == [bad]
+
+
+def test_g8_a_burst_within_the_bound_counts_as_ever() -> None:
+    feed = Feed(10, 10_000)
+    subscriber, _ = subscribe(feed)
+    append(feed, 1)
+    assert burst(feed, *range(2, 12)) == 0
+    assert feed.sweep() == [subscriber]
+
+
 def test_what_all_have_taken_is_freed() -> None:
     feed = Feed(10, 1_000_000)
     first, second = subscribe(feed)[0], subscribe(feed)[0]

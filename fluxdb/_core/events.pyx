@@ -1,0 +1,247 @@
+"""From a feed's events to those that a task iterates over: taken, parsed and awaited without a line of Python."""
+
+cimport cython
+from cpython.dict cimport PyDict_Copy, PyDict_Next, PyDict_SetItem
+from cpython.list cimport PyList_GET_SIZE, PyList_GetSlice
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_GET_SIZE, PyTuple_SET_ITEM
+from libc.stdint cimport uint64_t
+
+from fluxdb._core.feed cimport Feed, FeedSubscriber
+from fluxdb._core.promise cimport (
+    PENDING, RESULT, PYGEN_ERROR, PYGEN_NEXT, PYGEN_RETURN, Promise, PyErr_SetObject, PySendResult, PyTypeObject,
+)
+
+from fluxdb.errors import ClosedError
+
+cdef extern from "Python.h":
+    object PyObject_CallOneArg(object callable, object argument)
+
+cdef extern from *:
+    """
+    static inline PyObject *fluxdb_new_event(PyObject *type, Py_ssize_t items)
+    {
+        return ((PyTypeObject *)type)->tp_alloc((PyTypeObject *)type, items);
+    }
+    """
+    object fluxdb_new_event(object kind, Py_ssize_t items)
+
+cdef enum:
+    COPIED = 16                 # events of which a parsed one is kept, to be copied for all but the first two takers
+    COPIED_BYTES_MAX = 4096     # of their JSON text, each
+    WAITING_SPARE = 64
+
+
+cdef object copy_of(object value):
+    """Of a value that was parsed from JSON: nothing that can be changed is shared."""
+    cdef PyObject* key
+    cdef PyObject* item
+    cdef Py_ssize_t at = 0
+    if type(value) is dict:
+        copied = PyDict_Copy(value)
+        while PyDict_Next(value, &at, &key, &item):
+            if type(<object>item) is dict or type(<object>item) is list:
+                PyDict_SetItem(copied, <object>key, copy_of(<object>item))
+        return copied
+    if type(value) is list:
+        elements = PyList_GetSlice(value, 0, PyList_GET_SIZE(value))
+        for at in range(PyList_GET_SIZE(value)):
+            if type((<list>value)[at]) is dict or type((<list>value)[at]) is list:
+                (<list>elements)[at] = copy_of((<list>value)[at])
+        return elements
+    return value
+
+
+cdef class EventParser:
+    """To parse costs more than all the rest of telling one of many subscribers; to copy what was parsed costs less."""
+    cdef object loads
+    cdef object made
+    cdef dict operations
+    cdef list seen              # raw events, by the lowest bits of their revision
+    cdef list parsed            # of a raw event that was seen twice
+
+    def __cinit__(self, loads, made, operations):
+        if not (isinstance(made, type) and issubclass(made, tuple)):
+            raise TypeError("an event must be a tuple of six")
+        self.loads = loads
+        self.made = made
+        self.operations = {int(kind): operation for kind, operation in operations.items()}
+        self.seen = [None] * COPIED
+        self.parsed = [None] * COPIED
+
+    cpdef object parse(self, tuple raw):
+        cdef object old, new
+        cdef Py_ssize_t place
+        old, new = raw[2], raw[3]
+        if (0 if old is None else len(<bytes>old)) + (0 if new is None else len(<bytes>new)) > COPIED_BYTES_MAX:
+            return self.parse_anew(raw)
+        place = <Py_ssize_t>(<uint64_t>raw[5] % COPIED)
+        if self.seen[place] is not raw:
+            self.seen[place] = raw
+            self.parsed[place] = None
+            return self.parse_anew(raw)
+        if self.parsed[place] is None:
+            self.parsed[place] = self.parse_anew(raw)
+        kept = <tuple>self.parsed[place]
+        return self.make(kept[0], copy_of(kept[1]), copy_of(kept[2]), kept[3], kept[4], kept[5])
+
+    cdef object parse_anew(self, tuple raw):
+        old = raw[2] if raw[2] is None else PyObject_CallOneArg(self.loads, raw[2])
+        new = raw[3] if raw[3] is None else PyObject_CallOneArg(self.loads, raw[3])
+        return self.make(raw[1], old, new, raw[4], self.operations[raw[0]], raw[5])
+
+    cdef object make(self, key, old, new, version, operation, revision):
+        # A NamedTuple made as the tuple that it is: its own __new__ costs as much as all the rest.
+        event = fluxdb_new_event(self.made, 6)
+        Py_INCREF(key)
+        PyTuple_SET_ITEM(event, 0, key)
+        Py_INCREF(old)
+        PyTuple_SET_ITEM(event, 1, old)
+        Py_INCREF(new)
+        PyTuple_SET_ITEM(event, 2, new)
+        Py_INCREF(version)
+        PyTuple_SET_ITEM(event, 3, version)
+        Py_INCREF(operation)
+        PyTuple_SET_ITEM(event, 4, operation)
+        Py_INCREF(revision)
+        PyTuple_SET_ITEM(event, 5, revision)
+        return event
+
+    def take(self, FeedSubscriber subscriber not None):
+        raw = subscriber.take()
+        return None if raw is None else self.parse(<tuple>raw)
+
+
+cdef class TaskSubscriber(FeedSubscriber):
+    cdef object bell
+    cdef object loop
+    cdef Promise promise        # of the last one that began to wait
+    cdef list earlier           # of those before him who wait still
+    cdef Promise spare          # awaited to its end: a loop full of new ones would keep the garbage collector busy
+
+    def __init__(self, Feed feed not None, tuple keys not None, on_end, bell):
+        FeedSubscriber.__init__(self, feed, keys, on_end)
+        self.bell = bell
+        self.loop = bell.loop
+
+    def wait(self):
+        return self.wait_by(Promise.__new__(Promise, self.loop))
+
+    cdef Promise wait_by(self, Promise promise):
+        """Have the promise, which nobody awaits, resolved when there is news; at once where there is some."""
+        cdef Feed feed = self.feed
+        cdef list waiting
+        if self.promise is not None and self.promise.state == PENDING:
+            if self.earlier is None:
+                self.earlier = []
+            self.earlier[:] = [earlier for earlier in self.earlier if not earlier.done()]
+            self.earlier.append(self.promise)
+        promise.state = PENDING
+        self.promise = promise
+        waiting = feed.tasks.get(self.bell)
+        if waiting is None:
+            waiting = feed.tasks[self.bell] = []
+        elif len(waiting) > 2 * len(feed.subscribers) + WAITING_SPARE:
+            waiting[:] = [other for other in waiting if not other.done()]   # without those who were cancelled
+        waiting.append(promise)
+        if self.has_news():
+            promise.state = RESULT
+        return promise
+
+    def close(self):
+        FeedSubscriber.close(self)
+        if self.promise is not None:
+            self.bell.ring([*(self.earlier or ()), self.promise])
+
+
+@cython.freelist(64)
+cdef class NextEvent:
+    """What awaiting the next event awaits; a coroutine to whoever asks, so that a task can be made of it."""
+    cdef TaskSubscriber subscriber
+    cdef EventParser parser
+    cdef Promise promise        # awaited now
+
+    def __await__(self):
+        return self
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return self.send(None)
+
+    def send(self, value):
+        taken = self.take()
+        if type(taken) is Promise:
+            return taken
+        raise StopIteration(taken)
+
+    def throw(self, kind, value=None, trace=None):
+        if value is None:
+            value = kind() if isinstance(kind, type) else kind
+        if trace is not None:
+            value = value.with_traceback(trace)
+        raise value
+
+    def close(self):
+        pass
+
+    cdef object take(self):
+        """An event, or the promise that there is one, to be awaited."""
+        cdef TaskSubscriber subscriber = self.subscriber
+        cdef Promise promise = self.promise
+        self.promise = None
+        while True:
+            try:
+                raw = subscriber.take()
+            except ClosedError:
+                raise StopAsyncIteration from None
+            if raw is not None:
+                if promise is not None and promise.state == RESULT and promise.callback is None:
+                    subscriber.spare = promise
+                return self.parser.parse(<tuple>raw)
+            if promise is None:
+                promise, subscriber.spare = subscriber.spare, None
+            if promise is None or promise.state == PENDING or promise.callback is not None:
+                promise = Promise.__new__(Promise, subscriber.loop)
+            subscriber.wait_by(promise)
+            if promise.state != RESULT:
+                self.promise = promise
+                promise._asyncio_future_blocking = True
+                return promise
+
+
+cdef PySendResult send(PyObject* receiver, PyObject* sent, PyObject** result) noexcept:
+    """As NextEvent.send, without an exception for the result."""
+    try:
+        taken = (<NextEvent>receiver).take()
+    except BaseException as failure:
+        error = failure
+    else:
+        Py_INCREF(taken)
+        result[0] = <PyObject*>taken
+        return PYGEN_NEXT if type(taken) is Promise else PYGEN_RETURN
+    PyErr_SetObject(type(error), error)
+    return PYGEN_ERROR
+
+
+(<PyTypeObject*>NextEvent).tp_as_async.am_send = send
+
+
+cdef class EventStream:
+    cdef TaskSubscriber feeding
+    cdef EventParser parser
+
+    def _feed_from(self, TaskSubscriber subscriber not None, EventParser parser not None):
+        self.feeding = subscriber
+        self.parser = parser
+
+    def __anext__(self):
+        cdef NextEvent awaited
+        if self.feeding is None:
+            return self._next_event()
+        awaited = NextEvent.__new__(NextEvent)
+        awaited.subscriber = self.feeding
+        awaited.parser = self.parser
+        return awaited

@@ -1,0 +1,46 @@
+"""A feed: the events of some keys as a linked list, which each subscriber walks at its own pace."""
+
+from libc.stdint cimport uint64_t
+
+cdef class Node:
+    cdef public object event    # a RawEvent; None at the beginning of a list
+    cdef public Node next
+    cdef readonly uint64_t number
+    cdef readonly uint64_t bytes_total  # of all events up to this one
+    cdef uint64_t revision
+
+cdef class Feed:
+    cdef readonly uint64_t events_max
+    cdef readonly uint64_t bytes_max
+    cdef public Node tail
+    cdef public bint ended
+    cdef public set subscribers
+    cdef public set gates       # of waiting threads
+    cdef public dict tasks      # waiting tasks, by the bell of their event loop
+    cdef uint64_t sweep_number
+    cdef uint64_t sweep_bytes
+    # The last burst: it begins behind the one place, and ends at the other.
+    cdef bint in_burst
+    cdef uint64_t start_number
+    cdef uint64_t start_bytes
+    cdef uint64_t burst_start_number
+    cdef uint64_t burst_start_bytes
+    cdef uint64_t burst_end_number
+    cdef uint64_t burst_end_bytes
+
+cdef class FeedSubscriber:
+    cdef readonly Feed feed
+    cdef readonly tuple keys
+    cdef public uint64_t after_revision     # events up to here are older than the subscription
+    cdef readonly uint64_t last_revision
+    cdef readonly bint evicted
+    cdef readonly bint closed
+    cdef public bint counted    # by the notify actor, which alone changes it
+    cdef Node at                # the last event that was taken; None: takes no more
+    cdef object on_end
+
+    cpdef object take(self)
+    cpdef bint is_slow(self)
+    cpdef evict(self)
+    cdef bint has_news(self)
+    cdef object why_ended(self)

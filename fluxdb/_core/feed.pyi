@@ -1,0 +1,80 @@
+"""A feed: the events of some keys as a linked list, which each subscriber walks at its own pace."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+# kind, key, old, new, version, revision: shared by all subscribers, parsed by each that takes it
+_RawEvent = tuple[int, str, bytes | None, bytes | None, int, int]
+
+class Node:
+    """One event in the list, with its number and the bytes of all up to it."""
+
+    event: _RawEvent | None
+    next: Node | None
+    @property
+    def number(self) -> int: ...
+    @property
+    def bytes_total(self) -> int: ...
+    def __init__(self, event: _RawEvent | None, number: int, bytes_total: int) -> None: ...
+
+class Feed:
+    """The list's end, and who walks it."""
+
+    tail: Node
+    ended: bool
+    subscribers: set[FeedSubscriber]
+    gates: set[threading.Lock]  # of waiting threads
+    tasks: dict[Any, list[Any]]  # waiting tasks, by the bell of their event loop
+    @property
+    def events_max(self) -> int: ...
+    @property
+    def bytes_max(self) -> int: ...
+    def __init__(self, events_max: int, bytes_max: int) -> None: ...
+    def append(self, event: _RawEvent, event_bytes: int) -> None:
+        """Tell all. Never blocks."""
+    def begin_burst(self) -> None:
+        """Nobody is slow until end_burst: nobody could take what is appended meanwhile."""
+    def end_burst(self) -> int:
+        """The bytes of what was appended, where it is more than the bound by itself: it counts for nobody. Else 0."""
+    def withdraw_burst(self) -> list[FeedSubscriber]:
+        """The last burst counts again. Those whom that makes slow."""
+    @property
+    def sweep_due(self) -> bool: ...
+    def sweep(self) -> list[FeedSubscriber]:
+        """The slow ones. The next sweep is due a quarter of the bound later."""
+    def end(self) -> None:
+        """There will be no more events."""
+    def wake(self) -> None:
+        """Wake who waits. From any thread."""
+
+def open_gate(gate: threading.Lock) -> None:
+    """Let the thread go that waits to acquire it. Once more does no harm."""
+
+class FeedSubscriber:
+    """A place in a feed. Any thread may take: what one takes, no other does."""
+
+    after_revision: int  # events up to here are older than the subscription
+    counted: bool  # by the notify actor, which alone changes it
+    @property
+    def feed(self) -> Feed: ...
+    @property
+    def keys(self) -> tuple[str, ...]: ...
+    @property
+    def last_revision(self) -> int:
+        """Of the last event that was taken (0: none)."""
+    @property
+    def evicted(self) -> bool: ...
+    @property
+    def closed(self) -> bool: ...
+    def __init__(self, feed: Feed, keys: tuple[str, ...], on_end: Callable[[FeedSubscriber], None]) -> None: ...
+    def take(self) -> _RawEvent | None:
+        """The next event; None where there is none yet. Raises SubscriberEvictedError; ClosedError after the last."""
+    def take_many(self, bytes_max: int) -> list[_RawEvent]:
+        """The next events, until they are ``bytes_max`` bytes or more; none where there is none yet. Raises as take."""
+    def is_slow(self) -> bool: ...
+    def evict(self) -> None:
+        """Drop what was not taken. From any thread."""
+    def close(self) -> None:
+        """Take no more. Never blocks, takes no lock that may be held: finalizers call it."""
+    def _has_news(self) -> bool: ...
