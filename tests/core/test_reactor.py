@@ -1,0 +1,341 @@
+"""The reactor over pairs of sockets: replies without Python, news for it, events from it, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fluxdb._core.reactor import Reactor
+from tests.core.conftest import Log
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is no epoll")
+
+PATIENCE_SECONDS = 30
+TOO_MUCH = b'{"kind":"error","code":"too_large","message":"too much"}\n'
+
+
+class Side:
+    """A client's end, and the number of the reactor's."""
+
+    def __init__(self, loop: Loop, **settings: Any) -> None:
+        self.socket, other = socket.socketpair()
+        self.socket.settimeout(PATIENCE_SECONDS)
+        other.setblocking(False)
+        self._lines = self.socket.makefile("rb")
+        bounds = {"line_bytes_max": 100_000, "output_bytes_max": 1 << 20, "authenticated": True}
+        self.number = loop.reactor.adopt(other.detach(), **(bounds | settings))
+
+    def send(self, *requests: Any) -> None:
+        self.socket.sendall(b"".join(json.dumps(request).encode() + b"\n" for request in requests))
+
+    def line(self) -> Any:
+        return json.loads(self._lines.readline())
+
+    def lines(self, count: int) -> list[Any]:
+        return [self.line() for _ in range(count)]
+
+    def ask(self, *requests: Any) -> list[Any]:
+        self.send(*requests)
+        return self.lines(len(requests))
+
+    def rest(self) -> bytes:
+        return self._lines.read()
+
+    def close(self) -> None:
+        self._lines.close()
+        self.socket.close()
+
+
+class Loop:
+    """What a server's event loop would do, by hand."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.reactor = Reactor(
+            log.committer.channel(), events_bytes_max=4096, input_bytes_max=1 << 20, input_words=TOO_MUCH
+        )
+        self.gone: list[int] = []
+        self.roomy: list[int] = []
+
+    def news(self) -> list[Any]:
+        """Waits for some; the requests among it."""
+        assert select.select([self.reactor.fd], [], [], PATIENCE_SECONDS)[0], "no news came"
+        requests, gone, roomy = self.reactor.news()
+        self.gone += gone
+        self.roomy += roomy
+        return requests
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            self.news()
+
+
+@pytest.fixture
+def loop(log: Log) -> Iterator[Loop]:
+    loop = Loop(log)
+    yield loop
+    loop.reactor.close()
+
+
+@pytest.fixture
+def side(loop: Loop) -> Iterator[Side]:
+    side = Side(loop)
+    yield side
+    side.close()
+
+
+def test_writes_and_reads_are_answered_without_python(side: Side) -> None:
+    assert side.ask(
+        {"kind": "set", "key": "a", "value": {"x": 1}},
+        {"kind": "patch", "key": "a", "delta": {"y": 2}},
+        {"kind": "get", "key": "a", "id": 7},
+        {"kind": "del", "key": "a"},
+        {"kind": "get", "key": "a"},
+        {"kind": "ping"},
+    ) == [
+        {"kind": "ok", "version": 1, "revision": 1},
+        {"kind": "ok", "version": 2, "revision": 2},
+        {"kind": "value", "doc": {"value": {"x": 1, "y": 2}, "version": 2}, "id": 7},
+        {"kind": "ok", "version": 3, "revision": 3},
+        {"kind": "value", "doc": None},
+        {"kind": "pong"},
+    ]
+
+
+def test_requests_in_pieces_of_any_size_are_the_same(side: Side) -> None:
+    requests = b"".join(b'{"kind":"set","key":"k%d","value":%d,"id":%d}\n' % (i % 5, i, i) for i in range(60))
+    for piece_bytes in (1, 2, 7, 4096):
+        for at in range(0, len(requests), piece_bytes):
+            side.socket.sendall(requests[at : at + piece_bytes])
+        assert [reply["id"] for reply in side.lines(60)] == list(range(60))
+
+
+@pytest.mark.guarantee(2, 3)
+def test_g3_many_clients_at_once_get_every_version_once_and_all_is_in_the_log(loop: Loop, log: Log) -> None:
+    sides = [Side(loop) for _ in range(16)]
+    versions: list[int] = []
+
+    def work(side: Side) -> None:
+        for _ in range(50):
+            versions.extend(reply["version"] for reply in side.ask(*[{"kind": "patch", "key": "n", "delta": {}}] * 4))
+
+    threads = [threading.Thread(target=work, args=(side,)) for side in sides]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(versions) == list(range(1, 16 * 50 * 4 + 1))
+    assert log.replayed()[0].digest() == log.documents.digest()
+    for side in sides:
+        side.close()
+
+
+def test_what_is_wrong_is_answered_in_its_turn(loop: Loop, side: Side) -> None:
+    side.send(
+        {"kind": "set", "key": "a", "value": 1},
+        {"kind": "nothing"},
+        {"kind": "set", "key": "a", "value": 1, "if_version": 9, "id": "mine"},
+        {"kind": "get", "key": "a"},
+    )
+    replies: list[Any] = []
+    reader = threading.Thread(target=lambda: replies.extend(side.lines(4)))
+    reader.start()
+    while reader.is_alive():
+        select.select([loop.reactor.fd], [], [], 0.05)
+        loop.reactor.news()
+    assert [reply["kind"] for reply in replies] == ["ok", "error", "error", "value"]
+    assert (replies[1]["code"], replies[2]["actual"], replies[2]["id"]) == ("invalid_request", 1, "mine")
+
+
+def test_what_is_rare_is_handed_over_and_its_reply_keeps_its_place(loop: Loop, side: Side) -> None:
+    side.send({"kind": "set", "key": "a", "value": 1}, {"kind": "subscribe", "key": "a", "id": 3}, {"kind": "ping"})
+    ((number, ticket, *request),) = loop.news()
+    assert (number, request) == (side.number, ["subscribe", b"3", "a", None])
+    loop.reactor.reply(number, ticket, b'{"kind":"subscribed"}\n')
+    loop.reactor.reply(number, ticket, b'{"kind":"twice"}\n')
+    assert [reply["kind"] for reply in side.lines(3)] == ["ok", "subscribed", "pong"]
+
+
+def test_only_the_password_opens_a_connection_that_needs_one(loop: Loop) -> None:
+    side = Side(loop, authenticated=False, line_bytes_max=300)
+    side.send({"kind": "get", "key": "a"}, {"kind": "auth", "password": "p"}, {"kind": "set", "key": "a", "value": 1})
+    ((number, ticket, kind, _, _, password),) = loop.news()  # the get was refused on the way
+    assert (kind, password) == ("auth", b"p")
+    loop.reactor.authenticate(number, 100_000)
+    loop.reactor.reply(number, ticket, b'{"kind":"ok"}\n')
+    assert [side.line().get("code") for _ in range(3)] == ["auth", None, None]
+    assert "version" in side.ask({"kind": "set", "key": "a", "value": "x" * 1_000})[0]
+    side.close()
+
+
+@pytest.mark.guarantee(8)
+def test_g8_who_reads_no_events_is_behind_and_python_hears_of_it_when_there_is_room(loop: Loop, side: Side) -> None:
+    line = b'{"kind":"event","event":%d}\n' % 10**999
+    quick = Side(loop)
+    reader = threading.Thread(target=quick.rest)
+    reader.start()
+    pushed = 0
+    while loop.reactor.push([side.number, quick.number], line) != [side.number]:
+        pushed += 1
+    assert loop.reactor.push([side.number], line) == [side.number]
+    assert loop.reactor.totals()["output_bytes"] < 2 * 4096
+    assert loop.reactor.push([side.number], b'{"kind":"evicted"}\n', always=True) == []
+    told = [side.line()["kind"] for _ in range(pushed + 1)]
+    assert told == ["event"] * pushed + ["evicted"]
+    loop.until(lambda: side.number in loop.roomy)
+    assert loop.reactor.push([side.number], line) == []
+    assert side.line()["kind"] == "event"
+    loop.reactor.send_away(quick.number, b"")
+    quick.socket.shutdown(socket.SHUT_RDWR)
+    reader.join()
+
+
+def test_a_client_that_went_is_news_and_calls_for_it_do_nothing(loop: Loop, side: Side) -> None:
+    side.send({"kind": "info"})
+    ((number, ticket, *_),) = loop.news()
+    side.close()
+    loop.until(lambda: loop.gone == [number])
+    loop.reactor.reply(number, ticket, b"{}\n")
+    loop.reactor.authenticate(number, 1)
+    loop.reactor.send_away(number, b"{}\n")
+    assert loop.reactor.push([number], b"{}\n") == []
+    assert loop.reactor.connections == 0
+    again = Side(loop)
+    assert again.number != number
+    assert again.ask({"kind": "ping"}) == [{"kind": "pong"}]
+    again.close()
+
+
+def test_the_writes_of_a_client_that_went_are_kept(loop: Loop, log: Log) -> None:
+    for i in range(200):
+        side = Side(loop)
+        side.send({"kind": "set", "key": f"k{i % 50}", "value": i}, {"kind": "set", "key": "last", "value": i})
+        side.close()
+    loop.until(lambda: len(loop.gone) == 200)
+    assert log.replayed()[0].digest() == log.documents.digest()
+    assert len(log.documents) == 51
+
+
+def test_who_is_sent_away_reads_why(loop: Loop, side: Side) -> None:
+    loop.reactor.send_away(side.number, b'{"kind":"error","code":"timeout"}\n')
+    assert side.rest() == b'{"kind":"error","code":"timeout"}\n'
+    side.close()
+    loop.until(lambda: loop.gone == [side.number])
+
+
+def test_who_never_closes_after_being_sent_away_is_closed_in_the_next_ticks(loop: Loop, side: Side) -> None:
+    loop.reactor.send_away(side.number, b"{}\n")
+    for _ in range(3):
+        loop.reactor.tick(0, 0)
+    loop.until(lambda: loop.gone == [side.number])
+
+
+def test_ticks_tell_who_is_silent_and_who_is_idle(loop: Loop, side: Side) -> None:
+    talking = Side(loop)
+    talking.ask({"kind": "ping"})
+    assert loop.reactor.tick(1, 1) == ([], [])
+    assert loop.reactor.tick(1, 1) == ([side.number], [talking.number])
+    assert loop.reactor.tick(0, 0) == ([], [])
+    talking.close()
+
+
+def test_another_protocol_is_told_so_and_nothing_behind_it_is_executed(loop: Loop, side: Side, log: Log) -> None:
+    side.socket.sendall(b'GET / HTTP/1.1\r\n\r\n{"kind":"set","key":"a","value":1}\n')
+    loop.news()
+    (line,) = side.rest().splitlines()
+    assert json.loads(line)["code"] == "invalid_request"
+    assert len(log.documents) == 0
+
+
+@pytest.mark.guarantee(11)
+def test_g11_large_requests_that_never_end_are_bounded_over_all_clients(loop: Loop) -> None:
+    sides = [Side(loop, line_bytes_max=1 << 20) for _ in range(3)]
+    for side in sides:
+        with side.socket.makefile("wb") as out:
+            try:
+                out.write(b'{"kind":"set","key":"a","value":"' + b"x" * 700_000)
+                out.flush()
+            except OSError:
+                pass
+    loop.until(lambda: loop.reactor.totals()["input_bytes"] <= 1 << 20)
+    last = sides[2]
+    assert last.rest() == TOO_MUCH
+    for side in sides:
+        side.close()
+
+
+@pytest.mark.guarantee(11)
+def test_g11_replies_that_nobody_reads_stop_the_reading_of_requests_and_come_in_the_end(loop: Loop) -> None:
+    side = Side(loop, output_bytes_max=10_000)
+    side.ask({"kind": "set", "key": "a", "value": "x" * 3_000})
+    sender = threading.Thread(target=side.send, args=[{"kind": "get", "key": "a", "id": i} for i in range(3_000)])
+    sender.start()
+    while not loop.reactor.totals()["paused"]:
+        sender.join(0.01)
+    totals = loop.reactor.totals()
+    assert totals["output_bytes"] + totals["held_bytes"] < 20_000
+    assert [side.line()["id"] for _ in range(3_000)] == list(range(3_000))
+    sender.join()
+    side.close()
+
+
+def test_drained_clients_get_all_that_they_asked_for(loop: Loop, log: Log) -> None:
+    sides = [Side(loop) for _ in range(8)]
+    for side in sides:
+        side.send(*[{"kind": "set", "key": "a", "value": i} for i in range(20)])
+        assert side.line()["kind"] == "ok"  # so that all were received
+    loop.reactor.drain()
+    for side in sides:
+        assert len(side.rest().splitlines()) == 19
+        side.close()
+    loop.until(lambda: loop.reactor.connections == 0)
+
+
+def test_of_a_closed_database_writes_are_refused_and_reads_go_on(loop: Loop, side: Side, log: Log) -> None:
+    side.ask({"kind": "set", "key": "a", "value": 1})
+    log.committer.close()
+    side.send({"kind": "set", "key": "a", "value": 2}, {"kind": "get", "key": "a"})
+    loop.news()
+    refused, got = side.lines(2)
+    assert (refused["code"], got["doc"]["value"]) == ("closed", 1)
+
+
+def test_to_close_ends_the_thread_and_leaves_no_descriptor(log: Log) -> None:
+    def descriptors() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    def threads() -> int:
+        return len(list(Path("/proc/self/task").iterdir()))
+
+    log.committer.channel().close()  # the committer's own thread runs from here on
+    before = descriptors(), threads()
+    loop = Loop(log)
+    sides = [Side(loop) for _ in range(5)]
+    for side in sides:
+        side.ask({"kind": "set", "key": "a", "value": 1})
+    loop.reactor.close()
+    loop.reactor.close()
+    for side in sides:
+        assert side.rest() == b""
+        side.close()
+    del loop, side, sides
+    assert (descriptors(), threads()) == before
+
+
+def test_a_child_of_a_fork_ends_without_waiting_for_the_thread(loop: Loop, side: Side) -> None:
+    side.ask({"kind": "ping"})
+    child = os.fork()
+    if child == 0:
+        loop.reactor.close()
+        os._exit(7)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert side.ask({"kind": "ping"}) == [{"kind": "pong"}]
