@@ -6,7 +6,7 @@ from libc.stdlib cimport calloc, free, realloc
 from fluxdb._core.peer cimport peer_close, peer_new, peer_push, peer_unsent
 from fluxdb._core.platform cimport fluxdb_bell_ring
 from fluxdb._core.poller cimport fluxdb_poller_add, fluxdb_receive
-from fluxdb._core.replies cimport bytes_put
+from fluxdb._core.replies cimport bytes_put, bytes_shrink
 from fluxdb._core.requests cimport TAKEN_BROKEN, TAKEN_HANDED, requests_feed, requests_take
 from fluxdb._core.sending cimport line_release, sending_go_on, sending_is_free, sending_push, socket_unsent
 
@@ -216,6 +216,10 @@ cdef void socket_send_away(ReactorState* reactor, Socket* socket, const void* li
     socket.leaving = True
     socket.leaving_tick = reactor.tick
     peer.ended = True
+    peer.input.used = peer.input_at = 0
+    bytes_shrink(&peer.input)
+    reactor.input_bytes -= socket.counted_bytes
+    socket.counted_bytes = 0
     if line_bytes:
         bytes_put(&peer.output, line, line_bytes)
     finish_leaving(reactor, socket)
