@@ -12,10 +12,11 @@ class View:
     def position(self) -> Position: ...
     def floors(self) -> bytes:
         """The version floors as they were when the view was opened: 4,096 u64, little-endian (b'' if all are 0)."""
-    def read_block(self, bytes_min: int) -> tuple[bytes, int]:
+    def read_block(self, bytes_min: int, *, naps: bool = True) -> tuple[bytes, int]:
         """The next records, at least ``bytes_min`` bytes of them while there are any, and their count; then (b'', 0).
 
-        Releases the GIL; holds the documents' lock for at most one shard (1/4096 of them) at a time."""
+        Releases the GIL; holds the documents' lock for at most one shard (1/4096 of them) at a time. The lock is not
+        fair: without ``naps`` in between, others may get it only when the block is there."""
     def close(self) -> None: ...
     def __enter__(self) -> View: ...
     def __exit__(self, *exc: object) -> None: ...

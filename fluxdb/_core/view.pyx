@@ -102,7 +102,7 @@ cdef class View:
     def floors(self):
         return self.at_floors
 
-    def read_block(self, size_t bytes_min):
+    def read_block(self, size_t bytes_min, *, bint naps=True):
         cdef State* state = &self.documents.state
         cdef size_t records = 0
         cdef size_t napped_bytes = 0
@@ -116,7 +116,7 @@ cdef class View:
                 status = self.copy_shard(state, &records)
                 state.view.next_shard += 1
                 pthread_mutex_unlock(&state.lock)
-                if self.buffer_bytes - napped_bytes >= NAP_EVERY_BYTES:
+                if naps and self.buffer_bytes - napped_bytes >= NAP_EVERY_BYTES:
                     napped_bytes = self.buffer_bytes
                     usleep(NAP_US)
             # Behind the last shard nothing is added to the kept records any more.

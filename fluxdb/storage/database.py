@@ -25,6 +25,7 @@ from fluxdb.storage.writer import retire, take_over
 
 PAUSE_SYNCS = 3  # a checkpoint waits so many times as long as its own sync took, while others write
 PAUSE_SECONDS_MAX = 0.02
+LONE_SECONDS = 0.02  # after so long without a write, and a sync, it goes on at full speed
 
 log = logging.getLogger("fluxdb.storage")
 
@@ -90,12 +91,19 @@ class Database:
 
     def _pace(self) -> Pace:
         """Leave most of the disk to the writers, where there are any; end the snapshot when the database is closed."""
-        log_bytes = self.committer.log_bytes
+        log_bytes, written_at = self.committer.log_bytes, time.monotonic()
 
-        def after_sync(seconds: float) -> None:
+        def after_sync(seconds: float) -> bool:
+            nonlocal log_bytes, written_at
             self._check_open()
+            now = time.monotonic()
             if self.committer.log_bytes != log_bytes:
+                log_bytes, written_at = self.committer.log_bytes, now
+            if now - written_at > seconds + LONE_SECONDS:
+                return True
+            if written_at == now:
                 time.sleep(min(seconds * PAUSE_SYNCS, PAUSE_SECONDS_MAX))
+            return False
 
         return after_sync
 

@@ -64,7 +64,7 @@ def dump_lines(documents: Documents) -> Iterator[bytes]:
     with documents.open_view() as view:
         floors = view.floors()
         while True:
-            payload, count = view.read_block(_BLOCK_BYTES_MIN)
+            payload, count = view.read_block(_BLOCK_BYTES_MIN, naps=False)
             if not count:
                 break
             for key, text, version, revision in read_records(payload):

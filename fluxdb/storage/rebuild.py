@@ -34,7 +34,7 @@ def write_database(
     writer_of = partial(SnapshotWriter, directory, database_id, position)
     with documents.open_view() as view, closing(writer_of(view.floors())) as writer:
         while True:
-            payload, records = view.read_block(BLOCK_BYTES_MIN)
+            payload, records = view.read_block(BLOCK_BYTES_MIN, naps=False)
             if not records:
                 break
             writer.add_block(payload, records)

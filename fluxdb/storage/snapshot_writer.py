@@ -24,11 +24,19 @@ from fluxdb.storage.oserrors import storage_errors
 BLOCK_BYTES_MIN = 128 * KIB
 PIECE_BYTES = 128 * KIB
 ALLOCATE_BYTES = 16 * MIB
+# Where nobody writes, each sync costs more than the piece: a writer who comes then waits for one of these at worst.
+LONE_PIECE_BYTES = 4 * MIB
 
-Pace: TypeAlias = Callable[[float], None]  # called after each sync of a piece with the seconds that it took; may wait
+# Called after each sync of a piece with the seconds that it took; may wait. Does nobody else write now?
+Pace: TypeAlias = Callable[[float], bool]
 
 
-def write_snapshot(directory: Path, database_id: bytes, view: View, pace: Pace = lambda seconds: None) -> int:
+def steady(seconds: float) -> bool:
+    """As if others wrote, but without pauses."""
+    return False
+
+
+def write_snapshot(directory: Path, database_id: bytes, view: View, pace: Pace = steady) -> int:
     """Write the view to a file of its own, durably; its size in bytes. A block at a time is all it holds in memory.
 
     What ``pace`` raises ends the snapshot. Raises DiskFullError, StorageError; nothing is left behind then, and the
@@ -36,7 +44,7 @@ def write_snapshot(directory: Path, database_id: bytes, view: View, pace: Pace =
     """
     with closing(SnapshotWriter(directory, database_id, view.position, view.floors(), pace)) as writer:
         while True:
-            payload, records = view.read_block(BLOCK_BYTES_MIN)
+            payload, records = view.read_block(BLOCK_BYTES_MIN, naps=not writer.alone)
             if not records:
                 return writer.commit()
             writer.add_block(payload, records)
@@ -51,12 +59,13 @@ class SnapshotWriter:
         database_id: bytes,
         position: Position,
         floors: bytes,
-        pace: Pace = lambda seconds: None,
+        pace: Pace = steady,
     ) -> None:
         self._path = directory / snapshot_name(position.revision)
         self._temporary_path = self._path.with_suffix(TEMPORARY_SUFFIX)
         self._position = position
         self._pace = pace
+        self.alone = False  # nobody else writes, as far as pace knows
         self._doing = f"can't write {self._path}"
         self._totals = form.Totals(0, 0, 0)
         self._size = 0
@@ -103,20 +112,22 @@ class SnapshotWriter:
             assert self._file is not None
             rest = memoryview(data)
             while rest:
-                written = self._write_piece(self._file.fileno(), rest[: PIECE_BYTES - self._unsynced])
+                written = self._write_piece(self._file.fileno(), rest)
                 rest = rest[written:]
 
-    def _write_piece(self, descriptor: int, piece: memoryview) -> int:
+    def _write_piece(self, descriptor: int, rest: memoryview) -> int:
+        piece_bytes = LONE_PIECE_BYTES if self.alone else PIECE_BYTES
+        piece = rest[: max(piece_bytes - self._unsynced, 0)]
         if self._size + len(piece) > self._allocated:
             self._allocate_ahead(descriptor)
-        written = os.pwrite(descriptor, piece, self._size)
+        written = os.pwrite(descriptor, piece, self._size) if piece else 0
         self._size += written
         self._unsynced += written
-        if self._unsynced >= PIECE_BYTES:
+        if self._unsynced >= piece_bytes:
             began = time.monotonic()
             sync_file(descriptor)
             self._unsynced = 0
-            self._pace(time.monotonic() - began)
+            self.alone = self._pace(time.monotonic() - began)
         return written
 
     def _allocate_ahead(self, descriptor: int) -> None:

@@ -60,11 +60,12 @@ def test_g9_writers_go_on_during_a_checkpoint_which_does_not_see_them(
         for number in range(100):
             put(database, f"key {number}", long_text(200))
 
-        def write_meanwhile(seconds: float) -> None:
+        def write_meanwhile(seconds: float) -> bool:
             number = next(numbers)
             put(database, f"key {number % 100}", b'"new"')
             put(database, f"fresh {number}")
             remove(database, f"key {(number + 50) % 100}")
+            return False
 
         monkeypatch.setattr(database, "_pace", lambda: write_meanwhile)
         assert database.checkpoint() == 100

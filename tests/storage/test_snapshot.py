@@ -173,9 +173,24 @@ def test_a_format_from_the_future_says_so(tmp_path: Path, monkeypatch: pytest.Mo
     assert "format 2" in str(error)
 
 
+def test_pieces_are_larger_where_nobody_else_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot_writer, "PIECE_BYTES", 100)
+    monkeypatch.setattr(snapshot_writer, "LONE_PIECE_BYTES", 1000)
+    alone = iter([False, True, True, False])
+    sizes: list[int] = []
+
+    def pace(seconds: float) -> bool:
+        sizes.append(writer._size)
+        return next(alone, False)
+
+    with closing(SnapshotWriter(tmp_path, DATABASE_ID, POSITION, b"", pace)) as writer:
+        writer._write(bytes(2500 - writer._size))
+    assert sizes == [100, 200, 1200, 2200, 2300, 2400, 2500]
+
+
 @pytest.mark.guarantee(9)
 def test_g9_what_fails_on_the_way_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(seconds: float) -> None:
+    def fail(seconds: float) -> bool:
         raise KeyError(seconds)
 
     monkeypatch.setattr(snapshot_writer, "PIECE_BYTES", 64)
