@@ -10,6 +10,7 @@ from fluxdb._core.table cimport RECORD_TOMBSTONE, Record, record_value, table_fi
 from fluxdb._core.wire cimport WIRE_GET
 
 cdef enum:
+    KEPT_PLACES = 64            # of a queue that is empty
     SQUEEZED_BYTES = 16384      # so much in front of a buffer is given back, where it is more than half
 
 
@@ -217,6 +218,11 @@ cdef int peer_release(Peer* peer) noexcept nogil:
     if peer.place_count == 0:
         peer.held_base += peer.held.used
         peer.held.used = 0
+        bytes_shrink(&peer.held)
+        if peer.place_slots > KEPT_PLACES:
+            free(peer.places)
+            peer.places = NULL
+            peer.place_slots = 0
     elif place_at(peer, peer.first_place).kind != PLACE_PYTHON:
         squeeze(&peer.held, &peer.held_base, place_at(peer, peer.first_place).start - peer.held_base)
     return 0

@@ -4,7 +4,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 
 cdef enum:
-    KEPT_BYTES = 65536      # of a buffer that is not in use
+    KEPT_BYTES = 4096       # of a buffer that is not in use
     FIXED_BYTES_MAX = 128   # of a reply, without its id and its value
 
 
