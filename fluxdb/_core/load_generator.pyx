@@ -2,6 +2,7 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
+from libc.errno cimport EBADF
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
@@ -89,6 +90,7 @@ cdef class LoadGenerator:
         for index in range(count):
             self.load.connections[index].socket = self.sockets[index].fileno()
             self.load.connections[index].sent_ns = self.load.times + <size_t>index * self.load.pipeline
+            check_system(EBADF if self.load.connections[index].socket < 0 else 0)
             check_system(fluxdb_poller_add(&self.load.poller, self.load.connections[index].socket, index))
         self.load.connection_count = count
         return 0

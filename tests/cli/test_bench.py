@@ -1,64 +1,30 @@
-"""``fluxdb-bench`` as a user runs it: what it prints, how it ends, and what it leaves behind."""
+"""``fluxdb-bench`` as a user runs it: what it measures, and what it prints."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import re
 import shutil
-import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import pexpect  # type: ignore[import-untyped]
 import pytest
 
 import fluxdb
-from tests.cli.conftest import Ended, environment
+from tests.cli.bench_program import PATIENCE_SECONDS, Bench, bench_in, rows
 from tests.net.wire import Process, Wire
 from tests.support.small_redis import SmallRedis
 
-PATIENCE_SECONDS = 120
 FEW = ("--writes", "30", "--reads", "40", "--patches", "20", "--deletes", "25", "--mixed", "--concurrency", "5")
-ROW = re.compile(r"([A-Z]+) +([\d,]+) op/s" + r" +([\d.]+ (?:us|ms|s))" * 3)
 OPERATIONS = ["SET", "GET", "PATCH", "DELETE", "MIXED"]
-COMMAND = (sys.executable, "-m", "fluxdb.cli.bench")
-
-Bench = Callable[..., Ended]
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
-    """Run it in ``tmp_path``, with these arguments and environment variables."""
-
-    def run(*arguments: str | Path, **variables: str) -> Ended:
-        done = subprocess.run(
-            [*COMMAND, *arguments],
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            cwd=tmp_path,
-            env=environment(tmp_path, **variables),
-            timeout=PATIENCE_SECONDS,
-            check=False,
-        )
-        return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
-
-    return run
-
-
-def rows(ended: Ended) -> list[str]:
-    """The operations of the table."""
-    assert ended.code == 0, ended.err
-    head, *lines = ended.out.splitlines()
-    assert head.split() == ["operation", "throughput", "P50", "P95", "P99"]
-    found = [ROW.fullmatch(line) for line in lines]
-    assert all(found), ended.out
-    assert len({len(line) for line in (head, *lines)}) == 1  # the columns stand one below the other
-    return [match[1] for match in found if match is not None]
+    return bench_in(tmp_path)
 
 
 @pytest.mark.parametrize("mode", [(), ("--threads",), ("--network",), ("--network", "--pipeline", "4")])
@@ -198,134 +164,3 @@ def test_refusals_are_counted_and_the_first_is_shown(bench: Bench) -> None:
     assert ended.code == 1
     assert "GET: 7 of 7 were refused; the first answer: -ERR it is broken" in ended.err
     assert [line.split()[0] for line in ended.out.splitlines()] == ["operation", "SET", "GET"]
-
-
-# How it ends
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (("--writes", "0"), "--writes"),
-        (("--concurrency", "0"), "--concurrency"),
-        (("--threads", "--network"), "--threads"),
-        (("--pipeline", "2"), "--pipeline"),
-        (("--protocol", "resp"), "--addr"),
-        (("--protocol", "resp", "--network"), "--addr"),
-        (("--protocol", "resp", "--addr", "127.0.0.1:1", "--patches", "1"), "PATCH"),
-        (("--addr", "127.0.0.1:1", "--data-dir", "x"), "--data-dir"),
-        (("--addr", "fluxdbs://127.0.0.1:1"), "TLS"),
-        (("--addr", "127.0.0.1:port"), "--addr"),
-        (("--addr", "fluxdb://:secret@127.0.0.1:1"), "FLUXDB_PASSWORD"),
-        (("--network", "--pipeline", "1000000"), "in flight"),
-        (("--bogus",), "--bogus"),
-    ],
-)
-def test_what_does_not_go_together_is_a_usage_error(bench: Bench, arguments: tuple[str, ...], words: str) -> None:
-    ended = bench(*arguments)
-    assert (ended.code, ended.out) == (2, "")
-    assert words in ended.err
-
-
-def test_no_server_is_told_with_its_address(bench: Bench) -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))  # and nobody listens
-        address = f"127.0.0.1:{unused.getsockname()[1]}"
-        ended = bench("--addr", address)
-    assert (ended.code, ended.out) == (3, "")
-    assert f"can't connect to {address}: Connection refused" in ended.err
-    assert ended.err.count("\n") == 1
-
-
-def test_a_server_that_says_nothing_is_given_up(bench: Bench) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        ended = bench("--addr", f"127.0.0.1:{silent.getsockname()[1]}", "--timeout", "0.3")
-    assert ended.code == 3
-    assert "did not answer for 0.3 s" in ended.err
-
-
-def test_a_server_of_another_protocol_is_told(bench: Bench, tmp_path: Path) -> None:
-    with SmallRedis() as redis:
-        redis.answer = lambda words: b"-ERR unknown command\r\n"  # type: ignore[method-assign]
-        with Process("--port", "0", "--data-dir", str(tmp_path / "data")) as server:
-            ended = bench("--addr", f"127.0.0.1:{server.port}", "--protocol", "resp")
-    assert ended.code == 3
-    assert "speaks another protocol; it said" in ended.err
-    assert "Traceback" not in ended.err
-
-
-def test_a_server_that_takes_no_more_connections_says_so(bench: Bench, tmp_path: Path) -> None:
-    with Process("--port", "0", "--data-dir", str(tmp_path / "data"), "--connections-max", "3") as server:
-        ended = bench("--addr", f"127.0.0.1:{server.port}", "--concurrency", "4")
-    assert (ended.code, ended.out) == (1, "")
-    assert "connections" in ended.err
-    assert "Traceback" not in ended.err
-
-
-def test_a_folder_in_use_is_no_place_to_measure(bench: Bench, tmp_path: Path) -> None:
-    with fluxdb.open(tmp_path / "data"):
-        for mode in ((), ("--threads",)):
-            ended = bench("--writes", "1", "--data-dir", "data", *mode)
-            assert (ended.code, ended.out) == (5, "")
-            assert "is open in process" in ended.err
-        ended = bench("--writes", "1", "--data-dir", "data", "--network")
-        assert (ended.code, ended.out) == (3, "")
-        assert "the server did not start: " in ended.err
-        assert "is open in process" in ended.err
-
-
-@pytest.mark.parametrize("mode", [(), ("--threads",), ("--network",)])
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_it_and_nothing_is_left(tmp_path: Path, mode: tuple[str, ...], number: int, code: int) -> None:
-    # As many writes as take for ever, to fewer keys; what was measured before them is printed.
-    process = subprocess.Popen(
-        [*COMMAND, "--writes", "1000000000", "--keys", "10", "--concurrency", "3", *mode],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=tmp_path,
-        env=environment(tmp_path),
-    )
-    assert process.stderr is not None
-    try:
-        assert process.stderr.readline()  # its title: the target is open
-        time.sleep(0.3)
-        process.send_signal(number)
-        _, errors = process.communicate(timeout=PATIENCE_SECONDS)
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.communicate()
-    assert process.returncode == code
-    assert "Traceback" not in errors.decode()
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.skipif(not Path("/dev/shm").is_mount(), reason="NOT RUN: needs a tmpfs at /dev/shm")
-def test_a_folder_in_memory_is_warned_of(bench: Bench) -> None:
-    folder = Path("/dev/shm") / f"fluxdb-test-bench-{time.monotonic_ns()}"
-    try:
-        ended = bench("--writes", "10", "--data-dir", folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    assert rows(ended) == ["SET"]
-    assert f"warning: {folder} is on tmpfs, in memory: a sync costs nothing there" in ended.err
-
-
-def test_a_bar_is_drawn_on_a_terminal(tmp_path: Path) -> None:
-    child = pexpect.spawn(
-        COMMAND[0],
-        [*COMMAND[1:], "--writes", "1000000000", "--keys", "10"],
-        env=environment(tmp_path, TERM="xterm-256color"),
-        cwd=str(tmp_path),
-        encoding="utf-8",
-        timeout=PATIENCE_SECONDS,
-    )
-    try:
-        child.expect(r"SET +\[-+\] +0%")
-        child.sendintr()
-        child.expect(pexpect.EOF)
-        child.wait()
-    finally:
-        child.close(force=True)
-    assert child.exitstatus == 130
-    assert list(tmp_path.iterdir()) == []

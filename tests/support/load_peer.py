@@ -36,7 +36,7 @@ class Peer:
         self._thread = threading.Thread(target=self._serve)
         for ours, theirs in pairs:
             ours.setblocking(False)
-            theirs.settimeout(30)
+            theirs.settimeout(300)
 
     def __enter__(self) -> Peer:
         self._thread.start()
