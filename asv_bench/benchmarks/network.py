@@ -128,7 +128,7 @@ class Connections(Server):
 
 
 class Events(Server):
-    """Writes to a key that so many connections subscribed: the time for each event, counted by the compiled receiver."""
+    """Writes to a key that so many connections subscribed: the time for each event."""
 
     params = (1, 100)
     param_names = ("connections",)
