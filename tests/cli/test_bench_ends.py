@@ -132,17 +132,19 @@ def test_a_folder_in_memory_is_warned_of(bench: Bench) -> None:
     assert f"warning: {folder} is on tmpfs, in memory: a sync costs nothing there" in ended.err
 
 
-def test_a_bar_is_drawn_on_a_terminal(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("option", "operation"), [("--writes", "SET"), ("--reads", "GET")])
+@pytest.mark.parametrize("mode", [[], ["--threads"], ["--network"]])
+def test_a_bar_is_drawn_on_a_terminal(tmp_path: Path, mode: list[str], option: str, operation: str) -> None:
     child = pexpect.spawn(
         COMMAND[0],
-        [*COMMAND[1:], "--writes", "1000000000", "--keys", "10"],
+        [*COMMAND[1:], option, "1000000000", "--keys", "10", *mode],
         env=environment(tmp_path, TERM="xterm-256color"),
         cwd=str(tmp_path),
         encoding="utf-8",
         timeout=PATIENCE_SECONDS,
     )
     try:
-        child.expect(r"SET +\[-+\] +0%")
+        child.expect(operation + r" +\[-+\] +0%")
         child.sendintr()
         child.expect(pexpect.EOF)
         child.wait()
