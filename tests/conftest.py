@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import hypothesis
 import pytest
@@ -10,6 +11,10 @@ import pytest
 # No deadlines: how long an example takes says nothing on a machine that does other things besides.
 hypothesis.settings.register_profile("fluxdb", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("fluxdb")
+
+# A shell starts its background jobs deaf to Ctrl-C, and their children are, too: the programs that are tested must not.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NEEDS_ROOT = "NOT RUN: needs root"
 NEEDS_BROWSER = "NOT RUN: needs Chromium"

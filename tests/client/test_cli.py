@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,21 @@ def command(server: SmallServer, *arguments: str) -> list[str]:
 
 def environment(**more: str) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": "/nonexistent", **more}
+
+
+@contextlib.contextmanager
+def ended(running: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
+    """Ended by then, whatever becomes of the test: a process that waits for ever must not hold it up."""
+    watchdog = threading.Timer(PATIENCE_SECONDS, running.kill)
+    watchdog.start()
+    try:
+        with running:
+            try:
+                yield running
+            finally:
+                running.kill()
+    finally:
+        watchdog.cancel()
 
 
 @pytest.fixture
@@ -110,8 +127,8 @@ def test_a_shell_fed_by_a_pipe_runs_each_line(client: Client) -> None:
 
 
 def test_subscribe_prints_a_line_of_json_an_event_until_ctrl_c(server: SmallServer) -> None:
-    with subprocess.Popen(
-        command(server, "subscribe", "a", "b"), stdout=subprocess.PIPE, text=True, env=environment()
+    with ended(
+        subprocess.Popen(command(server, "subscribe", "a", "b"), stdout=subprocess.PIPE, text=True, env=environment())
     ) as running:
         assert running.stdout is not None
         until(lambda: server.engine.notify.subscribers == 2)
@@ -127,12 +144,14 @@ def test_subscribe_prints_a_line_of_json_an_event_until_ctrl_c(server: SmallServ
 
 
 def test_subscribe_ends_quietly_when_nobody_reads_any_more(server: SmallServer) -> None:
-    with subprocess.Popen(
-        command(server, "subscribe", "a"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
+    with ended(
+        subprocess.Popen(
+            command(server, "subscribe", "a"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(),
+        )
     ) as running:
         assert running.stdout is not None
         assert running.stderr is not None

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 
-from tests.client.test_cli import PATIENCE_SECONDS, environment
+from tests.client.test_cli import PATIENCE_SECONDS, ended, environment
 from tests.client.test_faults import until
 from tests.support.small_server import SmallServer
 
@@ -28,12 +28,14 @@ with fluxdb.open(sys.argv[1]) as db:
 
 
 def test_ctrl_c_ends_the_wait_and_shifts_nothing(server: SmallServer) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, server.url],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment(),
+    with ended(
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, server.url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment(),
+        )
     ) as running:
         assert running.stdin is not None
         assert running.stdout is not None
