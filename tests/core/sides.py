@@ -1,0 +1,71 @@
+"""The sockets of a reactor's clients, and what a server's event loop would do with it, by hand."""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from fluxdb._core.reactor import Reactor
+from tests.core.conftest import Log
+
+PATIENCE_SECONDS = 30
+TOO_MUCH = b'{"kind":"error","code":"too_large","message":"too much"}\n'
+
+
+class Side:
+    """A client's end, and the number of the reactor's."""
+
+    def __init__(self, loop: Loop, **settings: Any) -> None:
+        self.socket, other = socket.socketpair()
+        self.socket.settimeout(PATIENCE_SECONDS)
+        other.setblocking(False)
+        self._lines = self.socket.makefile("rb")
+        bounds = {"line_bytes_max": 100_000, "output_bytes_max": 1 << 20, "authenticated": True}
+        self.number = loop.reactor.adopt(other.detach(), **(bounds | settings))
+
+    def send(self, *requests: Any) -> None:
+        self.socket.sendall(b"".join(json.dumps(request).encode() + b"\n" for request in requests))
+
+    def line(self) -> Any:
+        return json.loads(self._lines.readline())
+
+    def lines(self, count: int) -> list[Any]:
+        return [self.line() for _ in range(count)]
+
+    def ask(self, *requests: Any) -> list[Any]:
+        self.send(*requests)
+        return self.lines(len(requests))
+
+    def rest(self) -> bytes:
+        return self._lines.read()
+
+    def close(self) -> None:
+        self._lines.close()
+        self.socket.close()
+
+
+class Loop:
+    """What a server's event loop would do, by hand."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.reactor = Reactor(
+            log.committer.channel(), events_bytes_max=4096, input_bytes_max=1 << 20, input_words=TOO_MUCH
+        )
+        self.gone: list[int] = []
+        self.roomy: list[int] = []
+
+    def news(self) -> list[Any]:
+        """Waits for some; the requests among it."""
+        assert select.select([self.reactor.fd], [], [], PATIENCE_SECONDS)[0], "no news came"
+        requests, gone, roomy = self.reactor.news()
+        self.gone += gone
+        self.roomy += roomy
+        return requests
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            self.news()
