@@ -28,6 +28,8 @@ TARGETS = {
     "open-snapshot": ("<= 1.5x", "<= 0.8x"),
     "large-get": (">= 0.8x", ">= 0.95x"),
     "large-set": (">= 0.8x", ">= 0.95x"),
+    "large-net-get": (">= 0.8x", ">= 0.95x"),
+    "large-net-set": (">= 0.8x", ">= 0.95x"),
     "told-10000": (">= 500 k/s", ">= 2000 k/s"),
     "told-network": (">= 0.7x", ">= 1.2x"),
 }

@@ -103,6 +103,10 @@ FIGURES = (
          ">= 0.8x", ">= 0.95x"),
         ("large-set", "100 coroutines, SET at 5,000,000 documents", "at 10,000", "/s", "scale:set_rate",
          ">= 0.8x", ">= 0.95x"),
+        ("large-net-get", "100 connections, GET at 5,000,000 documents", "at 10,000", "/s",
+         "scale_network:get_rate", ">= 0.8x", ">= 0.95x"),
+        ("large-net-set", "100 connections, SET at 5,000,000 documents", "at 10,000", "/s",
+         "scale_network:set_rate", ">= 0.8x", ">= 0.95x"),
     ),
     *_rows(
         PEERS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -45,8 +45,13 @@ class Work:
 class Side:
     """One server's connections, and the requests that go over them."""
 
-    def __init__(self, sockets: list[socket.socket], protocol: str, work: Work) -> None:
-        text, lengths = requests.of(protocol, work.name)
+    def __init__(
+        self, sockets: list[socket.socket], protocol: str, work: Work, numbers: Iterable[int] | None = None
+    ) -> None:
+        """Over all keys of the usual ones, or over those documents."""
+        text, lengths = (
+            requests.of(protocol, work.name) if numbers is None else requests.over(protocol, work.name, numbers)
+        )
         self._generator = LoadGenerator(sockets, text, lengths, protocol=protocol, pipeline=work.pipeline)
 
     def run(self, total: int) -> Load:

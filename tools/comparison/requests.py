@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import orjson
 
@@ -63,5 +64,15 @@ MAKERS: dict[str, dict[str, tuple[Maker, ...]]] = {
 def of(protocol: str, work: str) -> tuple[bytes, list[int]]:
     """One round over all keys in their fixed random order: the requests one behind the other, and their lengths."""
     pairs = itertools.islice(documents.writes(), documents.KEYS)
-    each = [make(key.encode(), orjson.dumps(value)) for key, value in pairs for make in MAKERS[protocol][work]]
+    return _joined(pairs, MAKERS[protocol][work])
+
+
+def over(protocol: str, work: str, numbers: Iterable[int]) -> tuple[bytes, list[int]]:
+    """The same for these documents."""
+    pairs = ((documents.key(number), documents.value(number)) for number in numbers)
+    return _joined(pairs, MAKERS[protocol][work])
+
+
+def _joined(pairs: Iterable[tuple[str, Any]], makers: tuple[Maker, ...]) -> tuple[bytes, list[int]]:
+    each = [make(key.encode(), orjson.dumps(value)) for key, value in pairs for make in makers]
     return b"".join(each), [len(request) for request in each]
