@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 import traceback
@@ -29,6 +30,7 @@ def main() -> int:
     if arguments.from_json:
         document.write(arguments.docs, json.loads(arguments.from_json.read_text()))
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers are ended and the data removed, as after Ctrl-C
     documents.check_sizes()
     if arguments.install_peers:
         peers.install()
