@@ -117,6 +117,7 @@ class Link(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.lost = True
+        self._transport.abort()  # does nothing; but Python 3.10 would warn of a TLS transport that was never closed
         if error is not None:
             self._reason = self._reason or words(error)
         self.resume_writing()

@@ -90,6 +90,7 @@ class ClientProtocol(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self.lost = True
+        self._transport.abort()  # does nothing; but Python 3.10 would warn of a TLS transport that was never closed
         self.connection.close()
         self._count_input(0)
         for subscriber in self.subscriptions.values():
