@@ -110,6 +110,27 @@ def test_events_of_watched_keys_come_in_the_order_of_commits(log: Any) -> None:
     assert log.committer.take_events() == ([], False)
 
 
+def test_watched_keys_are_found_again_however_many_there_are(log: Any) -> None:
+    committer = log.committer
+    keys = [f"key {number}" for number in range(120_000)]  # more than 65,536 slots in one shard
+
+    def watched() -> int:
+        return int(committer.stats()["watched_keys"])
+
+    for key in keys:
+        committer.watch(key)
+    assert watched() == len(keys)
+    for key in keys[::2]:
+        committer.unwatch(key)
+    for key in keys[1::2]:
+        committer.watch(key)
+    assert watched() == len(keys) // 2, "those that stayed were found, and not added anew"
+    for key in keys[1::2]:
+        committer.unwatch(key)
+        committer.unwatch(key)
+    assert watched() == 0
+
+
 def test_g8_events_that_nobody_takes_are_dropped_and_that_is_told(make_log: MakeLog) -> None:
     log = make_log(event_bytes_max=10_000)
     log.committer.watch("a")
