@@ -6,17 +6,20 @@ FOLDER/corpus is where it goes on from; FOLDER/findings holds the inputs that we
 from __future__ import annotations
 
 import importlib
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.support.wire_judge import Judge
+from tests.support.wire_judge import Judge, memory_folder
 from tests.support.wire_seeds import seeds, words
 
 atheris: Any = importlib.import_module("atheris")  # has no types
 
 SEED_BYTES = 2  # of an input: they decide about the pieces
 INPUT_BYTES_MAX = 8_192
+PREFIX = "fluxdb-fuzz-"
 
 
 def main(folder: Path, options: list[str]) -> None:
@@ -27,7 +30,9 @@ def main(folder: Path, options: list[str]) -> None:
     for number, stream in enumerate(seeds()):
         (corpus / f"seed-{number:03}").write_bytes(number.to_bytes(SEED_BYTES, "little") + stream)
     dictionary.write_text("".join(f'"{quoted(word)}"\n' for word in words()))
-    judge = Judge()
+    for left_over in Path(memory_folder() or tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        shutil.rmtree(left_over)  # libFuzzer ends a process without asking it
+    judge = Judge(PREFIX)
 
     def check(data: bytes) -> None:
         judge.check(data[SEED_BYTES:], int.from_bytes(data[:SEED_BYTES], "little"))

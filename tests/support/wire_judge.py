@@ -88,7 +88,9 @@ def pumped(connection: Connection) -> bytes:
 class Judge:
     """Used for many inputs, one after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "fluxdb-judge-") -> None:
+        """Its databases are in a temporary folder whose name begins so, until close()."""
+        self._prefix = prefix
         self._folder: Path | None = None
         self._rounds = 0
         self._sides: list[Side] = []
@@ -106,7 +108,7 @@ class Judge:
 
     def _begin_anew(self) -> None:
         self.close()
-        self._folder = Path(tempfile.mkdtemp(prefix="fluxdb-judge-", dir=memory_folder()))
+        self._folder = Path(tempfile.mkdtemp(prefix=self._prefix, dir=memory_folder()))
         self._sides = [Side(self._folder / name) for name in ("whole", "pieces")]
 
     def close(self) -> None:
