@@ -135,7 +135,10 @@ cdef class TaskSubscriber(FeedSubscriber):
         if self.promise is not None and self.promise.state == PENDING:
             if self.earlier is None:
                 self.earlier = []
-            self.earlier[:] = [earlier for earlier in self.earlier if not earlier.done()]
+            self.earlier = [
+                earlier for earlier in self.earlier
+                if not earlier.done() and earlier is not promise and earlier is not self.promise
+            ]
             self.earlier.append(self.promise)
         promise.state = PENDING
         self.promise = promise
@@ -203,7 +206,7 @@ cdef class NextEvent:
                 return self.parser.parse(<tuple>raw)
             if promise is None:
                 promise, subscriber.spare = subscriber.spare, None
-            if promise is None or promise.state == PENDING or promise.callback is not None:
+            if promise is None or promise.state != RESULT or promise.callback is not None:
                 promise = Promise.__new__(Promise, subscriber.loop)
             subscriber.wait_by(promise)
             if promise.state != RESULT:
