@@ -16,7 +16,7 @@ cdef extern from "<unistd.h>" nogil:
     ssize_t pwrite(int descriptor, const void* data, size_t size, long offset) noexcept
 
 cdef enum:
-    ZEROS_BYTES = 1 << 20       # written at once
+    ZEROS_BYTES = 256 << 10     # written at once
     SMALL_GROUP_BYTES = 65536   # larger ones are their own ground
 
 cdef const uint8_t zeros[ZEROS_BYTES]

@@ -1,9 +1,9 @@
 """The reactor's thread.
 
 One turn of it: wait for sockets that have news, receive, take the requests, send what may go; then see to it that the
-writes of the turn are committed. A turn with the requests of one client alone, on a disk that is quick, leads the group
-by itself: to wake another thread would cost more than it brings. Otherwise the committer's native thread leads, and
-this one serves on meanwhile.
+writes of the turn are committed. On a disk that is quick this thread leads their group by itself: to wake another
+thread, and to be woken by it, costs more than what could be done meanwhile. On a slow one the committer's native thread
+leads, and this one serves on.
 
 The lock is held while sockets are served; never while waiting for sockets, or for the disk.
 """

@@ -14,14 +14,14 @@ from fluxdb._core.switchboard cimport switchboard_collect, switchboard_next
 from fluxdb._core.write_path cimport commit_lead
 
 cdef enum:
-    QUICK_SYNC_NS = 1000000     # a disk that syncs in less is not worth another thread, for one client's write
+    QUICK_SYNC_NS = 500000      # a disk that syncs in less is not worth another thread
 
 
 cdef void* reactor_main(void* argument) noexcept nogil:
     cdef ReactorState* reactor = <ReactorState*>argument
     cdef fluxdb_happening happenings[FLUXDB_HAPPENINGS_MAX]
     cdef bint goes_on = False
-    cdef int count, served
+    cdef int count
     cdef bint committing
     while True:
         count = fluxdb_poller_wait(reactor.poller, happenings, 0 if goes_on else -1)
@@ -31,13 +31,13 @@ cdef void* reactor_main(void* argument) noexcept nogil:
             return NULL
         reactor.board.now_ns = fluxdb_now_ns()
         go_on(reactor)
-        served = take_turn(reactor, happenings, count)
+        take_turn(reactor, happenings, count)
         goes_on = reactor.again != NULL
         committing = reactor.board.submitted != reactor.board.settled or reactor.board.waiting != NULL
         tell_python(reactor)
         pthread_mutex_unlock(&reactor.lock)
         if committing:
-            see_to_commit(reactor, served == 1 and count == 1 and not goes_on)
+            see_to_commit(reactor)
 
 
 cdef void go_on(ReactorState* reactor) noexcept nogil:
@@ -53,10 +53,8 @@ cdef void go_on(ReactorState* reactor) noexcept nogil:
         socket = next
 
 
-cdef int take_turn(ReactorState* reactor, const fluxdb_happening* happenings, int count) noexcept nogil:
-    """How many sockets were served."""
+cdef void take_turn(ReactorState* reactor, const fluxdb_happening* happenings, int count) noexcept nogil:
     cdef Socket* socket
-    cdef int served = 0
     cdef bint rung = False
     cdef int i
     for i in range(count):
@@ -72,12 +70,10 @@ cdef int take_turn(ReactorState* reactor, const fluxdb_happening* happenings, in
             socket.writable |= happenings[i].what & (FLUXDB_WRITABLE | FLUXDB_HUNG_UP) != 0
             socket.hung_up |= happenings[i].what & FLUXDB_HUNG_UP != 0
             socket_serve(reactor, socket)
-            served += 1
     if rung:
         if reactor.board.channel != NULL:
             fluxdb_bell_silence(reactor.board.channel.bell)
         collect(reactor)
-    return served
 
 
 cdef void collect(ReactorState* reactor) noexcept nogil:
@@ -89,8 +85,8 @@ cdef void collect(ReactorState* reactor) noexcept nogil:
         peer = switchboard_next(&peers)
 
 
-cdef void see_to_commit(ReactorState* reactor, bint alone) noexcept nogil:
-    if commit_lead(reactor.board.commit, reactor.board.channel, QUICK_SYNC_NS if alone else 0):
+cdef void see_to_commit(ReactorState* reactor) noexcept nogil:
+    if commit_lead(reactor.board.commit, reactor.board.channel, QUICK_SYNC_NS):
         pthread_mutex_lock(&reactor.lock)
         collect(reactor)
         tell_python(reactor)
