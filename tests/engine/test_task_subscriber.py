@@ -1,0 +1,47 @@
+"""Tasks that walk a feed."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from fluxdb._core.events import EventStream
+from fluxdb._core.promise import Promise
+from fluxdb.engine.events import PARSER
+from fluxdb.engine.feed import Feed
+from fluxdb.engine.task_subscriber import LoopBell, TaskSubscriber
+
+
+def test_tasks_that_share_a_subscription_leave_nothing_behind_however_often_they_wait() -> None:
+    rung: list[int] = []
+
+    class Bell(LoopBell):
+        def ring(self, waiting: list[Promise[None]]) -> None:
+            rung.append(len(waiting))
+            super().ring(waiting)
+
+    async def test() -> None:
+        feed = Feed(100, 10_000)
+        subscriber = TaskSubscriber(feed, ("k",), lambda _: None, Bell(asyncio.get_running_loop()))
+        events = EventStream()
+        events._feed_from(subscriber, PARSER)
+        taken: list[int] = []
+
+        async def take() -> None:
+            with suppress(StopAsyncIteration):
+                while True:
+                    taken.append((await events.__anext__()).revision)
+
+        tasks = [asyncio.ensure_future(take()) for _ in range(3)]
+        for revision in range(1, 101):
+            await asyncio.sleep(0)
+            feed.append((1, "k", None, b"1", revision, revision), 10)
+        while len(taken) < 100:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        subscriber.close()
+        await asyncio.gather(*tasks)
+        assert taken == list(range(1, 101))
+        assert max(rung) <= len(tasks)
+
+    asyncio.run(asyncio.wait_for(test(), 60))
