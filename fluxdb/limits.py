@@ -57,7 +57,7 @@ class ServerLimits:
 
     # On its way out.
     output_bytes_max: int = 1 * MIB  # replies that the client has not read, one more excepted
-    send_buffer_bytes: int = 256 * KIB  # of the operating system
+    send_buffer_bytes: int = 32 * KIB  # of the operating system (Linux doubles it)
 
     # Time.
     first_line_seconds: int = 120  # until the first whole request, and the password; 0: for ever
