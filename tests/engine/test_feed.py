@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import threading
 import weakref
 
 import pytest
 
-from fluxdb._core.events import EventStream
-from fluxdb._core.promise import Promise
-from fluxdb.engine.events import PARSER
 from fluxdb.engine.feed import Feed, Node
 from fluxdb.engine.handle import RawEvent
 from fluxdb.engine.subscriber import FeedSubscriber, ThreadSubscriber
-from fluxdb.engine.task_subscriber import LoopBell, TaskSubscriber
 from fluxdb.errors import ClosedError, SubscriberEvictedError
 
 
@@ -204,43 +199,6 @@ def test_a_long_list_is_freed_without_deep_recursion() -> None:
     for revision in range(1, 200_001):
         feed.append(event(revision), 10)
     subscriber.evict()
-
-
-def test_tasks_that_share_a_subscription_leave_nothing_behind_however_often_they_wait() -> None:
-    rung: list[int] = []
-
-    class Bell(LoopBell):
-        def ring(self, waiting: list[Promise[None]]) -> None:
-            rung.append(len(waiting))
-            super().ring(waiting)
-
-    async def test() -> None:
-        feed = Feed(100, 10_000)
-        subscriber = TaskSubscriber(feed, ("k",), lambda _: None, Bell(asyncio.get_running_loop()))
-        events = EventStream()
-        events._feed_from(subscriber, PARSER)
-        taken: list[int] = []
-
-        async def take() -> None:
-            while True:
-                try:
-                    taken.append((await events.__anext__()).revision)
-                except StopAsyncIteration:
-                    return
-
-        tasks = [asyncio.ensure_future(take()) for _ in range(3)]
-        for revision in range(1, 101):
-            await asyncio.sleep(0)
-            append(feed, revision)
-        while len(taken) < 100:
-            await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        subscriber.close()
-        await asyncio.gather(*tasks)
-        assert taken == list(range(1, 101))
-        assert max(rung) <= len(tasks)
-
-    asyncio.run(asyncio.wait_for(test(), 60))
 
 
 def test_the_end_comes_after_the_last_event() -> None:
