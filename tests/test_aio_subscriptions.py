@@ -195,8 +195,8 @@ def test_the_next_event_can_be_awaited_by_any_means(tmp_path: Path) -> None:
             events.close()
             with pytest.raises(StopAsyncIteration):
                 await events.__anext__()
-            (ended,) = await asyncio.gather(late, return_exceptions=True)
-            assert isinstance(ended, RuntimeError | StopAsyncIteration)
+            outcomes: list[object] = list(await asyncio.gather(late, return_exceptions=True))
+            assert isinstance(outcomes[0], RuntimeError | StopAsyncIteration)
 
     run(tmp_path, test)
 
