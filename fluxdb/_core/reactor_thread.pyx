@@ -33,11 +33,11 @@ cdef void* reactor_main(void* argument) noexcept nogil:
         go_on(reactor)
         take_turn(reactor, happenings, count)
         goes_on = reactor.again != NULL
-        committing = reactor.board.submitted != reactor.board.settled or reactor.board.waiting != NULL
+        committing = is_committing(reactor)
         tell_python(reactor)
         pthread_mutex_unlock(&reactor.lock)
-        if committing:
-            see_to_commit(reactor)
+        if committing and see_to_commit(reactor):
+            goes_on = True
 
 
 cdef void go_on(ReactorState* reactor) noexcept nogil:
@@ -85,12 +85,21 @@ cdef void collect(ReactorState* reactor) noexcept nogil:
         peer = switchboard_next(&peers)
 
 
-cdef void see_to_commit(ReactorState* reactor) noexcept nogil:
-    if commit_lead(reactor.board.commit, reactor.board.channel, QUICK_SYNC_NS):
-        pthread_mutex_lock(&reactor.lock)
-        collect(reactor)
-        tell_python(reactor)
-        pthread_mutex_unlock(&reactor.lock)
+cdef bint see_to_commit(ReactorState* reactor) noexcept nogil:
+    """Is there more to do at once? Replies that went may have let further requests in, and writes among them."""
+    cdef bint more
+    if not commit_lead(reactor.board.commit, reactor.board.channel, QUICK_SYNC_NS):
+        return False    # who leads rings when the group is settled
+    pthread_mutex_lock(&reactor.lock)
+    collect(reactor)
+    more = reactor.again != NULL or is_committing(reactor)
+    tell_python(reactor)
+    pthread_mutex_unlock(&reactor.lock)
+    return more
+
+
+cdef inline bint is_committing(const ReactorState* reactor) noexcept nogil:
+    return reactor.board.submitted != reactor.board.settled or reactor.board.waiting != NULL
 
 
 cdef void push_batch(

@@ -65,7 +65,7 @@ cdef int requests_take(Peer* peer) noexcept nogil:
             peer.skipping = newline == NULL
         elif left > peer.line_bytes_max:
             peer.skipping = newline == NULL
-            step = refuse_long_line(peer, line)
+            step = refuse_long_line(peer, line, left)
         elif newline == NULL:
             if peer.first_line and is_foreign(line, left, False):
                 step = refuse_foreign(peer)
@@ -240,9 +240,9 @@ cdef int refuse_write(Peer* peer, const WireRequest* wire, const Outcome* outcom
     return HANDED
 
 
-cdef int refuse_long_line(Peer* peer, const uint8_t* line) noexcept nogil:
+cdef int refuse_long_line(Peer* peer, const uint8_t* line, size_t line_bytes) noexcept nogil:
     cdef WireRequest wire
-    if peer.first_line and c"A" <= line[0] <= c"Z":
+    if peer.first_line and (c"A" <= line[0] <= c"Z" or is_foreign(line, line_bytes, False)):
         return refuse_foreign(peer)
     memset(&wire, 0, sizeof(WireRequest))
     wire.offset = peer.line_bytes_max

@@ -89,6 +89,19 @@ class Server:
         """What is stored."""
         return asyncio.run_coroutine_threadsafe(self._site.engine.get_text(key), self._loop).result(20)
 
+    def evict(self) -> None:
+        """All subscribers, as if they had fallen behind."""
+
+        async def evict() -> None:
+            notify = self._site.engine.engine.notify
+            with notify._lock:
+                for feed in notify._all_feeds():
+                    notify._evict(list(feed.subscribers))
+                    feed.wake()
+            notify.dispatch()
+
+        asyncio.run_coroutine_threadsafe(evict(), self._loop).result(20)
+
     def set(self, key: str, *texts: bytes) -> None:
         """One after the other, in one burst."""
 

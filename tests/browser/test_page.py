@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from fluxdb.limits import Limits
 from tests.browser.conftest import Server
 
 pytestmark = pytest.mark.browser
@@ -127,10 +126,11 @@ def test_clicks_during_a_restart_are_all_counted(make_server: MakeServer, open_w
 
 
 def test_g8_a_page_that_falls_behind_reads_again_and_goes_on(make_server: MakeServer, open_window: OpenWindow) -> None:
-    server = make_server(engine_limits=Limits(subscriber_events_max=1))
+    server = make_server()
     page = open_window(server)
     watch(page, "user")
     wait_for_text(page, "#inspected-version", "nothing")
+    server.evict()
     server.set("user", *(str(number).encode() for number in range(200)))
     wait_for_text(page, "#log", "fell behind")
     wait_for_text(page, "#inspected-version", "v200")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fluxdb._core.reactor import Reactor
@@ -15,13 +15,21 @@ PATIENCE_SECONDS = 30
 TOO_MUCH = b'{"kind":"error","code":"too_large","message":"too much"}\n'
 
 
+def tcp_pair() -> tuple[socket.socket, socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        near = socket.create_connection(listening.getsockname())
+        return near, listening.accept()[0]
+
+
 class Side:
     """A client's end, and the number of the reactor's."""
 
-    def __init__(self, loop: Loop, **settings: Any) -> None:
-        self.socket, other = socket.socketpair()
+    def __init__(self, loop: Loop, sent: Sequence[Any] = (), *, tcp: bool = False, **settings: Any) -> None:
+        """``sent``: requests that are there before the reactor has the socket."""
+        self.socket, other = tcp_pair() if tcp else socket.socketpair()
         self.socket.settimeout(PATIENCE_SECONDS)
         other.setblocking(False)
+        self.send(*sent)
         self._lines = self.socket.makefile("rb")
         bounds = {"line_bytes_max": 100_000, "output_bytes_max": 1 << 20, "authenticated": True}
         self.number = loop.reactor.adopt(other.detach(), **(bounds | settings))

@@ -59,6 +59,15 @@ def test_requests_in_pieces_of_any_size_are_the_same(side: Side) -> None:
         assert [reply["id"] for reply in side.lines(60)] == list(range(60))
 
 
+def test_requests_that_wait_for_writes_before_them_go_on_by_themselves(loop: Loop) -> None:
+    requests = [{"kind": kind, "key": f"k{i % 7}", "value": i} for i in range(700) for kind in ("set", "get", "set")]
+    side = Side(loop, sent=requests, tcp=True)  # there before the reactor looks: nothing that comes later wakes it
+    replies = side.lines(2_100)
+    assert [reply["doc"]["value"] for reply in replies[1::3]] == list(range(700))
+    assert [reply["revision"] for reply in replies if reply["kind"] == "ok"] == list(range(1, 1_401))
+    side.close()
+
+
 @pytest.mark.guarantee(2, 3)
 def test_g3_many_clients_at_once_get_every_version_once_and_all_is_in_the_log(loop: Loop, log: Log) -> None:
     sides = [Side(loop) for _ in range(16)]

@@ -19,7 +19,7 @@ WITHOUT_SERVER = (
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if not metafunc.module.__name__.rpartition(".")[2].startswith(WITHOUT_SERVER):
-        metafunc.fixturenames.append("clients_in")
+        metafunc.fixturenames.insert(0, "clients_in")  # before any that starts a server
         ways = ["reactor", "loop"] if server.HAS_REACTOR else ["loop"]
         metafunc.parametrize("clients_in", ways, indirect=True)
 
