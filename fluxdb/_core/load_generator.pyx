@@ -59,7 +59,7 @@ cdef class LoadGenerator:
         self.take_sockets()
 
     cdef int take_requests(self, bytes requests, list lengths) except -1:
-        cdef uint64_t length
+        cdef uint64_t length = 0
         cdef uint64_t end = 0
         cdef size_t i = 0
         self.load.offsets = <uint64_t*>calloc(<size_t>len(lengths) + 1, sizeof(uint64_t))

@@ -29,17 +29,29 @@ class EventDeliveries:
     ) -> None:
         self._push_lines = push
         self._on_evicted = on_evicted
+        self._behind: set[int] = set()  # clients who had no room, by their numbers
 
-    def catch_up(self, subscribers: Iterable[ConnectionSubscriber]) -> None:
-        """Those of them who had no room have some again."""
+    def catch_up(self, number: int, subscribers: Iterable[ConnectionSubscriber]) -> None:
+        """The client of that number, and of these subscriptions, has room again."""
+        self._behind.discard(number)
         behind = [subscriber for subscriber in subscribers if subscriber.behind]
         for subscriber in behind:
             subscriber.behind = False
-        self.deliver(behind)
+        if behind:
+            behind[0].bell.ring(behind)  # with whoever was rung already: they may have older events
+
+    def forget(self, number: int) -> None:
+        """The client is gone."""
+        self._behind.discard(number)
 
     def deliver(self, subscribers: Iterable[ConnectionSubscriber]) -> None:
         """Send what these have, as far as there is room. Those who then have nothing wait."""
-        going = list(subscribers)
+        going = []
+        for subscriber in subscribers:
+            if subscriber.number in self._behind:
+                subscriber.behind = True  # nothing overtakes what its client keeps of other keys
+            else:
+                going.append(subscriber)
         while going:
             horizon = float("inf")
             taking: list[ConnectionSubscriber] = []
@@ -69,11 +81,15 @@ class EventDeliveries:
         return True
 
     def _push(self, waiting: list[ConnectionSubscriber], events: list[RawEvent]) -> None:
-        line = waiting[0].bell.line
-        lines = line(events[0]) if len(events) == 1 else b"".join([line(event) for event in events])
-        behind = set(self._push_lines([subscriber.number for subscriber in waiting], lines))
+        numbers = [subscriber.number for subscriber in waiting]
+        if self._behind:
+            numbers = [number for number in numbers if number not in self._behind]
+        if numbers:
+            line = waiting[0].bell.line
+            lines = line(events[0]) if len(events) == 1 else b"".join([line(event) for event in events])
+            self._behind.update(self._push_lines(numbers, lines))
         for subscriber in waiting:
-            if behind and subscriber.number in behind:
+            if self._behind and subscriber.number in self._behind:
                 subscriber.behind = True
             else:
                 del subscriber.taken[: len(events)]

@@ -93,6 +93,7 @@ class PlainClients:
                 self.server.answer(client, ticket, kind, request_id, key, password)
         for number in gone:
             client = self._clients.pop(number, None)
+            self._deliveries.forget(number)
             if client is not None:
                 client.unsubscribe_all()
         if gone:
@@ -100,7 +101,7 @@ class PlainClients:
         for number in roomy:
             client = self._clients.get(number)
             if client is not None:
-                self._deliveries.catch_up(client.subscriptions.values())
+                self._deliveries.catch_up(number, client.subscriptions.values())
 
     # Events
 

@@ -156,7 +156,7 @@ class ClientProtocol(asyncio.Protocol):
             return
         if self._behind and not self._sending_slow:
             self._behind = False
-            self._deliveries.catch_up(self.subscriptions.values())
+            self._deliveries.catch_up(self.number, self.subscriptions.values())
         self._full = self._sending_slow and transport.get_write_buffer_size() > self.server.limits.output_bytes_max
         waits = connection.stalled or connection.choked
         if connection.choked and progress and not self._full:
