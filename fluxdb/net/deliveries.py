@@ -46,12 +46,7 @@ class EventDeliveries:
 
     def deliver(self, subscribers: Iterable[ConnectionSubscriber]) -> None:
         """Send what these have, as far as there is room. Those who then have nothing wait."""
-        going = []
-        for subscriber in subscribers:
-            if subscriber.number in self._behind:
-                subscriber.behind = True  # nothing overtakes what its client keeps of other keys
-            else:
-                going.append(subscriber)
+        going = list(subscribers)
         while going:
             horizon = float("inf")
             taking: list[ConnectionSubscriber] = []
@@ -82,7 +77,7 @@ class EventDeliveries:
 
     def _push(self, waiting: list[ConnectionSubscriber], events: list[RawEvent]) -> None:
         numbers = [subscriber.number for subscriber in waiting]
-        if self._behind:
+        if self._behind:  # nothing overtakes what a client keeps of other keys
             numbers = [number for number in numbers if number not in self._behind]
         if numbers:
             line = waiting[0].bell.line

@@ -7,6 +7,7 @@ import pytest
 from fluxdb.net import server
 
 WITHOUT_SERVER = (
+    "test_deliveries",
     "test_web",
     "test_server_process",
     "test_server_tls",
