@@ -23,6 +23,7 @@ from fluxdb.errors import ClosedError, InvalidKeyError
 from fluxdb.limits import Limits
 
 IDLE_SECONDS = 60.0
+COUNT_PATIENCE_SECONDS = 1.0
 
 _S = TypeVar("_S", bound=FeedSubscriber)
 _Make = Callable[[Feed, tuple[str, ...], Callable[[FeedSubscriber], None]], _S]
@@ -43,8 +44,8 @@ class NotifyActor:
         self._thread: threading.Thread | None = None
         self._closed = False
         self._abandoned = False
-        self.subscribers = 0
-        self.evictions = 0
+        self._counted = 0
+        self._evictions = 0
 
     # Subscribers come and go
 
@@ -71,7 +72,7 @@ class NotifyActor:
             subscriber = make(self._feed_for(unique), unique, self._on_end)
             subscriber.after_revision = after_revision
             subscriber.feed.subscribers.add(subscriber)
-            self.subscribers += 1
+            self._counted += 1
         self._forget_ended()
         return subscriber
 
@@ -104,8 +105,33 @@ class NotifyActor:
         """Where the lock is taken, its holder comes here after he let go of it."""
         while self._ended and not self._abandoned and self._lock.acquire(blocking=False):
             try:
-                while self._ended:
-                    self._forget(self._ended.popleft())
+                self._forget_each()
+            finally:
+                self._lock.release()
+
+    def _forget_each(self) -> None:
+        while self._ended:
+            self._forget(self._ended.popleft())
+
+    @property
+    def subscribers(self) -> int:
+        """How many there are: who closed, or was evicted, before this is asked counts no more."""
+        self._settle()
+        return self._counted
+
+    @property
+    def evictions(self) -> int:
+        """How many were evicted so far."""
+        self._settle()
+        return self._evictions
+
+    def _settle(self) -> None:
+        """Wait for a thread that is telling: those who ended meanwhile are counted until it is done.
+
+        With a bound, since a signal handler may ask in the very thread that holds the lock."""
+        if self._lock.acquire(timeout=COUNT_PATIENCE_SECONDS):
+            try:
+                self._forget_each()
             finally:
                 self._lock.release()
 
@@ -113,8 +139,8 @@ class NotifyActor:
         if not subscriber.counted:
             return
         subscriber.counted = False
-        self.subscribers -= 1
-        self.evictions += subscriber.evicted
+        self._counted -= 1
+        self._evictions += subscriber.evicted
         feed = subscriber.feed
         feed.subscribers.discard(subscriber)
         for key in subscriber.keys:
