@@ -16,7 +16,7 @@ from fluxdb._core.platform cimport (
     pthread_join, pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock,
 )
 from fluxdb._core.poller cimport fluxdb_poller_add, fluxdb_poller_open
-from fluxdb._core.reactor_thread cimport BELL, CHANNEL_BELL, push_batch, reactor_main
+from fluxdb._core.reactor_thread cimport BELL, CHANNEL_BELL, push_batch, reactor_goes_first, reactor_main
 from fluxdb._core.replies cimport Bytes, bytes_put, bytes_shrink
 from fluxdb._core.sending cimport line_release
 from fluxdb._core.sockets cimport (
@@ -34,7 +34,8 @@ cdef extern from "<unistd.h>" nogil:
     int getpid() noexcept
 
 cdef enum:
-    PUSHED_AT_ONCE = 64         # sockets that are sent an event in one hold of the lock
+    PUSHED_AT_ONCE = 8          # sockets that are sent an event in one hold of the lock
+
 
 @cython.no_gc
 cdef class Reactor:
@@ -172,6 +173,7 @@ cdef class Reactor:
                 push_batch(&self.state, batch, pushed, count, data, data_bytes, always, &shared)
                 tell_python(&self.state)
                 pthread_mutex_unlock(&self.state.lock)
+                reactor_goes_first(&self.state)
             for i in range(count):
                 if not pushed[i]:
                     behind.append(numbers[at + i])

@@ -5,7 +5,9 @@ writes of the turn are committed. On a disk that is quick this thread leads thei
 thread, and to be woken by it, costs more than what could be done meanwhile. On a slow one the committer's native thread
 leads, and this one serves on.
 
-The lock is held while sockets are served; never while waiting for sockets, or for the disk.
+The lock is held while sockets are served; never while waiting for sockets, or for the disk. It is not fair: who gives it
+up and takes it again at once gets it before a thread that was woken for it. So whoever has much to do under it does a
+little at a time, and lets the reactor go first in between: events for many then hold up nobody's replies.
 """
 
 from libc.stddef cimport size_t
@@ -19,6 +21,8 @@ cdef enum:
     BELL = 0xFFFFFFFF
 
 cdef void* reactor_main(void* argument) noexcept nogil
+# Between two holds of the lock by another thread: wait until the reactor's thread, if it wants the lock, had it.
+cdef void reactor_goes_first(const ReactorState* state) noexcept nogil
 # An event for many. pushed: False for those who have no room; those who are gone count as told. With the lock held.
 cdef void push_batch(
     ReactorState* state, const uint64_t* numbers, bint* pushed, size_t count, const void* data, size_t data_bytes,

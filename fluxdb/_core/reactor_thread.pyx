@@ -13,7 +13,20 @@ from fluxdb._core.sockets cimport (
 from fluxdb._core.switchboard cimport switchboard_collect, switchboard_next
 from fluxdb._core.write_path cimport commit_lead
 
+cdef extern from *:
+    """
+    /* One thread writes it, others only look: what they see may be old, and then they do without. */
+    #define fluxdb_store(place, value) __atomic_store_n(place, value, __ATOMIC_RELAXED)
+    #define fluxdb_load(place) __atomic_load_n(place, __ATOMIC_RELAXED)
+    """
+    void fluxdb_store(bint* place, bint value) noexcept nogil
+    bint fluxdb_load(const bint* place) noexcept nogil
+
+cdef extern from "<sched.h>" nogil:
+    int sched_yield() noexcept
+
 cdef enum:
+    YIELDS_MAX = 200            # then the reactor is held up by something else
     QUICK_SYNC_NS = 500000      # a disk that syncs in less is not worth another thread
 
 
@@ -25,7 +38,7 @@ cdef void* reactor_main(void* argument) noexcept nogil:
     cdef bint committing
     while True:
         count = fluxdb_poller_wait(reactor.poller, happenings, 0 if goes_on else -1)
-        pthread_mutex_lock(&reactor.lock)
+        take_lock(reactor)
         if reactor.stopping:
             pthread_mutex_unlock(&reactor.lock)
             return NULL
@@ -38,6 +51,19 @@ cdef void* reactor_main(void* argument) noexcept nogil:
         pthread_mutex_unlock(&reactor.lock)
         if committing and see_to_commit(reactor):
             goes_on = True
+
+
+cdef inline void take_lock(ReactorState* reactor) noexcept nogil:
+    fluxdb_store(&reactor.wanted, True)
+    pthread_mutex_lock(&reactor.lock)
+    fluxdb_store(&reactor.wanted, False)
+
+
+cdef void reactor_goes_first(const ReactorState* state) noexcept nogil:
+    cdef int yields = 0
+    while fluxdb_load(&state.wanted) and yields < YIELDS_MAX:
+        sched_yield()
+        yields += 1
 
 
 cdef void go_on(ReactorState* reactor) noexcept nogil:
@@ -90,7 +116,7 @@ cdef bint see_to_commit(ReactorState* reactor) noexcept nogil:
     cdef bint more
     if not commit_lead(reactor.board.commit, reactor.board.channel, QUICK_SYNC_NS):
         return False    # who leads rings when the group is settled
-    pthread_mutex_lock(&reactor.lock)
+    take_lock(reactor)
     collect(reactor)
     more = reactor.again != NULL or is_committing(reactor)
     tell_python(reactor)

@@ -50,6 +50,7 @@ cdef struct ReactorState:
     pthread_t thread
     bint running
     bint stopping
+    bint wanted             # the thread waits for the lock, or is about to; see reactor_goes_first
     Socket** sockets        # by slot
     size_t slots
     size_t slots_used
