@@ -1,11 +1,18 @@
-"""Throughput of a database with many documents against that of one with few, both ours, open side by side."""
+"""Throughput of a database with many documents against that of one with few, both ours, open side by side.
+
+And of a plain dict with as many: what the machine's memory costs whoever looks up a key of so many at random.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import random
+import statistics
 import time
+from collections.abc import Callable
 from typing import Any
+
+import orjson
 
 import fluxdb
 import fluxdb.aio
@@ -29,11 +36,25 @@ def set_rate(setting: Setting) -> Measurement:
     return _measurement(setting, "set", 1)
 
 
+def get_rate_of_dict(setting: Setting) -> Measurement:
+    """Thousands of GETs per second of one thread, against as many look-ups in a dict of as many."""
+    count, found = _found(setting)
+    ours, dicts = [large for large, _ in found["get"]], found["dict"]
+    turns = [Turn(mine / 1e3, its / 1e3) for mine, (its, _) in zip(ours, dicts, strict=True)]
+    own = statistics.median(large / small for large, small in dicts)
+    return Measurement(turns, [f"that dict of {count} at random against one of {SMALL}, in the same turns: {own:.2f}x"])
+
+
 def _measurement(setting: Setting, work: str, per: float) -> Measurement:
-    count = setting.pick(LARGE, 50_000)
-    pairs = setting.once("scale", lambda: _run(setting, count))[work]
-    turns = [Turn(large / per, small / per) for large, small in pairs]
+    count, found = _found(setting)
+    turns = [Turn(large / per, small / per) for large, small in found[work]]
     return Measurement(turns, [f"{count} documents against {SMALL}, keys at random, both databases in one process"])
+
+
+def _found(setting: Setting) -> tuple[int, dict[str, Any]]:
+    """The figures share one run."""
+    count = setting.pick(LARGE, 50_000)
+    return count, setting.once("scale", lambda: _run(setting, count))
 
 
 def _run(setting: Setting, count: int) -> dict[str, Any]:
@@ -56,7 +77,7 @@ def measure(folder: str, count: int, turns: int, gets: int, sets_each: int) -> d
 
 
 async def _measure(folder: str, count: int, turns: int, gets: int, sets_each: int) -> dict[str, Any]:
-    found: dict[str, list[tuple[float, float]]] = {"get": [], "set": []}
+    found: dict[str, list[tuple[float, float]]] = {"get": [], "dict": [], "set": []}
     with (
         fluxdb.open(f"{folder}/large", limits=NO_CHECKPOINTS) as large,
         fluxdb.open(f"{folder}/small", limits=NO_CHECKPOINTS) as small,
@@ -64,9 +85,12 @@ async def _measure(folder: str, count: int, turns: int, gets: int, sets_each: in
         sides = ((large, count), (small, SMALL))
         for db, size in sides:
             await _fill(db, size)
+        lookups = [(_lookup(size), size) for _, size in sides]
         for _ in range(turns + 1):
-            get_large, get_small = (_get_rate(db, size, gets) for db, size in sides)
+            get_large, get_small = (_get_rate(db.get, size, gets) for db, size in sides)
             found["get"].append((get_large, get_small))
+            dict_large, dict_small = (_get_rate(lookup, size, gets) for lookup, size in lookups)
+            found["dict"].append((dict_large, dict_small))
             set_large, set_small = [await _set_rate(db, size, sets_each) for db, size in sides]
             found["set"].append((set_large, set_small))
     return {work: pairs[1:] for work, pairs in found.items()}
@@ -79,10 +103,16 @@ async def _fill(db: fluxdb.FluxDB, count: int) -> None:
             await asyncio.gather(*(twin.set(documents.key(number), documents.value(number)) for number in numbers))
 
 
-def _get_rate(db: fluxdb.FluxDB, size: int, count: int) -> float:
+def _lookup(size: int) -> Callable[[str], Any]:
+    """The same documents as JSON text in a dict, each in no more memory than it needs."""
+    texts = {documents.key(number): b"%b" % orjson.dumps(documents.value(number)) for number in range(size)}
+    loads = orjson.loads
+    return lambda key: loads(texts[key])
+
+
+def _get_rate(get: Callable[[str], Any], size: int, count: int) -> float:
     """Each key is a str of its own on either side: what Python's objects cost is the same."""
     keys = [documents.key(random.randrange(size)) for _ in range(count)]
-    get = db.get
     begin = time.perf_counter()
     for key in keys:
         get(key)
