@@ -13,6 +13,7 @@ cdef class Connection:
 
 # What a reactor shares with the connections of an event loop.
 cdef dict board_counts(const Switchboard* board)
+cdef dict board_durations(const Switchboard* board)
 cdef int board_count(Switchboard* board, str kind, bint refused) except -1
 cdef tuple request_of(const Handed* handed)
 cdef bint is_problem(const Handed* handed) noexcept nogil

@@ -15,11 +15,9 @@ class Hub:
     def counts(self) -> dict[str, tuple[int, int]]:
         """By kind of request, "invalid" for what could not be read: how many were answered, how many refused."""
     @property
-    def write_ns_total(self) -> int:
-        """Of the writes that took effect: from when each was taken to when it was answered."""
-    @property
-    def write_ns_histogram(self) -> list[int]:
-        """Those times, counted by their number of bits."""
+    def durations(self) -> dict[str, tuple[int, list[int]]]:
+        """Of GETs, and of writes that took effect, by kind: from when each was taken to when it was answered. The sum,
+        in nanoseconds, and how many took so many bits of them."""
     def count(self, kind: str, refused: bool) -> None:
         """One more request that Python answered."""
     def close(self) -> None: ...

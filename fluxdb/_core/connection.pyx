@@ -7,15 +7,15 @@ from libc.stdint cimport SIZE_MAX, uint8_t, uint64_t
 from libc.stdlib cimport free
 
 from fluxdb._core.complaints cimport error_line
-from fluxdb._core.peer cimport (
-    DURATION_BITS, Handed, peer_close, peer_new, peer_push, peer_reply, peer_sent,
-)
-from fluxdb._core.platform cimport fluxdb_bell_silence, fluxdb_now_ns
+from fluxdb._core.durations cimport DURATION_BITS, Durations
+from fluxdb._core.peer cimport Handed, peer_close, peer_new, peer_push, peer_reply, peer_sent
+from fluxdb._core.platform cimport fluxdb_bell_silence
 from fluxdb._core.requests cimport TAKEN_BROKEN, requests_feed, requests_take
 from fluxdb._core.switchboard cimport (
-    switchboard_collect, switchboard_free, switchboard_init, switchboard_next, switchboard_take_handed,
+    switchboard_begin_turn, switchboard_collect, switchboard_end_turn, switchboard_free, switchboard_init,
+    switchboard_next, switchboard_take_handed,
 )
-from fluxdb._core.wire cimport WIRE_KINDS, WIRE_OK, WIRE_PING
+from fluxdb._core.wire cimport WIRE_DELETE, WIRE_GET, WIRE_KINDS, WIRE_OK, WIRE_PATCH, WIRE_SET
 
 from fluxdb._core.complaints import WIRE_NAMES
 
@@ -55,12 +55,8 @@ cdef class Hub:
         return board_counts(&self.board)
 
     @property
-    def write_ns_total(self):
-        return self.board.write_ns_total
-
-    @property
-    def write_ns_histogram(self):
-        return [self.board.write_histogram[i] for i in range(DURATION_BITS)]
+    def durations(self):
+        return board_durations(&self.board)
 
     def count(self, str kind not None, bint refused):
         board_count(&self.board, kind, refused)
@@ -76,6 +72,16 @@ cdef dict board_counts(const Switchboard* board):
     for i in range(<size_t>WIRE_KINDS):
         counts[WIRE_NAMES[i] or "invalid"] = (board.answered[i], board.refused[i])
     return counts
+
+
+cdef dict board_durations(const Switchboard* board):
+    cdef int i, bits
+    cdef const Durations* durations
+    cdef dict found = {}
+    for i in (WIRE_GET, WIRE_SET, WIRE_DELETE, WIRE_PATCH):
+        durations = &board.durations[i]
+        found[WIRE_NAMES[i]] = (durations.ns_total, [durations.buckets[bits] for bits in range(DURATION_BITS)])
+    return found
 
 
 cdef int board_count(Switchboard* board, str kind, bint refused) except -1:
@@ -143,10 +149,11 @@ cdef class Connection:
         cdef Handed* handed
         if self.peer == NULL:
             return None
-        self.hub.board.now_ns = fluxdb_now_ns()
+        switchboard_begin_turn(&self.hub.board)
         while True:
             if self.peer.broken or requests_take(self.peer) == TAKEN_BROKEN:
                 raise MemoryError
+            switchboard_end_turn(&self.hub.board)
             handed = switchboard_take_handed(&self.hub.board)
             if handed == NULL:
                 return None

@@ -14,6 +14,7 @@ from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fluxdb._core.channels cimport ChannelState
+from fluxdb._core.durations cimport Durations
 from fluxdb._core.outcome cimport Outcome
 from fluxdb._core.replies cimport Bytes
 from fluxdb._core.wire cimport WIRE_KINDS, Slice
@@ -21,7 +22,6 @@ from fluxdb._core.write_path cimport Commit
 
 cdef enum:
     KEY_MARKS = 64
-    DURATION_BITS = 40
 
 cdef enum PlaceKind:
     PLACE_TEXT = 0          # bytes that may go as soon as it is their turn
@@ -38,7 +38,7 @@ cdef struct Place:
     size_t start            # counted on from the peer's first byte; held_base is where held begins
     size_t bytes
     size_t id_bytes         # PLACE_WRITE, PLACE_GET: the id lies behind the bytes
-    uint64_t began          # PLACE_WRITE: when it was taken
+    uint64_t began          # PLACE_WRITE, PLACE_GET: when it was taken
     uint64_t sequence       # PLACE_WRITE: of the channel's submits
     uint8_t* line           # PLACE_PYTHON: its own memory
     size_t line_bytes
@@ -107,11 +107,12 @@ cdef struct Switchboard:
     Handed* first_handed
     Handed* last_handed
     Bytes scratch           # one line in canonical form
-    uint64_t now_ns         # read once a turn
+    uint64_t now_ns         # read once a turn, and when writes were settled
+    uint64_t turn_began_ns
+    uint64_t turn_gets      # answered at once in this turn: switchboard_end_turn knows how long they took
     uint64_t answered[WIRE_KINDS]       # by WireKind; 0: what could not be read
     uint64_t refused[WIRE_KINDS]
-    uint64_t write_ns_total
-    uint64_t write_histogram[DURATION_BITS]     # by bits of ns, from when a write was taken to when it was answered
+    Durations durations[WIRE_KINDS]     # of GETs, and of writes that took effect: from taken to answered
 
 # Functions that can fail return -1 where there is no memory: close that peer.
 

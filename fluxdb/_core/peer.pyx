@@ -3,6 +3,7 @@
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memmove, memset
 
+from fluxdb._core.durations cimport durations_count
 from fluxdb._core.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.replies cimport bytes_put, bytes_shrink, reply_document
 from fluxdb._core.state cimport State
@@ -245,21 +246,13 @@ cdef int settle_place(Peer* peer, Place* place) noexcept nogil:
     if place.kind == PLACE_GET:
         peer.gets_of[place.key_mark] -= 1
         board.answered[<size_t>WIRE_GET] += 1
+        durations_count(&board.durations[<size_t>WIRE_GET], board.now_ns - place.began, 1)
         return 0 if put_document(board.commit.state, &peer.output, text, place.bytes, &id) else -1
     if place.kind == PLACE_WRITE:
         peer.writes_of[place.key_mark] -= 1
         board.answered[place.wire_kind] += 1
-        count_write(board, board.now_ns - place.began)
+        durations_count(&board.durations[place.wire_kind], board.now_ns - place.began, 1)
     return 0 if bytes_put(&peer.output, text, place.bytes) else -1
-
-
-cdef void count_write(Switchboard* board, uint64_t ns) noexcept nogil:
-    cdef size_t bits = 0
-    board.write_ns_total += ns
-    while ns and bits < DURATION_BITS - 1:
-        ns >>= 1
-        bits += 1
-    board.write_histogram[bits] += 1
 
 
 cdef void squeeze(Bytes* bytes, size_t* base, size_t gone) noexcept nogil:

@@ -9,8 +9,8 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from fluxdb._core.complaints cimport error_line
-from fluxdb._core.connection cimport board_count, board_counts, is_problem, request_of
-from fluxdb._core.peer cimport DURATION_BITS, Handed, peer_reply, peer_unsent
+from fluxdb._core.connection cimport board_count, board_counts, board_durations, is_problem, request_of
+from fluxdb._core.peer cimport Handed, peer_reply, peer_unsent
 from fluxdb._core.platform cimport (
     fluxdb_bell_close, fluxdb_bell_open, fluxdb_bell_ring, fluxdb_bell_silence, fluxdb_thread_start,
     pthread_join, pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock,
@@ -280,12 +280,8 @@ cdef class Reactor:
         board_count(&self.state.board, kind, refused)
 
     @property
-    def write_ns_total(self):
-        return self.state.board.write_ns_total
-
-    @property
-    def write_ns_histogram(self):
-        return [self.state.board.write_histogram[i] for i in range(DURATION_BITS)]
+    def durations(self):
+        return board_durations(&self.state.board)
 
 
 cdef bint put_bytes(Bytes* target, bytes data):

@@ -2,7 +2,7 @@
 
 from fluxdb._core.peer cimport Peer
 from fluxdb._core.platform cimport (
-    fluxdb_bell_silence, fluxdb_now_ns, pthread_mutex_lock, pthread_mutex_unlock,
+    fluxdb_bell_silence, pthread_mutex_lock, pthread_mutex_unlock,
 )
 from fluxdb._core.poller cimport (
     FLUXDB_HAPPENINGS_MAX, FLUXDB_HUNG_UP, FLUXDB_READABLE, FLUXDB_WRITABLE, fluxdb_happening, fluxdb_poller_wait,
@@ -10,7 +10,9 @@ from fluxdb._core.poller cimport (
 from fluxdb._core.sockets cimport (
     Socket, socket_find, socket_pump, socket_push, socket_send, socket_serve, tell_python,
 )
-from fluxdb._core.switchboard cimport switchboard_collect, switchboard_next
+from fluxdb._core.switchboard cimport (
+    switchboard_begin_turn, switchboard_collect, switchboard_end_turn, switchboard_next,
+)
 from fluxdb._core.write_path cimport commit_lead
 
 cdef extern from *:
@@ -42,9 +44,10 @@ cdef void* reactor_main(void* argument) noexcept nogil:
         if reactor.stopping:
             pthread_mutex_unlock(&reactor.lock)
             return NULL
-        reactor.board.now_ns = fluxdb_now_ns()
+        switchboard_begin_turn(&reactor.board)
         go_on(reactor)
         take_turn(reactor, happenings, count)
+        switchboard_end_turn(&reactor.board)
         goes_on = reactor.again != NULL
         committing = is_committing(reactor)
         tell_python(reactor)
@@ -118,6 +121,7 @@ cdef bint see_to_commit(ReactorState* reactor) noexcept nogil:
         return False    # who leads rings when the group is settled
     take_lock(reactor)
     collect(reactor)
+    switchboard_end_turn(&reactor.board)    # GETs that replies let in: as if they had come with the turn
     more = reactor.again != NULL or is_committing(reactor)
     tell_python(reactor)
     pthread_mutex_unlock(&reactor.lock)

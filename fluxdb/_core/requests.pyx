@@ -125,6 +125,7 @@ cdef int take_get(Peer* peer, const WireRequest* wire) noexcept nogil:
     cdef size_t start = peer.held.used
     if not peer.writes_of[mark]:
         peer.board.answered[<size_t>WIRE_GET] += 1
+        peer.board.turn_gets += 1
         return DONE if peer_put_document(peer, wire.key.data, wire.key.bytes, &wire.id) == 0 else BROKEN
     if not (bytes_put(&peer.held, wire.key.data, wire.key.bytes)
             and bytes_put(&peer.held, wire.id.data, wire.id.bytes)):
@@ -135,6 +136,7 @@ cdef int take_get(Peer* peer, const WireRequest* wire) noexcept nogil:
     place.start = peer.held_base + start
     place.bytes = wire.key.bytes
     place.id_bytes = wire.id.bytes
+    place.began = peer.board.now_ns
     place.key_mark = mark
     peer.gets_of[mark] += 1
     return DONE

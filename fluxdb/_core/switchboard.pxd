@@ -16,6 +16,9 @@ cdef void switchboard_free(Switchboard* board) noexcept nogil
 cdef int switchboard_submit(
     Switchboard* board, Peer* peer, uint64_t place, Request* request, Outcome* outcome,
 ) noexcept nogil
+# Around the taking of requests: when they came, and how long those took that were answered at once.
+cdef void switchboard_begin_turn(Switchboard* board) noexcept nogil
+cdef void switchboard_end_turn(Switchboard* board) noexcept nogil
 # Settles what became durable: the peers that may have something to send, or to read on, by next_noted, once each.
 # The caller walks the list with switchboard_next, and may close the peers that it got by that.
 cdef Peer* switchboard_collect(Switchboard* board) noexcept nogil

@@ -4,11 +4,12 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from fluxdb._core.channels cimport Failure
+from fluxdb._core.durations cimport durations_count
 from fluxdb._core.outcome cimport MISSING, NO_MEMORY, OK, WOULD_BLOCK
 from fluxdb._core.peer cimport PLACE_PYTHON, Place, Writer, peer_hand_place, peer_place, peer_release
 from fluxdb._core.platform cimport fluxdb_now_ns, pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.replies cimport bytes_shrink
-from fluxdb._core.wire cimport Slice
+from fluxdb._core.wire cimport WIRE_GET, Slice
 from fluxdb._core.write_path cimport commit_submit
 
 cdef enum:
@@ -77,6 +78,19 @@ cdef int switchboard_submit(
         peer.unsettled += 1
         board.submitted += 1
     return status
+
+
+cdef void switchboard_begin_turn(Switchboard* board) noexcept nogil:
+    board.now_ns = board.turn_began_ns = fluxdb_now_ns()
+
+
+cdef void switchboard_end_turn(Switchboard* board) noexcept nogil:
+    """The clock is read once for all of them, not once for each, which would cost as much as a GET does."""
+    if board.turn_gets:
+        durations_count(
+            &board.durations[<size_t>WIRE_GET], fluxdb_now_ns() - board.turn_began_ns, board.turn_gets,
+        )
+        board.turn_gets = 0
 
 
 # ---- what became durable ----

@@ -54,11 +54,14 @@ class _Numbers(Collector):
         yield commands
         durations = HistogramMetricFamily(
             "fluxdb_command_duration_seconds",
-            "Writes that took effect: from when the server read one to when it was durable and answered.",
+            "From when the server read a request to when it was answered; of writes, those that took effect.",
             labels=["command"],
         )
-        below = _cumulative(server.write_ns_histogram, SYNC_BUCKETS, SYNC_SECONDS)
-        durations.add_metric(["write"], below, server.write_ns_total / NS)
+        each = server.durations
+        for command in each[0]:
+            counts = [sum(bits) for bits in zip(*(counted[command][1] for counted in each), strict=True)]
+            seconds = sum(counted[command][0] for counted in each) / NS
+            durations.add_metric([command], _cumulative(counts, SYNC_BUCKETS, SYNC_SECONDS), seconds)
         yield durations
         yield GaugeMetricFamily("fluxdb_connections", "Clients connected.", server.connections)
         refused = server.connections_refused

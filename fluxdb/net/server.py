@@ -224,14 +224,9 @@ class Server:
         return total
 
     @property
-    def write_ns_total(self) -> int:
-        """Of the writes that took effect: from when each was taken to when it was answered."""
-        return sum(counter.write_ns_total for counter in self._counters)
-
-    @property
-    def write_ns_histogram(self) -> list[int]:
-        """Those times, counted by their number of bits."""
-        return [sum(counts) for counts in zip(*(counter.write_ns_histogram for counter in self._counters), strict=True)]
+    def durations(self) -> list[dict[str, tuple[int, list[int]]]]:
+        """To be added up: how long requests took, as of Hub."""
+        return [counter.durations for counter in self._counters]
 
     def totals(self) -> dict[str, int]:
         """Of all clients: how many are paused (their requests wait); bytes that wait: input_bytes to be taken apart,

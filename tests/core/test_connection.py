@@ -236,3 +236,11 @@ def test_a_reply_holds_the_stored_bytes(log: Log, client: Client) -> None:
     log.committer.write(Kind.SET, "a", b'{"n": 1.50e2, "s": "\\u0001"}')
     client.feed(b'{"kind":"get","key":"a"}\n')
     assert client.output == b'{"kind":"value","doc":{"value":{"n":1.50e2,"s":"\\u0001"},"version":1}}\n'
+
+
+def test_how_long_requests_took_is_counted_by_kind(client: Client) -> None:
+    client.ask({"kind": "set", "key": "a", "value": 1}, {"kind": "get", "key": "a"}, {"kind": "get", "key": "b"})
+    client.ask({"kind": "get", "key": "a"}, {"kind": "del", "key": "a", "if_version": 7}, {"kind": "del", "key": "a"})
+    counted = {kind: sum(buckets) for kind, (_, buckets) in client.hub.durations.items()}
+    assert counted == {"get": 3, "set": 1, "del": 1, "patch": 0}  # a refusal took no effect
+    assert all(ns_total > 0 for kind, (ns_total, _) in client.hub.durations.items() if counted[kind])

@@ -93,7 +93,9 @@ def test_metrics_health_and_the_page_are_served(tmp_path: Path) -> None:
         "fluxdb_commit_group_size_sum 1.0",
         'fluxdb_commit_group_size_bucket{le="1.0"} 1.0',
         "fluxdb_wal_bytes 0.0",
-        'fluxdb_command_duration_seconds_count{command="write"} 1.0',
+        'fluxdb_command_duration_seconds_count{command="set"} 1.0',
+        'fluxdb_command_duration_seconds_count{command="get"} 1.0',
+        'fluxdb_command_duration_seconds_count{command="del"} 0.0',
     }
     assert "fluxdb_build_info{" in numbers
     assert "fluxdb_last_checkpoint_timestamp_seconds 0.0" not in numbers
