@@ -1,6 +1,6 @@
 """What is told to a client whose bytes can't be taken."""
 
-from libc.string cimport memcmp
+from libc.string cimport memcmp, strchr
 
 from fluxdb._core.edge cimport outcome_exception
 from fluxdb._core.jsontext cimport JSON_DEPTH, json_status_words
@@ -75,15 +75,27 @@ cdef tuple complaint(const Handed* handed, uint32_t depth_max):
     return "invalid_request", message
 
 
+cdef inline bint is_token(uint8_t byte) noexcept nogil:
+    """May it stand in the method of an HTTP request (RFC 9110, 5.6.2)? Those that a page makes up are free words."""
+    if c"0" <= byte <= c"9" or c"A" <= byte <= c"Z" or c"a" <= byte <= c"z":
+        return True
+    return byte != 0 and strchr(b"!#$%&'*+-.^_`|~", byte) != NULL
+
+
+cdef bint has_method(const uint8_t* line, size_t line_bytes) noexcept nogil:
+    cdef size_t at = 0
+    while at < line_bytes and is_token(line[at]):
+        at += 1
+    return at > 0 and at < line_bytes and (line[at] == c" " or line[at] == c"\t")
+
+
 cdef bint is_foreign(const uint8_t* line, size_t line_bytes, bint whole) noexcept nogil:
     cdef size_t at = 0
     if line_bytes >= 2 and line[0] == 0x16 and line[1] == 0x03:
         return True
-    while at < line_bytes and c"A" <= line[at] <= c"Z":
-        at += 1
-    if at == 0 or at == line_bytes or line[at] != c" ":
+    if not whole or not has_method(line, line_bytes):
         return False
-    while whole and at + 6 <= line_bytes:
+    while at + 6 <= line_bytes:
         if memcmp(line + at, b" HTTP/", 6) == 0:
             return True
         at += 1

@@ -230,7 +230,7 @@ cdef class Connection:
 
     @property
     def held_bytes(self):
-        return self.peer.held.used if self.peer != NULL else 0
+        return self.peer.held.used + self.peer.waiting_bytes if self.peer != NULL else 0
 
     @property
     def pending(self):

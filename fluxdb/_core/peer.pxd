@@ -28,6 +28,7 @@ cdef enum PlaceKind:
     PLACE_WRITE = 1         # a reply that may go when the write is settled
     PLACE_GET = 2           # a GET that is to be answered when it is its turn: its bytes are the key
     PLACE_PYTHON = 3        # a line that Python has not given yet, or that it gave
+    PLACE_EVENT = 4         # lines that nobody asked for: those behind them must not go before them
 
 # A place in the queue; its bytes lie in held.
 cdef struct Place:
@@ -42,6 +43,7 @@ cdef struct Place:
     uint64_t sequence       # PLACE_WRITE: of the channel's submits
     uint8_t* line           # PLACE_PYTHON: its own memory
     size_t line_bytes
+    size_t waiting_bytes    # PLACE_PYTHON: of what Python was handed, then of its line
 
 # What Python has to answer, with peer_reply.
 cdef struct Handed:
@@ -70,6 +72,7 @@ cdef struct Peer:
     # requests
     Bytes input             # what is not taken apart yet begins at input_at
     size_t input_at
+    size_t scanned          # so many bytes from there hold no newline
     size_t line_bytes_max
     bint skipping           # the rest of a line that was too long
     bint first_line         # none was taken yet
@@ -88,6 +91,8 @@ cdef struct Peer:
     size_t place_slots
     size_t place_count
     uint64_t first_place    # its number; each place's is one more than that of the one before it
+    size_t waiting_bytes    # of all places
+    size_t event_places
     uint32_t writes_of[KEY_MARKS]   # places that are writes, by key_mark
     uint32_t gets_of[KEY_MARKS]     # and GETs
 
@@ -121,13 +126,17 @@ cdef Peer* peer_new(
 ) noexcept nogil
 # It is gone; freed now, or behind its last write.
 cdef void peer_close(Peer* peer) noexcept nogil
-# A line that nobody asked for (an event), behind all replies so far; but before those that wait for Python, which may
-# take its time.
+# A line that nobody asked for (an event), behind all such lines and all replies so far; but before those that wait for
+# Python, which may take its time.
 cdef int peer_push(Peer* peer, const void* line, size_t line_bytes) noexcept nogil
+# Is nothing in the queue that such a line has to wait for?
+cdef bint peer_may_push(const Peer* peer) noexcept nogil
 # Python's line for a ticket; of one that is not there (any more): nothing.
 cdef int peer_reply(Peer* peer, uint64_t ticket, const void* line, size_t line_bytes) noexcept nogil
 # Lets go what may go by now, in order.
 cdef int peer_release(Peer* peer) noexcept nogil
+# Replies, or what they are to be made of, that the client has not been sent.
+cdef size_t peer_waiting_bytes(const Peer* peer) noexcept nogil
 # Is more waiting here than the client may leave unread?
 cdef bint peer_is_full(const Peer* peer) noexcept nogil
 cdef inline size_t peer_unsent(const Peer* peer) noexcept nogil:

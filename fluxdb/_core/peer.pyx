@@ -68,17 +68,20 @@ cdef Bytes* peer_target(Peer* peer) noexcept nogil:
 
 
 cdef int peer_written(Peer* peer, bint done, size_t start) noexcept nogil:
-    cdef Place* last
     if not done:
         return -1
-    if peer.place_count == 0:
-        return 0
-    last = place_at(peer, peer.first_place + peer.place_count - 1)
-    if last.kind != PLACE_TEXT:
-        last = peer_add_place(peer, PLACE_TEXT)
+    return 0 if peer.place_count == 0 else hold(peer, PLACE_TEXT, start)
+
+
+cdef int hold(Peer* peer, PlaceKind kind, size_t start) noexcept nogil:
+    """What was put into held has a place of that kind: the last one, or a new one."""
+    cdef Place* last = place_at(peer, peer.first_place + peer.place_count - 1) if peer.place_count else NULL
+    if last == NULL or last.kind != kind:
+        last = peer_add_place(peer, kind)
         if last == NULL:
             return -1
         last.start = peer.held_base + start
+        peer.event_places += kind == PLACE_EVENT
     last.bytes = peer.held_base + peer.held.used - last.start
     return 0
 
@@ -106,11 +109,18 @@ cdef int peer_put_document(Peer* peer, const uint8_t* key, size_t key_bytes, con
 
 
 cdef int peer_push(Peer* peer, const void* line, size_t line_bytes) noexcept nogil:
-    cdef Bytes* target = peer_target(peer)
-    cdef size_t start = target.used
-    if peer.place_count and place_at(peer, peer.first_place).kind == PLACE_PYTHON:
+    cdef size_t start = peer.held.used
+    if peer_may_push(peer):
         return 0 if bytes_put(&peer.output, line, line_bytes) else -1
-    return peer_written(peer, bytes_put(target, line, line_bytes), start)
+    return hold(peer, PLACE_EVENT, start) if bytes_put(&peer.held, line, line_bytes) else -1
+
+
+cdef bint peer_may_push(const Peer* peer) noexcept nogil:
+    cdef const Place* first
+    if peer.place_count == 0:
+        return True
+    first = place_at(peer, peer.first_place)
+    return peer.event_places == 0 and first.kind == PLACE_PYTHON and not first.filled
 
 
 # ---- the queue ----
@@ -153,6 +163,12 @@ cdef inline void copy_slice(Slice* to, const Slice* source, uint8_t** room) noex
         room[0] += source.bytes
 
 
+cdef inline void set_waiting(Peer* peer, uint64_t number, size_t waiting_bytes) noexcept nogil:
+    cdef Place* place = place_at(peer, number)
+    peer.waiting_bytes += waiting_bytes - place.waiting_bytes
+    place.waiting_bytes = waiting_bytes
+
+
 cdef Handed* peer_hand_place(
     Peer* peer, uint64_t ticket, const Slice* id, const Slice* key, const Slice* password,
 ) noexcept nogil:
@@ -161,6 +177,7 @@ cdef Handed* peer_hand_place(
     cdef uint8_t* room = <uint8_t*>(handed + 1)
     if handed == NULL:
         return NULL
+    set_waiting(peer, ticket, sizeof(Handed) + id.bytes + key.bytes + password.bytes)
     handed.peer = peer
     handed.ticket = ticket
     copy_slice(&handed.id, id, &room)
@@ -193,12 +210,16 @@ cdef int peer_reply(Peer* peer, uint64_t ticket, const void* line, size_t line_b
     memcpy(place.line, line, line_bytes)
     place.line_bytes = line_bytes
     place.filled = True
+    set_waiting(peer, ticket, line_bytes)
     return peer_release(peer)
 
 
+cdef size_t peer_waiting_bytes(const Peer* peer) noexcept nogil:
+    return peer_unsent(peer) + peer.held.used + peer.waiting_bytes
+
+
 cdef bint peer_is_full(const Peer* peer) noexcept nogil:
-    return (peer_unsent(peer) + peer.held.used + peer.place_count * sizeof(Place)
-            > peer.output_bytes_max)
+    return peer_waiting_bytes(peer) + peer.place_count * sizeof(Place) > peer.output_bytes_max
 
 
 cdef int peer_release(Peer* peer) noexcept nogil:
@@ -237,6 +258,7 @@ cdef int settle_place(Peer* peer, Place* place) noexcept nogil:
     cdef bint done
     if place.kind == PLACE_PYTHON:
         done = bytes_put(&peer.output, place.line, place.line_bytes)
+        peer.waiting_bytes -= place.waiting_bytes
         free(place.line)
         place.line = NULL
         return 0 if done else -1
@@ -248,7 +270,9 @@ cdef int settle_place(Peer* peer, Place* place) noexcept nogil:
         board.answered[<size_t>WIRE_GET] += 1
         durations_count(&board.durations[<size_t>WIRE_GET], board.now_ns - place.began, 1)
         return 0 if put_document(board.commit.state, &peer.output, text, place.bytes, &id) else -1
-    if place.kind == PLACE_WRITE:
+    if place.kind == PLACE_EVENT:
+        peer.event_places -= 1
+    elif place.kind == PLACE_WRITE:
         peer.writes_of[place.key_mark] -= 1
         board.answered[place.wire_kind] += 1
         durations_count(&board.durations[place.wire_kind], board.now_ns - place.began, 1)

@@ -267,7 +267,7 @@ cdef class Reactor:
             if socket.peer != NULL:
                 totals["paused"] += socket.peer.stalled or socket.peer.choked
                 totals["input_bytes"] += socket.peer.input.used - socket.peer.input_at
-                totals["held_bytes"] += socket.peer.held.used
+                totals["held_bytes"] += socket.peer.held.used + socket.peer.waiting_bytes
                 totals["output_bytes"] += peer_unsent(socket.peer)
         self.unlock()
         return totals

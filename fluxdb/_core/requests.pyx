@@ -2,7 +2,7 @@
 
 from libc.string cimport memchr, memmove, memset
 
-from fluxdb._core.complaints cimport is_foreign
+from fluxdb._core.complaints cimport has_method, is_foreign
 from fluxdb._core.frame cimport KIND_DELETE, KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET
 from fluxdb._core.outcome cimport CLOSED, MISSING, OK, WOULD_BLOCK, Outcome
 from fluxdb._core.peer cimport (
@@ -57,7 +57,7 @@ cdef int requests_take(Peer* peer) noexcept nogil:
             break
         line = peer.input.data + peer.input_at
         left = peer.input.used - peer.input_at
-        newline = <const uint8_t*>memchr(line, c"\n", left)
+        newline = <const uint8_t*>memchr(line + peer.scanned, c"\n", left - peer.scanned)
         if newline != NULL:
             left = <size_t>(newline - line)
         step = DONE
@@ -70,32 +70,39 @@ cdef int requests_take(Peer* peer) noexcept nogil:
             if peer.first_line and is_foreign(line, left, False):
                 step = refuse_foreign(peer)
             if step != HANDED:
+                peer.scanned = left
                 break
         else:
             step = take_line(peer, line, left)
             if step == STALL:
                 peer.stalled = True
                 break
-            peer.first_line = False
+            if not is_empty(line, left):    # an HTTP server would pass over empty lines, too, and look behind them
+                peer.first_line = False
         if step == BROKEN:
             return TAKEN_BROKEN
         peer.input_at += left + (newline != NULL)
+        peer.scanned = 0
         if step == HANDED:
             break
     if peer.ended or peer.input_at == peer.input.used:
-        peer.input.used = peer.input_at = 0
+        peer.input.used = peer.input_at = peer.scanned = 0
         bytes_shrink(&peer.input)
     return TAKEN_HANDED if step == HANDED else TAKEN_ALL
+
+
+cdef inline bint is_empty(const uint8_t* line, size_t line_bytes) noexcept nogil:
+    return line_bytes == 0 or (line_bytes == 1 and line[0] == c"\r")
 
 
 cdef int take_line(Peer* peer, const uint8_t* line, size_t line_bytes) noexcept nogil:
     cdef Switchboard* board = peer.board
     cdef WireRequest wire
     cdef int status
-    if line_bytes and line[line_bytes - 1] == c"\r":
-        line_bytes -= 1
-    if line_bytes == 0:
+    if is_empty(line, line_bytes):
         return DONE
+    if line[line_bytes - 1] == c"\r":
+        line_bytes -= 1
     if peer.first_line and is_foreign(line, line_bytes, True):
         return refuse_foreign(peer)
     board.scratch.used = 0
@@ -244,7 +251,7 @@ cdef int refuse_write(Peer* peer, const WireRequest* wire, const Outcome* outcom
 
 cdef int refuse_long_line(Peer* peer, const uint8_t* line, size_t line_bytes) noexcept nogil:
     cdef WireRequest wire
-    if peer.first_line and (c"A" <= line[0] <= c"Z" or is_foreign(line, line_bytes, False)):
+    if peer.first_line and (has_method(line, line_bytes) or is_foreign(line, line_bytes, False)):
         return refuse_foreign(peer)
     memset(&wire, 0, sizeof(WireRequest))
     wire.offset = peer.line_bytes_max

@@ -5,7 +5,7 @@ from libc.stdint cimport uint8_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from fluxdb._core.peer cimport PLACE_PYTHON, Peer, peer_place, peer_sent, peer_unsent
+from fluxdb._core.peer cimport Peer, peer_may_push, peer_sent, peer_unsent
 from fluxdb._core.poller cimport fluxdb_send
 from fluxdb._core.replies cimport bytes_put
 
@@ -54,10 +54,7 @@ cdef int sending_go_on(Socket* socket) noexcept nogil:
 
 
 cdef bint sending_is_free(const Socket* socket) noexcept nogil:
-    cdef const Peer* peer = socket.peer
-    return socket_unsent(socket) == 0 and (
-        peer.place_count == 0 or peer_place(peer, peer.first_place).kind == PLACE_PYTHON
-    )
+    return socket_unsent(socket) == 0 and peer_may_push(socket.peer)
 
 
 cdef int sending_push(Socket* socket, const void* line, size_t line_bytes, SharedLine** shared) noexcept nogil:

@@ -166,6 +166,11 @@ def test_what_is_just_within_a_limit_is_taken(client: Client, nested: bytes) -> 
         b"GET / HTTP/1.1\r\n",
         b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\n",
         b"PRI * HTTP/2.0\r\n\r\n",
+        b"patch / HTTP/1.1\r\nHost: localhost\r\n\r\n",  # what a page calls a method is sent as it is
+        b"patch /" + b"x" * 20_000 + b" HTTP/1.1\r\n",
+        b"M-SEARCH * HTTP/1.1\r\n",
+        b"v1.~^ / HTTP/1.1\r\n",
+        b"\r\n\nPOST / HTTP/1.1\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01",
     ],
 )
@@ -175,6 +180,12 @@ def test_nothing_behind_an_http_request_is_executed(client: Client, beginning: b
     assert client.connection.ended
     assert [reply["kind"] for reply in replies] == ["error"]
     assert client.ask({"kind": "ping"}) == []
+
+
+@pytest.mark.parametrize("line", [b"hello", b"hello there", b"GET", b"x" * 11_000, b'"GET / HTTP/1.1"', b"\xff / HTTP/1.1"])
+def test_a_first_line_of_no_protocol_is_only_a_bad_line(client: Client, line: bytes) -> None:
+    client.feed(line + b'\n{"kind":"ping"}\n')
+    assert [reply["kind"] for reply in client.settle()] == ["error", "pong"]
 
 
 def test_an_http_request_later_on_is_only_a_bad_line(client: Client) -> None:

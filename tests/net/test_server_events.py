@@ -35,6 +35,18 @@ def test_events_of_many_keys_come_in_the_order_of_their_commits(tmp_path: Path) 
     assert [event["key"] for event in events] == [write["key"] for write in writes]
 
 
+def test_events_keep_their_order_between_the_replies_of_a_pipeline_with_refusals(tmp_path: Path) -> None:
+    write, refused = {"kind": "set", "key": "a", "value": 1}, {"kind": "set", "key": "a", "value": 1, "if_version": 0}
+    with threaded(tmp_path) as server, Wire(server.port) as client:
+        client.ask({"kind": "subscribe", "key": "a"}, write)
+        assert client.line()["kind"] == "event"
+        client.send(*[write, refused, {"kind": "get", "key": "a"}] * 1_500)
+        told = [client.line() for _ in range(4 * 1_500)]
+    assert [line["event"]["version"] for line in told if line["kind"] == "event"] == list(range(2, 1_502))
+    replies = [line.get("code", line["kind"]) for line in told if line["kind"] != "event"]
+    assert replies == ["ok", "version_conflict", "value"] * 1_500
+
+
 def test_events_do_not_wait_for_a_snapshot_that_their_connection_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
