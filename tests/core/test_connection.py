@@ -182,7 +182,9 @@ def test_nothing_behind_an_http_request_is_executed(client: Client, beginning: b
     assert client.ask({"kind": "ping"}) == []
 
 
-@pytest.mark.parametrize("line", [b"hello", b"hello there", b"GET", b"x" * 11_000, b'"GET / HTTP/1.1"', b"\xff / HTTP/1.1"])
+@pytest.mark.parametrize(
+    "line", [b"hello", b"hello there", b"GET", b"x" * 11_000, b'"GET / HTTP/1.1"', b"\xff / HTTP/1.1"]
+)
 def test_a_first_line_of_no_protocol_is_only_a_bad_line(client: Client, line: bytes) -> None:
     client.feed(line + b'\n{"kind":"ping"}\n')
     assert [reply["kind"] for reply in client.settle()] == ["error", "pong"]
