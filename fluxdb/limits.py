@@ -57,6 +57,7 @@ class ServerLimits:
 
     # On its way out.
     output_bytes_max: int = 1 * MIB  # replies that the client has not read, one more excepted
+    unread_bytes_max: int = 1024 * MIB  # of the server: replies and events that clients have not read, small ones apart
     send_buffer_bytes: int = 32 * KIB  # of the operating system (Linux doubles it)
 
     # Time.
@@ -98,6 +99,7 @@ SERVER_RANGES: dict[str, tuple[int, int]] = {
     "auth_line_bytes_max": (256, 64 * MIB),
     "input_bytes_max": (1 * MIB, 1 << 50),
     "output_bytes_max": (4 * KIB, 1 << 40),
+    "unread_bytes_max": (1 * MIB, 1 << 50),
     "send_buffer_bytes": (4 * KIB, 1024 * MIB),
     "first_line_seconds": (0, 1 << 31),
     "idle_seconds": (0, 1 << 31),

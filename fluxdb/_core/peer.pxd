@@ -48,7 +48,8 @@ cdef struct Place:
 # What Python has to answer, with peer_reply.
 cdef struct Handed:
     Handed* next            # of the board's
-    Peer* peer
+    Peer* peer              # NULL: it is gone
+    uint64_t owner_number   # for whoever takes the whole list and looks at it without the peers: whose it is
     uint64_t ticket         # the number of its place
     int kind                # WireKind: snapshot, subscribe, unsubscribe, info or auth; or what was wrong with a write
     int wire_status         # WireStatus: what can't be taken, and why
@@ -129,18 +130,22 @@ cdef void peer_close(Peer* peer) noexcept nogil
 # A line that nobody asked for (an event), behind all such lines and all replies so far; but before those that wait for
 # Python, which may take its time.
 cdef int peer_push(Peer* peer, const void* line, size_t line_bytes) noexcept nogil
-# Is nothing in the queue that such a line has to wait for?
+# A reply to no request in particular, behind all that were asked for.
+cdef int peer_say(Peer* peer, const void* line, size_t line_bytes) noexcept nogil
+# Is nothing in the queue that a pushed line has to wait for?
 cdef bint peer_may_push(const Peer* peer) noexcept nogil
 # Python's line for a ticket; of one that is not there (any more): nothing.
 cdef int peer_reply(Peer* peer, uint64_t ticket, const void* line, size_t line_bytes) noexcept nogil
 # Lets go what may go by now, in order.
 cdef int peer_release(Peer* peer) noexcept nogil
-# Replies, or what they are to be made of, that the client has not been sent.
-cdef size_t peer_waiting_bytes(const Peer* peer) noexcept nogil
 # Is more waiting here than the client may leave unread?
 cdef bint peer_is_full(const Peer* peer) noexcept nogil
 cdef inline size_t peer_unsent(const Peer* peer) noexcept nogil:
     return peer.output.used - peer.output_at
+
+# Replies, or what they are to be made of, that the client has not been sent.
+cdef inline size_t peer_waiting_bytes(const Peer* peer) noexcept nogil:
+    return peer_unsent(peer) + peer.held.used + peer.waiting_bytes
 
 # Of output: this was sent.
 cdef void peer_sent(Peer* peer, size_t sent_bytes) noexcept nogil
@@ -156,4 +161,5 @@ cdef Handed* peer_hand_over(Peer* peer, const Slice* id, const Slice* key, const
 cdef Handed* peer_hand_place(
     Peer* peer, uint64_t ticket, const Slice* id, const Slice* key, const Slice* password,
 ) noexcept nogil
-cdef Place* peer_place(const Peer* peer, uint64_t number) noexcept nogil
+cdef inline Place* peer_place(const Peer* peer, uint64_t number) noexcept nogil:
+    return &peer.places[number & (peer.place_slots - 1)]

@@ -46,7 +46,7 @@ cdef void peer_close(Peer* peer) noexcept nogil:
             handed.peer = NULL
         handed = handed.next
     for i in range(peer.place_count):
-        free(place_at(peer, peer.first_place + i).line)
+        free(peer_place(peer, peer.first_place + i).line)
     free(peer.input.data)
     free(peer.output.data)
     free(peer.held.data)
@@ -75,7 +75,7 @@ cdef int peer_written(Peer* peer, bint done, size_t start) noexcept nogil:
 
 cdef int hold(Peer* peer, PlaceKind kind, size_t start) noexcept nogil:
     """What was put into held has a place of that kind: the last one, or a new one."""
-    cdef Place* last = place_at(peer, peer.first_place + peer.place_count - 1) if peer.place_count else NULL
+    cdef Place* last = peer_place(peer, peer.first_place + peer.place_count - 1) if peer.place_count else NULL
     if last == NULL or last.kind != kind:
         last = peer_add_place(peer, kind)
         if last == NULL:
@@ -115,23 +115,21 @@ cdef int peer_push(Peer* peer, const void* line, size_t line_bytes) noexcept nog
     return hold(peer, PLACE_EVENT, start) if bytes_put(&peer.held, line, line_bytes) else -1
 
 
+cdef int peer_say(Peer* peer, const void* line, size_t line_bytes) noexcept nogil:
+    cdef Bytes* target = peer_target(peer)
+    cdef size_t start = target.used
+    return peer_written(peer, bytes_put(target, line, line_bytes), start)
+
+
 cdef bint peer_may_push(const Peer* peer) noexcept nogil:
     cdef const Place* first
     if peer.place_count == 0:
         return True
-    first = place_at(peer, peer.first_place)
+    first = peer_place(peer, peer.first_place)
     return peer.event_places == 0 and first.kind == PLACE_PYTHON and not first.filled
 
 
 # ---- the queue ----
-
-cdef Place* peer_place(const Peer* peer, uint64_t number) noexcept nogil:
-    return place_at(peer, number)
-
-
-cdef inline Place* place_at(const Peer* peer, uint64_t number) noexcept nogil:
-    return &peer.places[number & (peer.place_slots - 1)]
-
 
 cdef Place* peer_add_place(Peer* peer, uint8_t kind) noexcept nogil:
     """A new place at the end of the queue."""
@@ -144,11 +142,11 @@ cdef Place* peer_add_place(Peer* peer, uint8_t kind) noexcept nogil:
         if larger == NULL:
             return NULL
         for number in range(peer.first_place, peer.first_place + peer.place_count):
-            larger[number & (slots - 1)] = place_at(peer, number)[0]
+            larger[number & (slots - 1)] = peer_place(peer, number)[0]
         free(peer.places)
         peer.places = larger
         peer.place_slots = slots
-    place = place_at(peer, peer.first_place + peer.place_count)
+    place = peer_place(peer, peer.first_place + peer.place_count)
     memset(place, 0, sizeof(Place))
     place.kind = kind
     peer.place_count += 1
@@ -164,7 +162,7 @@ cdef inline void copy_slice(Slice* to, const Slice* source, uint8_t** room) noex
 
 
 cdef inline void set_waiting(Peer* peer, uint64_t number, size_t waiting_bytes) noexcept nogil:
-    cdef Place* place = place_at(peer, number)
+    cdef Place* place = peer_place(peer, number)
     peer.waiting_bytes += waiting_bytes - place.waiting_bytes
     place.waiting_bytes = waiting_bytes
 
@@ -201,7 +199,7 @@ cdef int peer_reply(Peer* peer, uint64_t ticket, const void* line, size_t line_b
     cdef Place* place
     if ticket < peer.first_place or ticket - peer.first_place >= peer.place_count:
         return 0
-    place = place_at(peer, ticket)
+    place = peer_place(peer, ticket)
     if place.kind != PLACE_PYTHON or place.filled:
         return 0
     place.line = <uint8_t*>malloc(line_bytes + 1)
@@ -214,10 +212,6 @@ cdef int peer_reply(Peer* peer, uint64_t ticket, const void* line, size_t line_b
     return peer_release(peer)
 
 
-cdef size_t peer_waiting_bytes(const Peer* peer) noexcept nogil:
-    return peer_unsent(peer) + peer.held.used + peer.waiting_bytes
-
-
 cdef bint peer_is_full(const Peer* peer) noexcept nogil:
     return peer_waiting_bytes(peer) + peer.place_count * sizeof(Place) > peer.output_bytes_max
 
@@ -225,7 +219,7 @@ cdef bint peer_is_full(const Peer* peer) noexcept nogil:
 cdef int peer_release(Peer* peer) noexcept nogil:
     cdef Place* place
     while peer.place_count:
-        place = place_at(peer, peer.first_place)
+        place = peer_place(peer, peer.first_place)
         if place.kind == PLACE_WRITE and place.sequence >= peer.board.settled:
             break
         if place.kind == PLACE_PYTHON and not place.filled:
@@ -245,8 +239,8 @@ cdef int peer_release(Peer* peer) noexcept nogil:
             free(peer.places)
             peer.places = NULL
             peer.place_slots = 0
-    elif place_at(peer, peer.first_place).kind != PLACE_PYTHON:
-        squeeze(&peer.held, &peer.held_base, place_at(peer, peer.first_place).start - peer.held_base)
+    elif peer_place(peer, peer.first_place).kind != PLACE_PYTHON:
+        squeeze(&peer.held, &peer.held_base, peer_place(peer, peer.first_place).start - peer.held_base)
     return 0
 
 

@@ -15,6 +15,7 @@ class Reactor:
         events_bytes_max: int,  # unsent, of one socket, when it takes no more events
         input_bytes_max: int,  # of all sockets together, in large requests that are not whole;
         input_words: bytes,  # and the line for who goes over that
+        unread_bytes_max: int,  # of all sockets together, of what waits to be read; who goes over that is cut off
     ) -> None:
         """Starts the thread. Raises StorageError where the system has no descriptor, no thread, or no epoll."""
     @property
@@ -31,9 +32,9 @@ class Reactor:
     def reply(self, number: int, ticket: int, line: bytes) -> None: ...
     def push(self, numbers: list[int], lines: bytes, *, always: bool = False) -> list[int]:
         """An event for many; those who have no room for it (news() tells when they do), unless it goes always."""
-    def authenticate(self, number: int, line_bytes_max: int) -> None: ...
+    def authenticate(self, number: int, *, line_bytes_max: int, output_bytes_max: int) -> None: ...
     def send_away(self, number: int, line: bytes) -> None:
-        """Say why, give the client a moment to read it, and close."""
+        """Answer what was asked for, say why, give the client a moment to read it, and close."""
     def tick(self, first_line_ticks: int, idle_ticks: int) -> tuple[list[int], list[int]]:
         """One more tick, of about a second: those without a whole request, or a password, for more than
         ``first_line_ticks``, and those without a request for more than ``idle_ticks`` (0: never)."""
@@ -47,7 +48,11 @@ class Reactor:
     def connections(self) -> int: ...
     def totals(self) -> dict[str, int]:
         """Of all sockets: how many are paused (their requests wait); bytes that wait: input_bytes to be taken apart,
-        held_bytes of replies to go in their turn, output_bytes to be sent."""
+        held_bytes of replies to go in their turn, output_bytes to be sent (an event's line that waits for many counts
+        once)."""
+    @property
+    def cut_off(self) -> int:
+        """How many were closed so far because of unread_bytes_max."""
     @property
     def counts(self) -> dict[str, tuple[int, int]]:
         """As of Hub, as the next two."""

@@ -10,10 +10,7 @@ it up and takes it again at once gets it before a thread that was woken for it. 
 a little at a time, and lets the reactor go first in between: events for many then hold up nobody's replies.
 """
 
-from libc.stddef cimport size_t
-from libc.stdint cimport uint64_t
-
-from fluxdb._core.sockets cimport ReactorState, SharedLine
+from fluxdb._core.sockets cimport ReactorState
 
 # The poller's numbers of the reactor's bell, and of its channel's: no slot is as high.
 cdef enum:
@@ -23,8 +20,3 @@ cdef enum:
 cdef void* reactor_main(void* argument) noexcept nogil
 # Between two holds of the lock by another thread: wait until the reactor's thread, if it wants the lock, had it.
 cdef void reactor_goes_first(const ReactorState* state) noexcept nogil
-# An event for many. pushed: False for those who have no room; those who are gone count as told. With the lock held.
-cdef void push_batch(
-    ReactorState* state, const uint64_t* numbers, bint* pushed, size_t count, const void* data, size_t data_bytes,
-    bint always, SharedLine** shared,
-) noexcept nogil

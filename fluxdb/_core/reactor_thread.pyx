@@ -7,8 +7,9 @@ from fluxdb._core.platform cimport (
 from fluxdb._core.poller cimport (
     FLUXDB_HAPPENINGS_MAX, FLUXDB_HUNG_UP, FLUXDB_READABLE, FLUXDB_WRITABLE, fluxdb_happening, fluxdb_poller_wait,
 )
+from fluxdb._core.socket_slots cimport socket_find
 from fluxdb._core.sockets cimport (
-    Socket, socket_find, socket_pump, socket_push, socket_send, socket_serve, tell_python,
+    Socket, socket_pump, socket_serve, tell_python,
 )
 from fluxdb._core.switchboard cimport (
     switchboard_begin_turn, switchboard_collect, switchboard_end_turn, switchboard_next,
@@ -43,7 +44,7 @@ cdef void* reactor_main(void* argument) noexcept nogil:
         take_lock(reactor)
         if reactor.stopping:
             pthread_mutex_unlock(&reactor.lock)
-            return NULL
+            break
         switchboard_begin_turn(&reactor.board)
         go_on(reactor)
         take_turn(reactor, happenings, count)
@@ -54,6 +55,9 @@ cdef void* reactor_main(void* argument) noexcept nogil:
         pthread_mutex_unlock(&reactor.lock)
         if committing and see_to_commit(reactor):
             goes_on = True
+    # What a call of Python's staged since the last turn would be led by nobody: the committer's own thread does.
+    commit_lead(reactor.board.commit, reactor.board.channel, 0)
+    return NULL
 
 
 cdef inline void take_lock(ReactorState* reactor) noexcept nogil:
@@ -130,17 +134,3 @@ cdef bint see_to_commit(ReactorState* reactor) noexcept nogil:
 
 cdef inline bint is_committing(const ReactorState* reactor) noexcept nogil:
     return reactor.board.submitted != reactor.board.settled or reactor.board.waiting != NULL
-
-
-cdef void push_batch(
-    ReactorState* state, const uint64_t* numbers, bint* pushed, size_t count, const void* data, size_t data_bytes,
-    bint always, SharedLine** shared,
-) noexcept nogil:
-    """Those who are gone count as told."""
-    cdef size_t i
-    cdef Socket* socket
-    for i in range(count):
-        socket = socket_find(state, numbers[i])
-        pushed[i] = socket == NULL or socket_push(state, socket, data, data_bytes, always, shared)
-        if pushed[i] and socket != NULL and socket.peer != NULL:
-            socket_send(state, socket)

@@ -8,14 +8,16 @@ Guarded by the reactor's lock. Nothing here closes a socket: -1 says that this i
 
 from libc.stddef cimport size_t
 
-from fluxdb._core.sockets cimport SharedLine, Socket
+from fluxdb._core.sockets cimport ReactorState, SharedLine, Socket
 
 # What was to be sent and is not yet.
 cdef size_t socket_unsent(const Socket* socket) noexcept nogil
 # As much as the system takes.
-cdef int sending_go_on(Socket* socket) noexcept nogil
+cdef int sending_go_on(ReactorState* reactor, Socket* socket) noexcept nogil
 # May a line be sent past the peer's queue, since nothing is before it?
 cdef bint sending_is_free(const Socket* socket) noexcept nogil
 # Only then. shared is made when the first socket needs it; its maker lets go of it behind the last push.
-cdef int sending_push(Socket* socket, const void* line, size_t line_bytes, SharedLine** shared) noexcept nogil
-cdef void line_release(SharedLine* line) noexcept nogil
+cdef int sending_push(
+    ReactorState* reactor, Socket* socket, const void* line, size_t line_bytes, SharedLine** shared,
+) noexcept nogil
+cdef void line_release(ReactorState* reactor, SharedLine* line) noexcept nogil

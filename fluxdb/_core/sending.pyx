@@ -34,7 +34,7 @@ cdef int send_some(Socket* socket, const uint8_t* data, size_t left, size_t* sen
     return 0
 
 
-cdef int sending_go_on(Socket* socket) noexcept nogil:
+cdef int sending_go_on(ReactorState* reactor, Socket* socket) noexcept nogil:
     cdef Peer* peer = socket.peer
     cdef SharedLine* shared = socket.shared
     cdef size_t sent = 0
@@ -46,7 +46,7 @@ cdef int sending_go_on(Socket* socket) noexcept nogil:
         if status != 0 or socket.shared_at < shared.bytes:
             return status
         socket.shared = NULL
-        line_release(shared)
+        line_release(reactor, shared)
     status = send_some(socket, peer.output.data + peer.output_at, peer_unsent(peer), &sent)
     if sent:
         peer_sent(peer, sent)
@@ -57,7 +57,9 @@ cdef bint sending_is_free(const Socket* socket) noexcept nogil:
     return socket_unsent(socket) == 0 and peer_may_push(socket.peer)
 
 
-cdef int sending_push(Socket* socket, const void* line, size_t line_bytes, SharedLine** shared) noexcept nogil:
+cdef int sending_push(
+    ReactorState* reactor, Socket* socket, const void* line, size_t line_bytes, SharedLine** shared,
+) noexcept nogil:
     cdef const uint8_t* data = <const uint8_t*>line
     cdef size_t sent = 0
     if send_some(socket, data, line_bytes, &sent) != 0:
@@ -65,7 +67,7 @@ cdef int sending_push(Socket* socket, const void* line, size_t line_bytes, Share
     if line_bytes - sent < SHARED_BYTES_MIN:
         return 0 if bytes_put(&socket.peer.output, data + sent, line_bytes - sent) else -1
     if shared[0] == NULL:
-        shared[0] = line_new(data, line_bytes)
+        shared[0] = line_new(reactor, data, line_bytes)
         if shared[0] == NULL:
             return -1
     shared[0].users += 1
@@ -78,19 +80,38 @@ cdef inline uint8_t* line_data(SharedLine* line) noexcept nogil:
     return <uint8_t*>(line + 1)
 
 
-cdef SharedLine* line_new(const uint8_t* data, size_t data_bytes) noexcept nogil:
+cdef SharedLine* line_new(ReactorState* reactor, const uint8_t* data, size_t data_bytes) noexcept nogil:
     """Its maker is its first user."""
     cdef SharedLine* line = <SharedLine*>malloc(sizeof(SharedLine) + data_bytes)
-    if line != NULL:
-        line.users = 1
-        line.bytes = data_bytes
-        memcpy(line_data(line), data, data_bytes)
+    if line == NULL:
+        return NULL
+    line.users = 1
+    line.bytes = data_bytes
+    memcpy(line_data(line), data, data_bytes)
+    line.next = NULL
+    line.previous = reactor.youngest_shared
+    if line.previous != NULL:
+        line.previous.next = line
+    else:
+        reactor.oldest_shared = line
+    reactor.youngest_shared = line
+    reactor.unread_bytes += data_bytes
     return line
 
 
-cdef void line_release(SharedLine* line) noexcept nogil:
+cdef void line_release(ReactorState* reactor, SharedLine* line) noexcept nogil:
     if line == NULL:
         return
     line.users -= 1
-    if line.users == 0:
-        free(line)
+    if line.users:
+        return
+    if line.previous != NULL:
+        line.previous.next = line.next
+    else:
+        reactor.oldest_shared = line.next
+    if line.next != NULL:
+        line.next.previous = line.previous
+    else:
+        reactor.youngest_shared = line.previous
+    reactor.unread_bytes -= line.bytes
+    free(line)

@@ -16,6 +16,8 @@ cdef enum:
 
 # A line for many sockets: sending.pxd says what for.
 cdef struct SharedLine:
+    SharedLine* next        # younger
+    SharedLine* previous
     size_t users
     size_t bytes
     # the line follows
@@ -29,13 +31,15 @@ cdef struct Socket:
     bint hung_up            # the other side sends no more
     bint again              # in the reactor's list of those that go on in the next turn
     bint draining           # reads no more; goes when all that was asked for is answered and sent
-    bint leaving            # was told why it is sent away; what comes is dropped
+    bint leaving            # has all that it was to be told; what comes is dropped
     bint shut               # and nothing more is sent
     bint behind             # had no room for an event: Python wants to know when it has
     uint64_t born_tick
     uint64_t read_tick      # of the last bytes
     uint64_t leaving_tick
+    uint64_t ended_tick     # when tick first saw that its stream is over; 0: not yet
     size_t counted_bytes    # of its input, as the reactor counts it
+    size_t counted_output   # of what waits for it to read, likewise
     SharedLine* shared      # goes before the peer's output; NULL: there is none
     size_t shared_at        # was sent up to here
     Socket* next_again
@@ -62,17 +66,16 @@ cdef struct ReactorState:
     size_t input_bytes          # of all sockets, in requests that are not whole
     size_t input_bytes_max
     Bytes input_words           # what who goes over that is told
+    size_t unread_bytes         # of all sockets: what waits for them to read, and shared lines, each once
+    size_t unread_bytes_max
+    uint64_t cut_off            # who went over that was closed: so many
+    SharedLine* oldest_shared
+    SharedLine* youngest_shared
     Bytes gone              # numbers of sockets that are closed, since Python last asked
     Bytes roomy             # and of those that were behind and have room again
     bint told               # Python was woken, and has not asked yet
     uint8_t* received       # RECEIVE_BYTES
 
-# A new socket for a descriptor, which it owns; NULL where there is no memory.
-cdef Socket* socket_new(
-    ReactorState* reactor, int descriptor, size_t line_bytes_max, size_t output_bytes_max, bint authenticated,
-) noexcept nogil
-# NULL: it is gone.
-cdef Socket* socket_find(ReactorState* reactor, uint64_t number) noexcept nogil
 # Receive what there is, take the requests, send what may go. It may be gone afterwards.
 cdef void socket_serve(ReactorState* reactor, Socket* socket) noexcept nogil
 # The same without receiving, unless there was something left.
@@ -84,7 +87,8 @@ cdef bint socket_push(
 ) noexcept nogil
 cdef void socket_send(ReactorState* reactor, Socket* socket) noexcept nogil
 cdef void socket_drain(ReactorState* reactor, Socket* socket) noexcept nogil
-# Say why, read on without looking at it for a moment (else the words could be lost), then close.
+# Take no more requests; when what was asked for is answered, say why, read on without looking at it for a moment (else
+# the words could be lost), then close.
 cdef void socket_send_away(ReactorState* reactor, Socket* socket, const void* line, size_t line_bytes) noexcept nogil
 cdef void socket_close(ReactorState* reactor, Socket* socket) noexcept nogil
 cdef void sockets_close(ReactorState* reactor) noexcept nogil

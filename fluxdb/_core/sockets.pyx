@@ -1,11 +1,10 @@
 """The sockets of a reactor; sockets.pxd says how they are guarded."""
 
 from libc.errno cimport EAGAIN
-from libc.stdlib cimport calloc, free, realloc
 
-from fluxdb._core.peer cimport peer_close, peer_new, peer_push, peer_unsent
+from fluxdb._core.peer cimport peer_close, peer_push, peer_say, peer_unsent, peer_waiting_bytes
 from fluxdb._core.platform cimport fluxdb_bell_ring
-from fluxdb._core.poller cimport fluxdb_poller_add, fluxdb_receive
+from fluxdb._core.poller cimport fluxdb_receive
 from fluxdb._core.replies cimport bytes_put, bytes_shrink
 from fluxdb._core.requests cimport TAKEN_BROKEN, TAKEN_HANDED, requests_feed, requests_take
 from fluxdb._core.sending cimport line_release, sending_go_on, sending_is_free, sending_push, socket_unsent
@@ -18,63 +17,7 @@ cdef extern from "<unistd.h>" nogil:
     int close(int descriptor) noexcept
 
 cdef enum:
-    COUNTED_BYTES = 65536       # of a request that is not whole; what is less does not count as memory in use
-
-
-# ---- coming ----
-
-cdef Socket* free_slot(ReactorState* reactor) noexcept nogil:
-    cdef Socket* socket = reactor.free_slots
-    cdef size_t slots
-    cdef Socket** larger
-    if socket != NULL:
-        reactor.free_slots = socket.next_free
-        return socket
-    if reactor.slots_used == reactor.slots:
-        slots = reactor.slots * 2 if reactor.slots else 64
-        larger = <Socket**>realloc(reactor.sockets, slots * sizeof(Socket*))
-        if larger == NULL:
-            return NULL
-        reactor.sockets = larger
-        reactor.slots = slots
-    socket = <Socket*>calloc(1, sizeof(Socket))
-    if socket != NULL:
-        socket.number = reactor.slots_used
-        reactor.sockets[reactor.slots_used] = socket
-        reactor.slots_used += 1
-    return socket
-
-
-cdef Socket* socket_new(
-    ReactorState* reactor, int descriptor, size_t line_bytes_max, size_t output_bytes_max, bint authenticated,
-) noexcept nogil:
-    cdef Socket* socket = free_slot(reactor)
-    if socket == NULL:
-        return NULL
-    socket.peer = peer_new(&reactor.board, socket, line_bytes_max, output_bytes_max, authenticated)
-    if socket.peer == NULL or fluxdb_poller_add(reactor.poller, descriptor, socket.number) != 0:
-        if socket.peer != NULL:
-            peer_close(socket.peer)
-        socket.peer = NULL
-        socket.next_free = reactor.free_slots
-        reactor.free_slots = socket
-        return NULL
-    socket.descriptor = descriptor
-    socket.writable = True
-    socket.readable = socket.hung_up = socket.draining = socket.leaving = socket.shut = socket.behind = False
-    socket.counted_bytes = 0
-    socket.born_tick = socket.read_tick = reactor.tick
-    reactor.open_count += 1
-    return socket
-
-
-cdef Socket* socket_find(ReactorState* reactor, uint64_t number) noexcept nogil:
-    cdef size_t slot = <uint32_t>number
-    cdef Socket* socket
-    if slot >= reactor.slots_used:
-        return NULL
-    socket = reactor.sockets[slot]
-    return socket if socket.number == number and socket.peer != NULL else NULL
+    COUNTED_BYTES = 65536       # of a request that is not whole, or of replies; what is less does not count
 
 
 # ---- requests ----
@@ -145,6 +88,8 @@ cdef void socket_pump(ReactorState* reactor, Socket* socket) noexcept nogil:
         go_on_later(reactor, socket)
     count_input(reactor, socket)
     if is_open(socket):
+        count_output(reactor, socket)
+    if is_open(socket):
         leave_if_done(reactor, socket)
 
 
@@ -153,8 +98,8 @@ cdef void leave_if_done(ReactorState* reactor, Socket* socket) noexcept nogil:
     if peer.place_count or socket_unsent(socket):
         return
     if peer.ended:
-        socket_send_away(reactor, socket, NULL, 0)
-    elif socket.draining and not peer.choked:
+        leave(reactor, socket)
+    elif socket.draining and not (peer.choked or peer.stalled):
         socket_close(reactor, socket)
 
 
@@ -171,9 +116,38 @@ cdef void count_input(ReactorState* reactor, Socket* socket) noexcept nogil:
 
 # ---- replies ----
 
+cdef void count_output(ReactorState* reactor, Socket* socket) noexcept nogil:
+    cdef size_t waiting = peer_waiting_bytes(socket.peer)
+    cdef size_t counted = waiting if waiting > COUNTED_BYTES else 0
+    if counted == socket.counted_output:
+        return
+    reactor.unread_bytes += counted - socket.counted_output
+    socket.counted_output = counted
+    if reactor.unread_bytes > reactor.unread_bytes_max:
+        cut_off(reactor, socket)
+
+
+cdef void cut_off(ReactorState* reactor, Socket* socket) noexcept nogil:
+    """More waits to be read than may: close those who have had an event's line before them for the longest time, then
+    the one that went over. They read nothing, so there is no way to tell them why."""
+    cdef SharedLine* line = reactor.oldest_shared
+    cdef SharedLine* younger
+    cdef size_t slot
+    while line != NULL and reactor.unread_bytes > reactor.unread_bytes_max:
+        younger = line.next
+        for slot in range(reactor.slots_used):
+            if reactor.sockets[slot].peer != NULL and reactor.sockets[slot].shared == line:
+                reactor.cut_off += 1
+                socket_close(reactor, reactor.sockets[slot])
+        line = younger
+    if reactor.unread_bytes > reactor.unread_bytes_max and is_open(socket) and socket.counted_output:
+        reactor.cut_off += 1
+        socket_close(reactor, socket)
+
+
 cdef void socket_send(ReactorState* reactor, Socket* socket) noexcept nogil:
     """What may be sent, as far as the system takes it."""
-    if sending_go_on(socket) != 0:
+    if sending_go_on(reactor, socket) != 0:
         socket_close(reactor, socket)
         return
     if socket.behind and socket.shared == NULL and peer_unsent(socket.peer) * 4 <= reactor.events_bytes_max:
@@ -191,7 +165,7 @@ cdef bint socket_push(
     if socket.leaving or (socket.behind and not always):
         return False
     if sending_is_free(socket):
-        status = sending_push(socket, line, line_bytes, shared)
+        status = sending_push(reactor, socket, line, line_bytes, shared)
     elif not always and (socket.shared != NULL or waiting > reactor.events_bytes_max):
         socket.behind = True
         return False
@@ -199,6 +173,8 @@ cdef bint socket_push(
         status = peer_push(peer, line, line_bytes)
     if status != 0:
         socket_close(reactor, socket)
+    elif reactor.unread_bytes > reactor.unread_bytes_max:
+        cut_off(reactor, socket)
     return True
 
 
@@ -210,18 +186,18 @@ cdef void socket_drain(ReactorState* reactor, Socket* socket) noexcept nogil:
 
 
 cdef void socket_send_away(ReactorState* reactor, Socket* socket, const void* line, size_t line_bytes) noexcept nogil:
-    cdef Peer* peer = socket.peer
-    if socket.leaving:
+    if socket.peer.ended:
         return
+    socket.peer.ended = True
+    if peer_say(socket.peer, line, line_bytes) != 0:
+        socket_close(reactor, socket)
+    else:
+        socket_pump(reactor, socket)
+
+
+cdef void leave(ReactorState* reactor, Socket* socket) noexcept nogil:
     socket.leaving = True
     socket.leaving_tick = reactor.tick
-    peer.ended = True
-    peer.input.used = peer.input_at = 0
-    bytes_shrink(&peer.input)
-    reactor.input_bytes -= socket.counted_bytes
-    socket.counted_bytes = 0
-    if line_bytes:
-        bytes_put(&peer.output, line, line_bytes)
     finish_leaving(reactor, socket)
 
 
@@ -242,10 +218,11 @@ cdef void socket_close(ReactorState* reactor, Socket* socket) noexcept nogil:
     if not is_open(socket):
         return
     reactor.input_bytes -= socket.counted_bytes
+    reactor.unread_bytes -= socket.counted_output
     reactor.open_count -= 1
     peer_close(socket.peer)
     socket.peer = NULL
-    line_release(socket.shared)
+    line_release(reactor, socket.shared)
     socket.shared = NULL
     close(socket.descriptor)
     bytes_put(&reactor.gone, &socket.number, sizeof(uint64_t))

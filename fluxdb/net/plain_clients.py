@@ -5,6 +5,7 @@ Requests that are rare come as news, by a descriptor of the event loop; events g
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -16,6 +17,11 @@ from fluxdb.net.subscriptions import EVENTS_BYTES_MAX, ConnectionSubscriber
 
 if TYPE_CHECKING:
     from fluxdb.net.server import Server
+
+
+AUTH_OUTPUT_BYTES_MAX = 4096  # unread, of a client that has not said the password yet
+
+logger = logging.getLogger("fluxdb.server")
 
 
 class PlainClient:
@@ -39,7 +45,10 @@ class PlainClient:
     reply_later = reply
 
     def authenticate(self) -> None:
-        self._clients.reactor.authenticate(self.number, self._clients.server.limits.line_bytes_max)
+        limits = self._clients.server.limits
+        self._clients.reactor.authenticate(
+            self.number, line_bytes_max=limits.line_bytes_max, output_bytes_max=limits.output_bytes_max
+        )
 
     def send_away(self, line: bytes) -> None:
         self.unsubscribe_all()
@@ -62,9 +71,11 @@ class PlainClients:
             events_bytes_max=EVENTS_BYTES_MAX,
             input_bytes_max=limits.input_bytes_max,
             input_words=lines.too_much_input(limits.input_bytes_max),
+            unread_bytes_max=limits.unread_bytes_max,
         )
         self._deliveries = EventDeliveries(self.reactor.push, self._on_evicted)
         self._clients: dict[int, PlainClient] = {}
+        self._cut_off = 0
         server.loop.add_reader(self.reactor.fd, self._on_news)
 
     def __len__(self) -> int:
@@ -79,7 +90,7 @@ class PlainClients:
         number = self.reactor.adopt(
             accepted.fileno(),
             line_bytes_max=limits.line_bytes_max if authenticated else limits.auth_line_bytes_max,
-            output_bytes_max=limits.output_bytes_max,
+            output_bytes_max=limits.output_bytes_max if authenticated else AUTH_OUTPUT_BYTES_MAX,
             authenticated=authenticated,
         )
         accepted.detach()
@@ -121,6 +132,14 @@ class PlainClients:
 
     def tick(self) -> None:
         limits = self.server.limits
+        cut_off = self.reactor.cut_off
+        if cut_off != self._cut_off:
+            logger.warning(
+                "%d clients were cut off: what clients have not read came to more than %d bytes (unread_bytes_max)",
+                cut_off - self._cut_off,
+                limits.unread_bytes_max,
+            )
+            self._cut_off = cut_off
         unheard, idle = self.reactor.tick(limits.first_line_seconds, limits.idle_seconds)
         for number in unheard:
             self._clients[number].send_away(lines.unheard(limits.first_line_seconds))
