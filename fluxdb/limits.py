@@ -107,4 +107,6 @@ SERVER_RANGES: dict[str, tuple[int, int]] = {
 }
 
 DEFAULT_LIMITS = Limits()
+# Of what a database may hold, whatever it was opened with.
+WIDEST_LIMITS = Limits(**{name: RANGES[name][1] for name in ("key_bytes_max", "value_bytes_max", "depth_max")})
 DEFAULT_SERVER_LIMITS = ServerLimits()

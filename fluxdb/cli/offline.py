@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
-import stat
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import click
@@ -17,6 +17,8 @@ from fluxdb.cli import exits, render
 from fluxdb.cli.output import standard_lines
 from fluxdb.cli.progress import progress_bar
 from fluxdb.cli.text import escape_text, one_line
+from fluxdb.limits import WIDEST_LIMITS
+from fluxdb.storage.oserrors import storage_errors
 
 STANDARD_STREAM = "-"
 
@@ -109,7 +111,8 @@ def load(directory: Path, source: Path) -> int:
         nullcontext(sys.stdin.buffer) if from_stdin else source.open("rb") as lines,
     ):
         total_bytes = 0 if from_stdin else os.fstat(lines.fileno()).st_size
-        loaded = load_database(directory, lines, total_bytes=total_bytes, progress=progress)
+        # What was dumped comes back, whatever limits it was stored with.
+        loaded = load_database(directory, lines, limits=WIDEST_LIMITS, total_bytes=total_bytes, progress=progress)
     note = standard_lines().note
     if not loaded.is_dump:
         note("note: the file does not begin as a dump does, so nothing tells whether it is whole")
@@ -139,16 +142,14 @@ def _writer(target: Path) -> Iterator[Callable[[bytes], object]]:
         with target.open("wb") as stream:
             yield stream.write
         return
-    beside = target.with_name(target.name + ".tmp")
-    with suppress(FileNotFoundError):
-        beside.unlink()
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, stat.S_IRUSR | stat.S_IWUSR)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            yield stream.write
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(target)
-    except BaseException:
-        beside.unlink()
-        raise
+    with storage_errors(f"can't write {target}"):
+        descriptor, beside = tempfile.mkstemp(dir=target.parent, prefix=f"{target.name}.", suffix=".tmp")
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                yield stream.write
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(beside).replace(target)
+        except BaseException:
+            Path(beside).unlink()
+            raise

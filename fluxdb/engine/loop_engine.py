@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Future
 from functools import partial
 from threading import get_ident
 from typing import Any, NoReturn
@@ -80,15 +82,33 @@ class LoopEngine(AsyncEngineHandle):
         self._engine.ping()
 
     async def close(self) -> None:
+        """Once it is begun it goes on to its end, whatever becomes of the task that asked."""
         self._closed = True
-        if self._closes_engine:
-            await asyncio.to_thread(self._engine.close)
         self._get = _refuse
         self._last = None
+        if self._closes_engine:
+            await asyncio.wrap_future(_begun(self._engine.close))
 
     def _check_open(self) -> None:
         if self._closed or self._engine.closed:
             raise ClosedError("the database is closed")
+
+
+def _begun(work: Callable[[], None]) -> Future[None]:
+    """In a thread of its own: those of the loop's pool may all be busy, and what waits there can be cancelled."""
+    outcome: Future[None] = Future()
+    outcome.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:
+            outcome.set_exception(error)
+        else:
+            outcome.set_result(None)
+
+    threading.Thread(target=run, name="fluxdb-close").start()
+    return outcome
 
 
 def _refuse(*arguments: object) -> NoReturn:

@@ -19,7 +19,7 @@ from fluxdb.storage.layout import LOCK_NAME, Folder, list_folder, snapshot_name
 from fluxdb.storage.offline import require_database, shared_folder
 from fluxdb.storage.oserrors import storage_errors
 from fluxdb.storage.progress import Progress, ProgressCallback
-from fluxdb.storage.reader import Recovered, look_around, read_folder
+from fluxdb.storage.reader import Recovered, cut_of, look_around, read_folder
 from fluxdb.storage.recovery import Verdict, decide
 from fluxdb.storage.salvage import find_blocks, find_groups
 from fluxdb.storage.segments import SegmentFile, read_segment, read_segment_file
@@ -103,6 +103,9 @@ def _check_segment(report: CheckReport, segment: SegmentFile, following: Segment
     """Go through the groups from the first to the last, on behind what is damaged."""
     report.segments += 1
     data = read_segment(report.directory, segment)
+    cut = cut_of(segment) if following is None else None
+    if cut is not None:
+        report.findings.append(Finding(segment.name, segment.size, str(cut), True))
     if segment.problem is not None:
         report.findings.append(Finding(segment.name, 0, segment.problem, True))
     position = segment.start or _first_position(data, segment.number)
@@ -117,7 +120,8 @@ def _check_segment(report: CheckReport, segment: SegmentFile, following: Segment
             position = _position_behind(data, stop.position, same_place=stop.reason == STOP_PLACE)
             continue
         if row.verdict is Verdict.TORN:
-            meaning = f"a torn tail ({row.cause}): never acknowledged, the next open cuts it off"
+            whose = "the next open cuts it off" if cut else "never acknowledged, the next open cuts it off"
+            meaning = f"a torn tail ({row.cause}): {whose}"
             report.findings.append(Finding(segment.name, at, meaning, False))
         elif last_nonzero(data, at) >= 0:
             report.findings.append(Finding(segment.name, at, "bytes without meaning behind the last group", False))

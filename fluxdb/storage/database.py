@@ -83,6 +83,7 @@ class Database:
                     return position.revision
                 if position.revision == 0:
                     return 0
+                self._lock.check_place()
                 write_snapshot(self.directory, self._database_id, view, self._pace())
             self._snapshot = position
             self._retire(position)
@@ -96,6 +97,7 @@ class Database:
         def after_sync(seconds: float) -> bool:
             nonlocal log_bytes, written_at
             self._check_open()
+            self._lock.check_place()
             now = time.monotonic()
             if self.committer.log_bytes != log_bytes:
                 log_bytes, written_at = self.committer.log_bytes, now
@@ -109,6 +111,7 @@ class Database:
 
     def _retire(self, snapshot: Position) -> None:
         """A file that can't be removed now is no reason to call the checkpoint failed: the next one tries again."""
+        self._lock.check_place()
         try:
             retire(self.directory, snapshot)
         except OSError as error:
@@ -170,12 +173,15 @@ def _tell(recovered: Recovered) -> None:
     if recovered.torn is not None:
         torn = recovered.torn
         log.warning(
-            "%s: cut off an unfinished tail of %d bytes at byte %d (%s); nothing acknowledged is lost",
+            "%s: cut off an unfinished tail of %d bytes at byte %d (%s)%s",
             recovered.directory / torn.segment,
             torn.byte_count,
             torn.offset,
             torn.cause,
+            "" if recovered.cut else "; nothing acknowledged is lost",
         )
+    if recovered.cut is not None:
+        log.error("%s: %s", recovered.directory / recovered.cut.segment, recovered.cut)
     for warning in recovered.warnings:
         log.warning("%s: %s", recovered.directory, warning)
 

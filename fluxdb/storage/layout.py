@@ -4,7 +4,8 @@
     log-<16 digits>                 a segment of the log, numbered from 1 without gaps
     log.spare                       the next segment, allocated ahead; means nothing until it is renamed
     snapshot-<20 digits>            all documents as they were at that revision
-    *.tmp                           unfinished; means nothing
+    snapshot-<20 digits>.tmp        a snapshot that is not finished; means nothing
+    segment.tmp, torn-tail.tmp      likewise, a segment, and a note about the log's end
     *.broken                        a copy that repair kept; never read
 
 Anything else is left alone.
@@ -23,9 +24,12 @@ from fluxdb.storage.oserrors import storage_errors
 LOCK_NAME = "LOCK"
 SPARE_NAME = "log.spare"
 TEMPORARY_SUFFIX = ".tmp"
+NOTE_NAME = "torn-tail.tmp"  # storage/tail.py says what it notes
+SEGMENT_TEMPORARY_NAME = "segment.tmp"
 BROKEN_SUFFIX = ".broken"
 
 _NUMBERED = re.compile(r"(log|snapshot)-([0-9]+)\Z")
+_UNFINISHED = re.compile(r"snapshot-[0-9]{20}\.tmp\Z")
 
 
 class Folder(NamedTuple):
@@ -59,7 +63,7 @@ def list_folder(directory: Path) -> Folder:
 def _classify(folder: Folder, name: str, is_file: bool) -> None:
     numbered = _NUMBERED.match(name)
     if numbered is None:
-        unfinished = name == SPARE_NAME or name.endswith(TEMPORARY_SUFFIX)
+        unfinished = name in (SPARE_NAME, SEGMENT_TEMPORARY_NAME, NOTE_NAME) or _UNFINISHED.match(name)
         (folder.leftovers if unfinished and is_file else folder.others).append(name)
         return
     if not is_file:

@@ -13,7 +13,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from fluxdb.errors import LockedError
+from fluxdb.errors import LockedError, StorageError
 from fluxdb.storage.layout import LOCK_NAME
 from fluxdb.storage.oserrors import storage_errors
 
@@ -62,6 +62,20 @@ class FolderLock:
             _close(descriptors)
             raise
         return cls(directory, descriptors, owns=False)
+
+    def check_place(self) -> None:
+        """What goes by the folder's path would go to the folder that is locked. Raises StorageError where not."""
+        with storage_errors(f"can't look at the folder {self.directory}"):
+            owned = os.fstat(self._descriptors[0])
+            try:
+                there = self.directory.stat()
+            except FileNotFoundError:
+                there = None
+        if there is None or (there.st_dev, there.st_ino) != (owned.st_dev, owned.st_ino):
+            raise StorageError(
+                f"{self.directory} is not the folder any more that was opened: it was moved, or replaced. Writes still"
+                " go to the one that was opened; close it, and open it where it is now"
+            )
 
     def release(self) -> None:
         """Let the next owner in. Idempotent."""

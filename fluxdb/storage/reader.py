@@ -23,8 +23,22 @@ from fluxdb.storage.segments import SegmentFile, read_segment, read_segment_file
 _GROUP_HEADER_BYTES = 64
 
 
+class Cut(NamedTuple):
+    """The last segment is shorter than it was made, which no crash does. What stood behind its end is lost."""
+
+    segment: str
+    byte_count: int
+    made_bytes: int
+
+    def __str__(self) -> str:
+        return (
+            f"the file was cut: it has {self.byte_count} bytes of {self.made_bytes}; what stood behind them, if"
+            " anything, is lost, acknowledged or not"
+        )
+
+
 class Torn(NamedTuple):
-    """The tail that a crash left unfinished. It was never acknowledged."""
+    """The tail that a crash left unfinished. It was never acknowledged, unless the file itself was cut."""
 
     segment: str
     offset: int
@@ -48,6 +62,7 @@ class Recovered:
     groups: int = 0
     last_group_offset: int = -1  # in the last segment; -1: no group was read there
     torn: Torn | None = None
+    cut: Cut | None = None
     warnings: list[str] = field(default_factory=list)
     damage: CorruptionError | None = None  # then documents and position are what lies before it
     is_foreign: bool = False  # the damage is a file of another database
@@ -61,6 +76,7 @@ class Recovered:
             "records": self.records,
             "log_bytes": self.log_bytes,
             "torn": None if self.torn is None else self.torn._asdict(),
+            "cut": None if self.cut is None else self.cut._asdict(),
             "warnings": list(self.warnings),
         }
 
@@ -117,17 +133,17 @@ def _read_log(recovered: Recovered, first_index: int, progress: Progress) -> Non
             assert segment.start is not None, "_complaint saw to it"
             recovered.position = segment.start
         _read_segment(recovered, segment, following)
-        _warn_of_cut(recovered, segment)
+        recovered.cut = cut_of(segment) if following is None else None  # else the next one says that all is there
         progress.add(segment.size)
         if recovered.damage is not None:
             return
 
 
-def _warn_of_cut(recovered: Recovered, segment: SegmentFile) -> None:
+def cut_of(segment: SegmentFile) -> Cut | None:
     """A file is made in its full size, so no crash makes it shorter. What is missing can't be told from free space."""
     if segment.header is not None and segment.size < segment.header.segment_bytes:
-        sizes = f"it has {segment.size} bytes of {segment.header.segment_bytes}"
-        recovered.warnings.append(f"{segment.name} was cut: {sizes}; what stood behind them, if anything, is lost")
+        return Cut(segment.name, segment.size, segment.header.segment_bytes)
+    return None
 
 
 def _complaint(segment: SegmentFile, previous: SegmentFile) -> CorruptionError | None:

@@ -17,9 +17,8 @@ from pathlib import Path
 from fluxdb.limits import MIB
 from fluxdb.model import Position
 from fluxdb.storage.durable import create_private, sync_directory, sync_file, write_all
+from fluxdb.storage.layout import NOTE_NAME  # a leftover once the tail is settled: removed as all of them
 from fluxdb.storage.reader import Recovered
-
-NOTE_NAME = "torn-tail.tmp"  # a leftover once the tail is settled: removed as all of them
 
 _CHUNK_BYTES = 1 * MIB
 _NOTE_BYTES_MAX = 1024

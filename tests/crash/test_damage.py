@@ -182,7 +182,9 @@ def test_g7_a_foreign_segment_is_refused_and_left_as_it_is(victim: Victim, worke
 
 
 HARMLESS: dict[str, Change] = {
-    "unfinished files": lambda state: added("db/log.spare", b"x" * 5000)(added("db/snapshot-9.tmp", b"half")(state)),
+    "unfinished files": lambda state: added("db/log.spare", b"x" * 5000)(
+        added(f"db/snapshot-{9:020d}.tmp", b"half")(state)
+    ),
     "files of others": lambda state: added("db/notes.txt", b"mine")(added("db/.hidden", b"mine, too")(state)),
     "snapshot gone, the whole log there": removed(SNAPSHOT),
     "snapshot renamed, the whole log there": renamed(SNAPSHOT, "db/snapshot-00000000000000000006"),

@@ -18,11 +18,13 @@ def touch(folder: Path, *names: str) -> None:
 def test_files_are_told_by_their_names(tmp_path: Path) -> None:
     touch(tmp_path, "log-0000000000000002", "log-0000000000000001", snapshot_name(5), snapshot_name(70), "LOCK")
     touch(tmp_path, "log.spare", "segment.tmp", "notes.txt", "log-0000000000000003.broken", "log-file")
+    touch(tmp_path, "torn-tail.tmp", "snapshot-00000000000000000009.tmp", "draft.tmp", "snapshot-9.tmp")
     folder = list_folder(tmp_path)
     assert folder.segments == [1, 2]
     assert folder.snapshots == [70, 5]
-    assert folder.leftovers == ["log.spare", "segment.tmp"]
-    assert folder.others == ["LOCK", "log-0000000000000003.broken", "log-file", "notes.txt"]
+    assert folder.leftovers == ["log.spare", "segment.tmp", "snapshot-00000000000000000009.tmp", "torn-tail.tmp"]
+    others = ["LOCK", "draft.tmp", "log-0000000000000003.broken", "log-file", "notes.txt", "snapshot-9.tmp"]
+    assert folder.others == others
 
 
 def test_numbers_of_twenty_digits_are_no_trouble(tmp_path: Path) -> None:

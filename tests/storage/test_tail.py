@@ -13,9 +13,10 @@ import pytest
 
 from fluxdb.errors import CorruptionError, StorageError
 from fluxdb.storage import durable
+from fluxdb.storage.check import check_database
 from fluxdb.storage.database import Database
+from fluxdb.storage.layout import NOTE_NAME
 from fluxdb.storage.reader import read_folder
-from fluxdb.storage.tail import NOTE_NAME
 from tests.storage.folders import (
     HEADER_BYTES,
     SECTOR_BYTES,
@@ -78,7 +79,8 @@ def test_g7_cut_at_every_byte_the_log_gives_the_groups_before(tmp_path: Path) ->
         file.write_bytes(whole[:size])
         recovered = read_folder(tmp_path)
         assert recovered.damage is None
-        assert "was cut" in recovered.warnings[0]
+        assert recovered.cut == (file.name, size, len(whole))
+        assert not check_database(tmp_path).ok
         group_ends = len(whole[:end].rstrip(b"\0"))
         assert recovered.documents.digest() == (after if size >= group_ends else before), size
     for size in (0, 100, HEADER_BYTES - 1):
