@@ -30,7 +30,6 @@ class RemoteLoopEngine(AsyncEngineHandle):
         self._settings = settings
         self._loop = asyncio.get_running_loop()
         self._line = Reconnecting(settings)
-        self._revision = 0  # of the newest write of this handle that was acknowledged
         self.closed = False
 
     @classmethod
@@ -57,15 +56,15 @@ class RemoteLoopEngine(AsyncEngineHandle):
         return reply.document_text(await self.ask(request.get(key)))
 
     async def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Written:
-        return took_effect(self.written(await self.ask_once(request.set(key, text, if_version))))
+        return took_effect(await self.write(request.set(key, text, if_version)))
 
     async def patch(
         self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False
     ) -> Written:
-        return took_effect(self.written(await self.ask_once(request.patch(key, text, if_version, remove_nulls))))
+        return took_effect(await self.write(request.patch(key, text, if_version, remove_nulls)))
 
     async def delete(self, key: str, if_version: int = ANY_VERSION) -> Written | None:
-        return self.written(await self.ask_once(request.delete(key, if_version)))
+        return await self.write(request.delete(key, if_version))
 
     async def subscribe(self, keys: Sequence[str]) -> TaskSubscriber:
         subscriber = TaskSubscriber(keys, self._settings.limits, self.forget, self._loop)
@@ -101,16 +100,19 @@ class RemoteLoopEngine(AsyncEngineHandle):
         """Of what changes nothing: sent once more where the connection was lost."""
         return await self._ask_again(body, self._settings.timeout_seconds)
 
-    async def ask_once(self, body: bytes) -> bytes:
-        """Of a write."""
+    async def write(self, body: bytes) -> Written | None:
+        """Version and revision; None where there was nothing to delete."""
         link = await self._ready()
         try:
-            return await self._reply(link, body, self._settings.timeout_seconds, changes=True)
+            done = reply.written(await self._reply(link, body, self._settings.timeout_seconds, changes=True))
         except LinkLostError as lost:
             raise ConnectionLostError(
                 f"the connection to {self.name} was lost before the reply ({lost}): the write was made, or not",
                 maybe_applied=True,
             ) from None
+        if done is not None and done[1] > link.revision:
+            link.revision = done[1]  # what came before it is no news to those who subscribe from here on
+        return done
 
     async def _ask_again(self, body: bytes, seconds: float | None) -> bytes:
         with contextlib.suppress(LinkLostError):
@@ -168,13 +170,6 @@ class RemoteLoopEngine(AsyncEngineHandle):
             message = f"no reply from {self.name} within {seconds:g} s{unknown}"
             future.set_exception(RequestTimeoutError(message, maybe_applied=changes))
 
-    def written(self, line: bytes) -> Written | None:
-        """What a write's reply says. What came before it is no news to those who subscribe from here on."""
-        done = reply.written(line)
-        if done is not None and done[1] > self._revision:
-            self._revision = done[1]
-        return done
-
     def _check_open(self) -> None:
         if self.closed:
             raise ClosedError("the connection was closed")
@@ -198,7 +193,7 @@ class RemoteLoopEngine(AsyncEngineHandle):
     async def _watch(self, link: Link, subscriber: RemoteSubscriber) -> None:
         watchers = self._line.watchers
         watchers.add(subscriber)
-        subscriber.after_revision = self._revision
+        subscriber.after_revision = link.revision
         seconds = self._settings.timeout_seconds
         replies = []
         for key in subscriber.keys:

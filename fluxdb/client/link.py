@@ -36,6 +36,7 @@ class Link(asyncio.Protocol):
         self._reason = ""
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self.lost = False
+        self.revision = 0  # of the newest write over it that was acknowledged; the next server may be behind this one
 
     # What the owner does
 

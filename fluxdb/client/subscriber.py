@@ -26,8 +26,9 @@ class RemoteSubscriber:
         for key in keys:
             request.quoted(key)
         self.keys = tuple(dict.fromkeys(keys))
-        self.active: set[str] = set()  # the keys whose subscription the server has confirmed
-        self.after_revision = 0  # events up to here are older than the subscription
+        # Of the connection that there is: another one may lead to a server that was set back to an older revision.
+        self.active: dict[str, int] = {}  # the keys that the server tells of, each from behind a revision
+        self.after_revision = 0  # no news of any key
         self.last_revision = 0
         self.closed = False
         self._events_max = limits.subscriber_events_max
@@ -41,7 +42,8 @@ class RemoteSubscriber:
     # The connection's side
 
     def push(self, event: RawEvent) -> None:
-        if self._end is not None or event[1] not in self.active or event[5] <= self.after_revision:
+        after_revision = self.active.get(event[1])
+        if self._end is not None or after_revision is None or event[5] <= after_revision:
             return
         self._bytes_in += event_bytes(event)
         self._queue.append(event)
@@ -62,10 +64,12 @@ class RemoteSubscriber:
         self._on_end(self)
 
     def interrupt(self, error: FluxDBError) -> None:
-        """Tell that events may have been missed, behind those that came before. Others follow."""
+        """The connection was lost: tell, behind the events before, that some may have been missed. Others follow."""
         if self.active and self._end is None and not (self._queue and isinstance(self._queue[-1], FluxDBError)):
             self._queue.append(error)
             self.wake()
+        self.active.clear()
+        self.after_revision = 0
 
     def end(self, error: FluxDBError) -> None:
         """Nothing comes any more; what is there can still be taken."""

@@ -109,7 +109,7 @@ class RemoteEngine(EngineHandle):
             self.close_aside()
 
     def _write(self, body: bytes) -> Written | None:
-        return self._handle.written(self._call(self._handle.ask_once(body)))
+        return self._call(self._handle.write(body))
 
     def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
         if self.closed or self._process != os.getpid():

@@ -49,9 +49,8 @@ class Watchers:
         revision = reply.members(line).get("revision")  # events up to this one are older
         for subscriber in self._by_key.get(key, ()):
             if key not in subscriber.active:
-                subscriber.active.add(key)
-                if isinstance(revision, int):
-                    subscriber.after_revision = max(subscriber.after_revision, revision)
+                told_after = revision if isinstance(revision, int) else 0
+                subscriber.active[key] = max(subscriber.after_revision, told_after)
 
     def pushed(self, line: bytes) -> None:
         """A line that answers no request. Raises UnexpectedReplyError."""

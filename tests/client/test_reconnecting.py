@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 import fluxdb
-from fluxdb import ClosedError, ConnectionLostError
+from fluxdb import ClosedError, ConnectionLostError, Limits
+from fluxdb.client.subscriber import RemoteSubscriber
+from fluxdb.client.watchers import Watchers
+from fluxdb.model import Kind
 from tests.client.test_faults import until
-from tests.support.small_server import SmallServer
+from tests.support.small_server import SmallServer, small_server
 
 
 def test_a_lost_connection_is_told_behind_the_events_before_it_and_those_after_it_come(server: SmallServer) -> None:
@@ -96,3 +100,45 @@ def test_closing_the_client_ends_one_that_waits_for_the_server_to_come_back(serv
     db.close()
     with pytest.raises(ClosedError):
         events.get(30)
+
+
+def test_a_server_that_comes_back_with_a_lower_revision_is_heard(server: SmallServer, tmp_path: Path) -> None:
+    with small_server(tmp_path / "fresh") as fresh, fluxdb.open(server.url) as db:
+        for number in range(50):
+            db.set("k", number)
+        with db.subscribe("k") as events:
+            set_in_place(server, fresh)
+            with pytest.raises(ConnectionLostError, match="may have been missed"):
+                events.get(30)
+            until(lambda: fresh.engine.notify.subscribers == 1)
+            fresh.engine.set("k", b'"of another client"')
+            assert taken(events) == "of another client"
+            with db.subscribe("k") as later:
+                db.set("k", "own")
+                assert [taken(events), taken(later)] == ["own", "own"]
+
+
+def test_each_key_is_told_from_its_own_subscription_on() -> None:
+    watchers = Watchers()
+    subscriber = RemoteSubscriber(["a", "b"], Limits(), lambda subscriber: None)
+    watchers.add(subscriber)
+    watchers.answered("a", b'{"kind":"subscribed","key":"a","revision":1}')
+    watchers.answered("b", b'{"kind":"subscribed","key":"b","revision":3}')
+    for key, revision in (("a", 2), ("b", 3), ("b", 4)):
+        subscriber.push((int(Kind.SET), key, None, b"1", revision, revision))
+    told = [subscriber.take(), subscriber.take(), subscriber.take()]
+    assert [event and event[5] for event in told] == [2, 4, None]
+
+
+def set_in_place(before: SmallServer, after: SmallServer) -> None:
+    """Have the one gone, and the other at its address."""
+    before.stop()
+    after.stop()
+    after.port = before.port
+    after.start()
+
+
+def taken(events: fluxdb.Subscription) -> object:
+    event = events.get(30)
+    assert event is not None
+    return event.new
