@@ -6,6 +6,7 @@ The client is imported when an address is first opened: asyncio takes longer to 
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from fluxdb.engine.handle import EngineHandle
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 Target = str | os.PathLike[str]
 
 TIMEOUT_SECONDS = 30.0
-SCHEMES = ("fluxdb://", "fluxdbs://", "fluxdb+unix://")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 class Remote(NamedTuple):
@@ -34,12 +35,15 @@ class Remote(NamedTuple):
 
 
 def is_url(target: Target) -> bool:
-    """Is it the address of a server?"""
-    return os.fspath(target).startswith(SCHEMES)
+    """Is it the address of a server, or meant as one? A path object never is."""
+    return isinstance(target, str) and _SCHEME.match(target) is not None
 
 
 def open_handle(target: Target, limits: Limits, remote: Remote) -> EngineHandle:
-    """Open a folder, or connect to a server. Raises ValueError where ``remote`` says something of a folder."""
+    """Open a folder, or connect to a server.
+
+    Raises ValueError where ``remote`` says something of a folder, and for an address that is none of a server.
+    """
     if is_url(target):
         from fluxdb.client.sync_handle import RemoteEngine
 

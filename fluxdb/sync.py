@@ -42,7 +42,8 @@ def open(
     RequestTimeoutError. Of ``limits``, those of subscribers count. A connection that is lost is made anew by the next
     call; a write that was on its way then raises ConnectionLostError with ``maybe_applied``, and is never sent twice.
     A subscription goes on by itself, too, but raises ConnectionLostError once, since events may have been missed.
-    Raises ConnectionLostError, AuthError, ValueError (no such address).
+    Raises ConnectionLostError, AuthError, ValueError (no such address, an unknown scheme). A folder whose name has
+    ``://`` in it is named by a pathlib.Path.
     """
     return FluxDB(open_handle(path, limits, Remote(password, timeout, tls)))
 

@@ -16,8 +16,9 @@ def server_url(address: str, tls: bool = False) -> str:
     from fluxdb.client.address import parse_url
 
     url = address if "://" in address else f"{'fluxdbs' if tls else 'fluxdb'}://{address}"
-    if tls and url.startswith("fluxdb://"):
-        url = "fluxdbs" + url.removeprefix("fluxdb")
+    scheme, _, rest = url.partition("://")
+    if tls and scheme.lower() == "fluxdb":
+        url = f"fluxdbs://{rest}"
     try:
         parsed = parse_url(url)
     except ValueError as error:

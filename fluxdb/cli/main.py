@@ -13,6 +13,7 @@ import click
 
 import fluxdb
 from fluxdb.cli.program import Program
+from fluxdb.opening import is_url
 
 DATA_DIR = "fluxdb-data"
 
@@ -21,7 +22,7 @@ class Folder(click.Path):
     """A folder's path, which a server's address is not."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if str(value).startswith("fluxdb://"):
+        if is_url(value):
             self.fail(f"{value} is the address of a server: this takes a folder.", param, ctx)
         return super().convert(value, param, ctx)
 

@@ -3,6 +3,8 @@
 fluxdb://[:password@]host[:port]        TCP; port 7000 where none is named
 fluxdbs://[:password@]host[:port]       the same over TLS
 fluxdb+unix://[:password@]/path         a Unix socket
+
+The scheme may be in capitals.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 DEFAULT_PORT = 7000
+SCHEMES = ("fluxdb", "fluxdbs", "fluxdb+unix")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,9 @@ def parse_url(url: str) -> Address:
         host = parts.hostname or ""
     except ValueError:
         raise ValueError("not the address of a server: its host or port can't be read") from None
+    if parts.scheme not in SCHEMES:
+        known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+        raise ValueError(f"not the address of a server: it begins with {parts.scheme}://, not with one of {known}")
     if parts.query or parts.fragment or parts.username:
         raise ValueError("not the address of a server: expected fluxdb://[:password@]host[:port] and nothing more")
     password = None if parts.password is None else unquote(parts.password)

@@ -31,6 +31,8 @@ PATIENCE_SECONDS = 60
         ("fluxdb://127.0.0.1:1", Address("127.0.0.1", 1)),
         ("fluxdb://[::1]:7001", Address("::1", 7001)),
         ("fluxdbs://db.example", Address("db.example", 7000, tls=True)),
+        ("FluxDBS://db.example", Address("db.example", 7000, tls=True)),
+        ("FLUXDB+UNIX:///run/Flux", Address(path="/run/Flux")),
         ("fluxdb://:p%40ss@h:1", Address("h", 1, password="p@ss")),
         ("fluxdb+unix:///run/flux%20db", Address(path="/run/flux db")),
         ("fluxdb+unix://:p@/run/f", Address(path="/run/f", password="p")),
@@ -58,6 +60,36 @@ def test_what_is_no_address_is_refused_without_showing_a_password(url: str) -> N
     with pytest.raises(ValueError, match="not the address of a server") as caught:
         fluxdb.open(url)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "redis://h", "fluxdb+tls://h", "c://db"])
+def test_an_unknown_scheme_is_refused_with_the_known_ones_and_makes_no_folder(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"fluxdb://, fluxdbs://, fluxdb\+unix://"):
+        fluxdb.open(url)
+
+    async def main() -> None:
+        await fluxdb.aio.open(url)
+
+    with pytest.raises(ValueError, match=r"fluxdb://, fluxdbs://, fluxdb\+unix://"):
+        asyncio.run(main())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_scheme_in_capitals_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConnectionLostError):
+        fluxdb.open("FLUXDB://127.0.0.1:1")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_object_is_a_path_whatever_it_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with fluxdb.open(Path("fluxdb://db")) as db:
+        assert db.set("k", 1) == 1
+    assert (tmp_path / "fluxdb:" / "db").is_dir()
 
 
 def test_a_password_is_in_no_repr_and_no_message() -> None:

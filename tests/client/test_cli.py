@@ -95,6 +95,8 @@ def test_exit_codes_say_what_went_wrong(client: Client, server: SmallServer) -> 
     assert client("set", "k", "no json").returncode == exits.REFUSED
     assert client("set", "k").returncode == exits.USAGE
     assert client("--addr", "nonsense:port", "ping").returncode == exits.USAGE
+    assert client("--addr", "http://127.0.0.1:7000", "ping").returncode == exits.USAGE
+    assert client("--addr", f"FLUXDB://127.0.0.1:{server.port}", "ping").stdout == "pong\n"
     server.silent = True
     assert client("--timeout", "0.2", "ping").returncode == exits.NO_CONNECTION
     server.stop()
