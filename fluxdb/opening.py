@@ -54,9 +54,12 @@ def open_handle(target: Target, limits: Limits, remote: Remote) -> EngineHandle:
 
 async def connect(target: Target, limits: Limits, remote: Remote) -> RemoteLoopEngine:
     """Connect to a server, for the running event loop."""
+    from fluxdb.client import forgotten
     from fluxdb.client.aio_handle import RemoteLoopEngine
 
-    return await RemoteLoopEngine.connect(_settings(target, limits, remote))
+    handle = await RemoteLoopEngine.connect(_settings(target, limits, remote))
+    forgotten.know(handle)
+    return handle
 
 
 def open_engine(target: Target, limits: Limits) -> Engine:

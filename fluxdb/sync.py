@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import warnings
@@ -156,6 +157,7 @@ class Subscription:
         self.keys = keys
         self._subscriber = subscriber
         self._taking = threading.Lock()  # one taker at a time; others wait for him
+        self._process = os.getpid()
         self._feed_subscriber = subscriber if isinstance(subscriber, FeedSubscriber) else None
 
     def get(self, timeout: float | None = None) -> Event | None:
@@ -167,6 +169,8 @@ class Subscription:
             event = _take(self._feed_subscriber)
             if event is not None or timeout == 0:
                 return event
+        if self._process != os.getpid():  # a forked child: the taker may be a thread that is not there
+            self._taking, self._process = threading.Lock(), os.getpid()
         deadline = None if timeout is None else time.monotonic() + timeout
         if not self._taking.acquire(timeout=-1 if timeout is None else max(0.0, min(timeout, threading.TIMEOUT_MAX))):
             return None

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import warnings
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from fluxdb.client import failure, reply, request
+from fluxdb.client import failure, forgotten, reply, request
 from fluxdb.client.link import Link, LinkLostError
 from fluxdb.client.protocol import Taker
 from fluxdb.client.reconnecting import Reconnecting
@@ -88,11 +87,21 @@ class RemoteLoopEngine(AsyncEngineHandle):
             self.closed = True
             await self._line.close(CLOSE_SECONDS_MAX)
 
+    def close_forgotten(self) -> None:
+        """From any thread; the loop may have ended."""
+        self.closed = True
+        with contextlib.suppress(RuntimeError):  # the loop is closed: so is the connection
+            self._loop.call_soon_threadsafe(self._line.abandon)
+
+    def abandon(self) -> None:
+        """After fork, in the child: the loop and the connection are its parent's."""
+        self.closed = True
+        self._line.watchers.end(ClosedError("the connection is that of the process that was forked"))
+
     def __del__(self) -> None:
         if getattr(self, "_line", None) is not None and not self.closed:
-            warnings.warn(f"unclosed connection to {self.name}", ResourceWarning, stacklevel=2, source=self)
-            with contextlib.suppress(RuntimeError):  # the loop is closed: so is the connection
-                self._loop.call_soon_threadsafe(self._line.abandon)
+            forgotten.warn(self, stacklevel=2)
+            self.close_forgotten()
 
     # Requests: the reply's line. What changes something is sent once, whatever happens.
 
@@ -206,6 +215,8 @@ class RemoteLoopEngine(AsyncEngineHandle):
 
     def forget(self, subscriber: RemoteSubscriber) -> None:
         """It watches no more. From any thread; from finalizers."""
+        if self.closed:
+            return
         if asyncio._get_running_loop() is self._loop:
             self._forget(subscriber)
         else:

@@ -6,16 +6,12 @@ So the requests of all threads are pipelined over one connection, and a thread t
 from __future__ import annotations
 
 import asyncio
-import atexit
 import concurrent.futures
-import os
 import threading
-import warnings
-import weakref
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
-from fluxdb.client import reply, request
+from fluxdb.client import forgotten, reply, request
 from fluxdb.client.aio_handle import CLOSE_SECONDS_MAX, RemoteLoopEngine, parse_document, took_effect
 from fluxdb.client.settings import Settings
 from fluxdb.client.subscriber import ThreadSubscriber
@@ -34,7 +30,6 @@ class RemoteEngine(EngineHandle):
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._process = os.getpid()
         self._close_lock = threading.Lock()
         self._hand_over_lock = threading.Lock()
         self._stopped = False
@@ -47,7 +42,7 @@ class RemoteEngine(EngineHandle):
         except BaseException:
             self._stop()
             raise
-        _open_engines.add(self)
+        forgotten.know(self)
 
     @property
     def name(self) -> str:
@@ -92,12 +87,21 @@ class RemoteEngine(EngineHandle):
             if self.closed:
                 return
             self.closed = True
-            if self._process != os.getpid():
-                return  # a forked child: the thread and the connection are its parent's
             try:
                 self._wait(self._handle.close(), 4 * CLOSE_SECONDS_MAX)
             finally:
                 self._stop()
+
+    def close_forgotten(self) -> None:
+        self.close()
+
+    def abandon(self) -> None:
+        """After fork, in the child: the thread and the connection are its parent's, and the locks may be held by
+        threads that are not there."""
+        self.closed = self._stopped = True
+        self._close_lock = threading.Lock()
+        self._hand_over_lock = threading.Lock()
+        self._handle.abandon()
 
     def close_aside(self) -> None:
         """For finalizers, which run in the middle of anything."""
@@ -105,14 +109,14 @@ class RemoteEngine(EngineHandle):
 
     def __del__(self) -> None:
         if getattr(self, "_handle", None) is not None and not self.closed:
-            warnings.warn(f"unclosed connection to {self.name}", ResourceWarning, stacklevel=2, source=self)
+            forgotten.warn(self, stacklevel=2)
             self.close_aside()
 
     def _write(self, body: bytes) -> Written | None:
         return self._call(self._handle.write(body))
 
     def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        if self.closed or self._process != os.getpid():
+        if self.closed:
             coroutine.close()
             raise ClosedError("the connection was closed")
         return self._wait(coroutine)
@@ -148,15 +152,3 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
         if left:
             loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.close()
-
-
-_open_engines: weakref.WeakSet[RemoteEngine] = weakref.WeakSet()
-
-
-def _close_forgotten() -> None:
-    for engine in list(_open_engines):
-        if not engine.closed:
-            engine.close()
-
-
-atexit.register(_close_forgotten)
