@@ -107,6 +107,8 @@ class Link(asyncio.Protocol):
         except FluxDBError as error:
             self._reason = str(error)
             self._transport.abort()
+        if self._protocol.last_words is not None:
+            self._transport.abort()  # what is asked from here on goes over the next connection
 
     def pause_writing(self) -> None:
         self._writable = self._loop.create_future()

@@ -3,12 +3,17 @@
 Replies come in the order of the requests. Each request has an id besides, and a reply with another id than the oldest
 request's ends the connection: a reply is never handed to the wrong one. Who gave up waiting keeps the place of his
 request, so that its reply shifts nothing.
+
+An error without an id is the oldest request's: of a line that was too long, the server can't tell the id. With a member
+"closing", or where nothing was asked, it answers nobody: it says why the server closes the connection, and ends it for
+us, too. What was not answered before it is not answered by it.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 from fluxdb.client.reply import UnexpectedReplyError, members
 
@@ -42,7 +47,10 @@ class Protocol:
         return b'%b,"id":%d}\n' % (body, self._last_id)
 
     def feed(self, data: bytes) -> None:
-        """Bytes that arrived, in whatever pieces. Raises UnexpectedReplyError where the stream can't be followed."""
+        """Bytes that arrived, in whatever pieces. Raises UnexpectedReplyError where the stream can't be followed.
+
+        Where there are ``last_words`` afterwards, nothing comes any more.
+        """
         self._input += data
         lines, start = self._input, 0
         while (end := lines.find(b"\n", max(start, self._searched))) >= 0:
@@ -65,9 +73,13 @@ class Protocol:
         reply = members(line)
         if reply["kind"] in ("event", "evicted"):
             self._pushed(line)
-        elif not self._waiting:
+        elif reply["kind"] == "error" and (reply.get("closing") is True or not self._waiting):
             self.last_words = line
-        elif reply.get("id", self._waiting[0][0] if reply["kind"] == "error" else None) == self._waiting[0][0]:
+        elif self._waiting and self._answers_oldest(reply):
             self._waiting.popleft()[1](line)
         else:
             raise UnexpectedReplyError("the server's replies are not in the order of the requests")
+
+    def _answers_oldest(self, reply: dict[str, Any]) -> bool:
+        oldest = self._waiting[0][0]
+        return bool(reply.get("id", oldest if reply["kind"] == "error" else None) == oldest)

@@ -35,6 +35,11 @@ def error_words(code: str, message: str, request_id: bytes = b"") -> bytes:
     return reply({"kind": "error", "code": code, "message": message}, request_id)
 
 
+def farewell(code: str, message: str) -> bytes:
+    """Why the connection is closed, behind whatever was on its way: it answers no request."""
+    return reply({"kind": "error", "code": code, "message": message, "closing": True}, b"")
+
+
 def event(raw: RawEvent) -> bytes:
     """Put together from what is stored, never parsed."""
     kind, key, old, new, version, revision = raw
@@ -53,13 +58,17 @@ def evicted(key: str, last_revision: int) -> bytes:
 
 
 def unheard(seconds: int) -> bytes:
-    return error_words("timeout", f"no whole request, or no password, in {seconds} seconds (first_line_seconds)")
+    return farewell("timeout", f"no whole request, or no password, in {seconds} seconds (first_line_seconds)")
 
 
 def idle(seconds: int) -> bytes:
-    return error_words("timeout", f"no request in {seconds} seconds (idle_seconds)")
+    return farewell("timeout", f"no request in {seconds} seconds (idle_seconds)")
 
 
 def too_much_input(bytes_max: int) -> bytes:
     words = f"all clients together have begun requests of more than {bytes_max} bytes (input_bytes_max)"
-    return error_words("too_large", words)
+    return farewell("too_large", words)
+
+
+def too_many(connections_max: int) -> bytes:
+    return farewell("too_many", f"{connections_max} clients are connected (connections_max)")

@@ -100,10 +100,9 @@ class Server:
         self.connections_total += 1
         if self.connections >= self.limits.connections_max:
             self.connections_refused += 1
-            bound = self.limits.connections_max
             with accepted, contextlib.suppress(OSError):
                 if self._tls_of(accepted) is None:
-                    accepted.send(lines.error_words("too_many", f"{bound} clients are connected (connections_max)"))
+                    accepted.send(lines.too_many(self.limits.connections_max))
             return
         try:
             self._set_options(accepted)

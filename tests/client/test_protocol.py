@@ -96,6 +96,15 @@ def test_an_error_without_an_id_is_the_oldest_requests() -> None:
     assert len(taken) == 1
 
 
+def test_a_farewell_answers_no_request() -> None:
+    taken: list[bytes] = []
+    protocol = Protocol(print)
+    protocol.request(b'{"kind":"set","key":"k","value":1', taken.append)
+    protocol.feed(b'{"kind":"error","code":"too_large","message":"m","closing":true}\n')
+    assert taken == []
+    assert protocol.last_words is not None
+
+
 def test_an_error_that_answers_nothing_is_kept_as_the_last_words() -> None:
     protocol = Protocol(print)
     protocol.feed(b'{"kind":"error","message":"too many connections"}\n')

@@ -29,6 +29,11 @@ def test_the_client_raises_what_the_server_met(error: FluxDBError) -> None:
     assert str(raised) == str(error)
 
 
+@pytest.mark.parametrize("line", [lines.unheard(1), lines.idle(1), lines.too_much_input(1), lines.too_many(1)])
+def test_words_behind_which_the_server_closes_are_marked_as_no_reply(line: bytes) -> None:
+    assert json.loads(line)["closing"] is True
+
+
 def test_an_error_that_nobody_expected_tells_no_secrets() -> None:
     reply = json.loads(lines.error(ValueError("secret")))
     assert (reply["kind"], reply["code"]) == ("error", "error")

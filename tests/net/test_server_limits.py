@@ -51,6 +51,7 @@ def test_g11_one_connection_too_many_is_told_so(tmp_path: Path) -> None:
                 refused = third.line()
                 assert (refused["kind"], refused["code"]) == ("error", "too_many")
                 assert "connections_max" in refused["message"]
+                assert refused["closing"] is True
                 assert third.rest() == b""
             assert first.ask({"kind": "ping"}) == [{"kind": "pong"}]
         server.until(lambda: server.server.connections == 0)
