@@ -139,7 +139,7 @@ class PoisonedError(StorageError):
 
 
 class ConnectionLostError(FluxDBError, ConnectionError):
-    """The connection to the server broke, or could not be made."""
+    """The connection to the server broke, or could not be made; or what is there does not speak the protocol."""
 
     code = "connection_lost"
 

@@ -130,10 +130,9 @@ def _print_raw(server: Server, body: bytes, *, changes: bool = False) -> int:
     """The reply's line, an error's too."""
     with connected(server) as handle:
         line = handle.ask_raw(body, changes=changes)
+    found = reply.members(line)
     standard_lines().line(line.decode())
-    if line.startswith(failure.ERROR):
-        return exits.exit_code(failure.failure(reply.members(line)))
-    return exits.OK
+    return exits.exit_code(failure.failure(found)) if found["kind"] == "error" else exits.OK
 
 
 def _encoded(text: str) -> bytes:

@@ -17,7 +17,6 @@ from fluxdb.client.subscriber import RemoteSubscriber, TaskSubscriber
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, Written
 from fluxdb.errors import ClosedError, ConnectionLostError, RequestTimeoutError
 from fluxdb.model import Document
-from fluxdb.values import decode
 
 CLOSE_SECONDS_MAX = 5.0
 
@@ -49,7 +48,7 @@ class RemoteLoopEngine(AsyncEngineHandle):
         return str(self._settings.address)
 
     async def get(self, key: str) -> Document | None:
-        return parse_document(await self.ask(request.get(key)))
+        return reply.document(await self.ask(request.get(key)))
 
     async def get_text(self, key: str) -> tuple[bytes, int] | None:
         return reply.document_text(await self.ask(request.get(key)))
@@ -72,15 +71,15 @@ class RemoteLoopEngine(AsyncEngineHandle):
 
     async def checkpoint(self) -> int:
         """Takes as long as it takes: the time-out does not count for it."""
-        return int(reply.members(await self._ask_again(request.CHECKPOINT, None)).get("revision", 0))
+        return reply.revision(await self._ask_again(request.CHECKPOINT, None))
 
     async def info(self) -> dict[str, Any]:
-        found = reply.members(await self.ask(request.INFO))
+        found = reply.answer(await self.ask(request.INFO))
         told = found.get("info")
         return told if isinstance(told, dict) else {k: v for k, v in found.items() if k not in ("kind", "id")}
 
     async def ping(self) -> None:
-        await self.ask(request.PING)
+        reply.answer(await self.ask(request.PING))
 
     async def close(self) -> None:
         if not self.closed:
@@ -113,7 +112,7 @@ class RemoteLoopEngine(AsyncEngineHandle):
         """Version and revision; None where there was nothing to delete."""
         link = await self._ready()
         try:
-            done = reply.written(await self._reply(link, body, self._settings.timeout_seconds, changes=True))
+            done = reply.written(await self._line_of(link, body, self._settings.timeout_seconds, changes=True))
         except LinkLostError as lost:
             raise ConnectionLostError(
                 f"the connection to {self.name} was lost before the reply ({lost}): the write was made, or not",
@@ -152,11 +151,9 @@ class RemoteLoopEngine(AsyncEngineHandle):
                 f"the connection was lost before the reply: {lost}", maybe_applied=changes
             ) from None
 
-    async def _reply(
-        self, link: Link, body: bytes, seconds: float | None, *, changes: bool = False, first: Taker | None = None
-    ) -> bytes:
+    async def _reply(self, link: Link, body: bytes, seconds: float | None, first: Taker | None = None) -> bytes:
         """Raises LinkLostError, and the server's errors."""
-        line = await self._line_of(link, body, seconds, changes=changes, first=first)
+        line = await self._line_of(link, body, seconds, changes=False, first=first)
         if line.startswith(failure.ERROR):
             raise failure.failure(reply.members(line))
         return line
@@ -208,10 +205,11 @@ class RemoteLoopEngine(AsyncEngineHandle):
         for key in subscriber.keys:
             # Of a key that the server tells already, it changes nothing: its reply comes behind all older events.
             first = partial(watchers.answered, key)
-            replies.append(self._reply(link, request.subscribe(key), seconds, first=first))
+            replies.append(self._reply(link, request.subscribe(key), seconds, first))
         for outcome in await asyncio.gather(*replies, return_exceptions=True):
             if isinstance(outcome, BaseException):
                 raise outcome
+            reply.answer(outcome)
 
     def forget(self, subscriber: RemoteSubscriber) -> None:
         """It watches no more. From any thread; from finalizers."""
@@ -230,16 +228,11 @@ class RemoteLoopEngine(AsyncEngineHandle):
                 link.send(request.unsubscribe(key), _ignore)
 
 
-def parse_document(line: bytes) -> Document | None:
-    """What a GET's reply says."""
-    found = reply.document_text(line)
-    return None if found is None else Document(decode(found[0]), found[1])
-
-
 def took_effect(done: Written | None) -> Written:
     """Of a SET or a PATCH, which always take effect where they don't raise."""
     if done is None:
-        raise reply.UnexpectedReplyError("the server says of a write that there was nothing to delete")
+        words = "the server says of a write that there was nothing to delete"
+        raise reply.UnexpectedReplyError(words, maybe_applied=True)
     return done
 
 

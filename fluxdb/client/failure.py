@@ -27,7 +27,8 @@ _OUTCOME_CLASSES: dict[str, Any] = {
 
 def failure(reply: dict[str, Any]) -> errors.FluxDBError:
     """The error that an error reply stands for."""
-    code, message = reply.get("code"), str(reply.get("message", "the server gave no reason"))
+    told, message = reply.get("code"), str(reply.get("message", "the server gave no reason"))
+    code = told if isinstance(told, str) else errors.FluxDBError.code
     if code == errors.VersionConflictError.code:
         expected, actual = reply.get("expected"), reply.get("actual")
         if isinstance(expected, int) and isinstance(actual, int):
@@ -37,4 +38,4 @@ def failure(reply: dict[str, Any]) -> errors.FluxDBError:
         return error
     if code == errors.CorruptionError.code:
         return errors.StorageError(message)
-    return _CLASSES.get(str(code), errors.FluxDBError)(message)
+    return _CLASSES.get(code, errors.FluxDBError)(message)

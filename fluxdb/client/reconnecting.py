@@ -12,7 +12,7 @@ import logging
 import random
 from functools import partial
 
-from fluxdb.client import failure, reply, request
+from fluxdb.client import reply, request
 from fluxdb.client.link import Link, LinkLostError, connect
 from fluxdb.client.settings import Settings
 from fluxdb.client.watchers import Watchers
@@ -99,8 +99,10 @@ class Reconnecting:
             raise ConnectionLostError(f"no connection to {settings.address}: nobody answers there") from None
         except LinkLostError as lost:
             raise ConnectionLostError(f"no connection to {settings.address}: {lost}") from None
-        if line.startswith(failure.ERROR):
-            raise failure.failure(reply.members(line))
+        if password is None:
+            reply.document_text(line)
+        else:
+            reply.answer(line)
 
     def _connected(self, connecting: asyncio.Task[Link]) -> None:
         self._connecting = None

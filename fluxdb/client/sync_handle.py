@@ -12,7 +12,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 from fluxdb.client import forgotten, reply, request
-from fluxdb.client.aio_handle import CLOSE_SECONDS_MAX, RemoteLoopEngine, parse_document, took_effect
+from fluxdb.client.aio_handle import CLOSE_SECONDS_MAX, RemoteLoopEngine, took_effect
 from fluxdb.client.settings import Settings
 from fluxdb.client.subscriber import ThreadSubscriber
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Written
@@ -50,7 +50,7 @@ class RemoteEngine(EngineHandle):
         return str(self._settings.address)
 
     def get(self, key: str) -> Document | None:
-        return parse_document(self._call(self._handle.ask(request.get(key))))
+        return reply.document(self._call(self._handle.ask(request.get(key))))
 
     def get_text(self, key: str) -> tuple[bytes, int] | None:
         return reply.document_text(self._call(self._handle.ask(request.get(key))))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fluxdb.client import failure, reply
+from fluxdb.client import reply
+from fluxdb.client.reply import UnexpectedReplyError
 from fluxdb.client.subscriber import RemoteSubscriber
 from fluxdb.errors import FluxDBError, SubscriberEvictedError
 
@@ -42,14 +43,19 @@ class Watchers:
         return orphans
 
     def answered(self, key: str, line: bytes) -> None:
-        """The reply to a subscription came: from here on the server tells of ``key``, or says why it does not."""
-        if line.startswith(failure.ERROR):
-            self._leave(self._by_key.pop(key, []), failure.failure(reply.members(line)))
+        """The reply to a subscription came: from here on the server tells of ``key``, or says why it does not.
+
+        Raises UnexpectedReplyError.
+        """
+        try:
+            told_after = reply.revision(line)  # events up to this one are older
+        except UnexpectedReplyError:
+            raise
+        except FluxDBError as error:
+            self._leave(self._by_key.pop(key, []), error)
             return
-        revision = reply.members(line).get("revision")  # events up to this one are older
         for subscriber in self._by_key.get(key, ()):
             if key not in subscriber.active:
-                told_after = revision if isinstance(revision, int) else 0
                 subscriber.active[key] = max(subscriber.after_revision, told_after)
 
     def pushed(self, line: bytes) -> None:
