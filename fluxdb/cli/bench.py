@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import fluxdb
-from fluxdb.cli.connecting import read_password, server_url
+from fluxdb.cli.connecting import Seconds, read_password, server_url
 from fluxdb.cli.program import Tool
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ COUNT = click.IntRange(1)
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(0, 1e6, min_open=True),
+    type=Seconds(0, 1e6, min_open=True),
     default=30.0,
     show_default=True,
     metavar="SECONDS",

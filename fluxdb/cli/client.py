@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 import fluxdb
-from fluxdb.cli.connecting import DEFAULT_ADDRESS, read_password, server_url
+from fluxdb.cli.connecting import DEFAULT_ADDRESS, Seconds, read_password, server_url
 from fluxdb.cli.program import Program
 
 KEY = click.argument("key")
@@ -48,7 +48,7 @@ class Server:
     metavar="FILE",
     help="Its first line is the password; else FLUXDB_PASSWORD is.",
 )
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), default=30.0, show_default=True, metavar="SECONDS")
+@click.option("--timeout", type=Seconds(0, min_open=True), default=30.0, show_default=True, metavar="SECONDS")
 @click.option("--tls", is_flag=True, help="Talk TLS.")
 @click.option(
     "--tls-ca",

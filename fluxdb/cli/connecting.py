@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:7000"
+PASSWORD_VARIABLE: Final = "FLUXDB_PASSWORD"
+
+
+class Seconds(click.FloatRange):
+    """A bound of time: "nan" is a number to Python, and none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        seconds = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value} is no time.", param, ctx)
+        return seconds
 
 
 def server_url(address: str, tls: bool = False) -> str:
@@ -32,8 +44,17 @@ def server_url(address: str, tls: bool = False) -> str:
 
 
 def read_password(path: Path | None) -> str | None:
-    """The first line of the file; without one what the environment says; None where that says nothing."""
-    if path is None:
-        return os.environ.get("FLUXDB_PASSWORD")
-    with click.open_file(str(path), encoding="utf-8") as file:
-        return str(file.readline()).rstrip("\r\n")
+    """The first line of the file; without one what the environment says; None where that says nothing.
+
+    Raises BadParameter where it is not UTF-8: JSON could not hold it.
+    """
+    name = PASSWORD_VARIABLE if path is None else "--password-file"
+    try:
+        if path is None:
+            password = os.environ.get(PASSWORD_VARIABLE)
+            (password or "").encode()  # bytes that are not UTF-8 come as surrogates
+            return password
+        with click.open_file(str(path), encoding="utf-8") as file:
+            return str(file.readline()).rstrip("\r\n")
+    except UnicodeError:
+        raise click.BadParameter("the password is not valid UTF-8", param_hint=name) from None

@@ -33,6 +33,13 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+def _unquoted(password: str) -> str:
+    try:
+        return unquote(password, errors="strict")
+    except UnicodeDecodeError:
+        raise ValueError("not the address of a server: the password in it is not UTF-8") from None
+
+
 def parse_url(url: str) -> Address:
     """Raises ValueError, whose words don't hold the password, where it is no address of a server."""
     try:
@@ -46,7 +53,7 @@ def parse_url(url: str) -> Address:
         raise ValueError(f"not the address of a server: it begins with {parts.scheme}://, not with one of {known}")
     if parts.query or parts.fragment or parts.username:
         raise ValueError("not the address of a server: expected fluxdb://[:password@]host[:port] and nothing more")
-    password = None if parts.password is None else unquote(parts.password)
+    password = None if parts.password is None else _unquoted(parts.password)
     if parts.scheme == "fluxdb+unix":
         if host or not parts.path.strip("/"):
             raise ValueError("not the address of a server: expected fluxdb+unix:///path")

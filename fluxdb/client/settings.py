@@ -24,7 +24,17 @@ class Settings:
     def __post_init__(self) -> None:
         if self.timeout_seconds is not None and not self.timeout_seconds > 0:
             raise ValueError(f"a time-out is more than 0 seconds, not {self.timeout_seconds!r}")
+        for password in (self.password, self.address.password):
+            if password is not None and not _is_text(password):
+                raise ValueError("a password is a str of Unicode text, without lone surrogates")  # and is never shown
 
     @property
     def connect_seconds(self) -> float:
         return min(self.timeout_seconds or CONNECT_SECONDS_MAX, CONNECT_SECONDS_MAX)
+
+
+def _is_text(password: object) -> bool:
+    try:
+        return isinstance(password, str) and password.encode() is not None
+    except UnicodeEncodeError:
+        return False

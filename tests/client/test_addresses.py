@@ -8,6 +8,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,6 +53,7 @@ def test_an_address_says_where_the_server_is(url: str, address: Address) -> None
         "fluxdb://:secret@h:70000",
         "fluxdb://:secret@h/path",
         "fluxdb://:secret@h?x=1",
+        "fluxdb://:secret%FF@h",
         "fluxdb+unix://:secret@",
         "fluxdb+unix://:secret@host/path",
     ],
@@ -97,6 +99,13 @@ def test_a_password_is_in_no_repr_and_no_message() -> None:
     assert "secret" not in repr(settings) + str(settings.address)
     with pytest.raises(ConnectionLostError, match=r"127\.0\.0\.1:1: connection refused") as caught:
         fluxdb.open("fluxdb://:secret@127.0.0.1:1")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("password", ["secret\ud800", b"secret"])
+def test_a_password_that_json_can_not_hold_is_refused_without_showing_it(password: Any) -> None:
+    with pytest.raises(ValueError, match="a password is a str") as caught:
+        fluxdb.open("fluxdb://127.0.0.1:1", password=password)
     assert "secret" not in str(caught.value)
 
 

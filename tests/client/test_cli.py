@@ -116,6 +116,18 @@ def test_the_password_comes_from_the_environment_or_a_file(client: Client, serve
     assert client("--addr", "fluxdb://:secret@127.0.0.1:1", "ping").returncode == exits.USAGE
 
 
+def test_what_can_be_no_password_or_time_is_a_matter_of_usage(client: Client, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(b"\xff\n")
+    for done in (
+        client("ping", FLUXDB_PASSWORD=os.fsdecode(b"\xff")),
+        client("--password-file", str(file), "ping"),
+        client("--timeout", "nan", "ping"),
+    ):
+        assert done.returncode == exits.USAGE, done.stderr
+        assert "bug" not in done.stderr
+
+
 def test_a_shell_fed_by_a_pipe_runs_each_line(client: Client) -> None:
     done = client("shell", stdin="SUBSCRIBE k\nset k 1\nget k\nwhat\n")
     assert done.returncode == exits.USAGE
