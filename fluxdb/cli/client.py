@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,23 @@ KEY = click.argument("key")
 JSON = click.argument("json", metavar="JSON")
 json_option = click.option("--json", "raw", is_flag=True, help="Print the server's reply as it is.")
 IF_VERSION = click.option("--if-version", type=click.IntRange(0), metavar="N", help="Only where the version is N.")
+
+
+class Command(click.Command):
+    """A command whose JSON may begin with a minus; what begins with two is an option, up to ``--``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own, before = _options(self, ctx), _options(main, ctx)
+        for word in itertools.takewhile(lambda word: word != "--", args):
+            name = word.partition("=")[0]
+            if word.startswith("--") and name not in own:
+                hint = "it stands before the command" if name in before else "a key that begins so goes behind a --"
+                raise click.UsageError(f"No such option: {name} ({hint})", ctx)
+        return super().parse_args(ctx, args)
+
+
+def _options(command: click.Command, ctx: click.Context) -> set[str]:
+    return {name for parameter in command.get_params(ctx) for name in parameter.opts}
 
 
 class Server:
@@ -103,8 +121,7 @@ def _command(name: str, *parameters: Callable[[Any], Any], as_json: bool = True)
             wrapped = json_option(wrapped)
         for parameter in reversed(parameters):
             wrapped = parameter(wrapped)
-        # A JSON number may begin with a minus.
-        main.command(name, context_settings={"ignore_unknown_options": True})(wrapped)
+        main.command(name, cls=Command, context_settings={"ignore_unknown_options": True})(wrapped)
         return function
 
     return register
@@ -168,9 +185,9 @@ def _info(server: Server, raw: bool) -> int:
     return remote.info(server, raw=raw)
 
 
-@_command("subscribe", click.argument("keys", nargs=-1, required=True, metavar="KEY..."), as_json=False)
-def _subscribe(server: Server, keys: tuple[str, ...]) -> int:
-    """Print each change of KEY as a line of JSON, until Ctrl-C.
+@_command("subscribe", click.argument("keys", nargs=-1, required=True, metavar="KEY..."))
+def _subscribe(server: Server, keys: tuple[str, ...], raw: bool) -> int:
+    """Print each change of KEY as a line of JSON, until Ctrl-C; --json changes nothing of that.
 
     A connection that is lost is made anew; stderr says that events may have been missed.
     """

@@ -11,6 +11,7 @@ import orjson
 
 from fluxdb import __version__
 from fluxdb.cli import commands, exits, render
+from fluxdb.cli.connecting import PASSWORD_VARIABLE
 from fluxdb.cli.events import EventsInStep
 from fluxdb.cli.output import Lines, standard_lines
 from fluxdb.cli.script import run_lines
@@ -18,7 +19,7 @@ from fluxdb.cli.session import Session
 from fluxdb.client import failure, reply, request
 from fluxdb.client.sync_handle import RemoteEngine
 from fluxdb.engine.handle import ANY_VERSION, RawEvent, Subscriber
-from fluxdb.errors import ConnectionLostError, InvalidValueError
+from fluxdb.errors import AuthError, ConnectionLostError, InvalidValueError
 from fluxdb.limits import DEFAULT_LIMITS
 from fluxdb.model import OPERATION_OF
 from fluxdb.opening import Remote, open_handle
@@ -29,10 +30,20 @@ if TYPE_CHECKING:
 
 @contextmanager
 def connected(server: Server) -> Iterator[RemoteEngine]:
-    handle = open_handle(server.url, DEFAULT_LIMITS, Remote(server.password, server.timeout, server.tls))
+    try:
+        handle = open_handle(server.url, DEFAULT_LIMITS, Remote(server.password, server.timeout, server.tls))
+    except AuthError:
+        raise AuthError(_password_words(server)) from None
     assert isinstance(handle, RemoteEngine)
     with closing(handle):
         yield handle
+
+
+def _password_words(server: Server) -> str:
+    """The library speaks of the wire, and of arguments that nobody here has given."""
+    if server.password is None:
+        return f"{server.url} wants a password: --password-file FILE before the command, or {PASSWORD_VARIABLE}"
+    return f"{server.url} did not take the password (from --password-file, or else {PASSWORD_VARIABLE})"
 
 
 def write(

@@ -109,8 +109,11 @@ def test_the_password_comes_from_the_environment_or_a_file(client: Client, serve
     server.password = "secret"
     file = tmp_path / "password"
     file.write_text("secret\n")
-    assert client("ping").returncode == exits.NOT_AUTHENTICATED
-    assert client("ping", FLUXDB_PASSWORD="wrong").returncode == exits.NOT_AUTHENTICATED
+    for variables, words in (({}, "wants a password"), ({"FLUXDB_PASSWORD": "wrong"}, "did not take the password")):
+        refused = client("ping", **variables)
+        assert refused.returncode == exits.NOT_AUTHENTICATED
+        for word in (words, "--password-file", "FLUXDB_PASSWORD"):
+            assert word in refused.stderr
     assert client("ping", FLUXDB_PASSWORD="secret").returncode == exits.OK
     assert client("--password-file", str(file), "ping").returncode == exits.OK
     assert client("--addr", "fluxdb://:secret@127.0.0.1:1", "ping").returncode == exits.USAGE
@@ -155,6 +158,19 @@ def test_subscribe_prints_a_line_of_json_an_event_until_ctrl_c(server: SmallServ
         ]
         running.send_signal(signal.SIGINT)
         assert running.wait(PATIENCE_SECONDS) == exits.INTERRUPTED
+
+
+def test_an_option_behind_the_command_is_no_key(client: Client, server: SmallServer) -> None:
+    for arguments in (("subscribe", "k", "--jsno"), ("get", "--jsno"), ("ping", "--timeout", "1")):
+        done = client(*arguments)
+        assert done.returncode == exits.USAGE
+        assert "No such option: --" in done.stderr
+    assert server.accepted == 0
+    assert client("set", "--", "--json", "1").stdout == "ok, version 1\n"
+    assert client("get", "--", "--json").stdout == "Document { value: 1, version: 1 }\n"
+    both = command(server, "--json", "subscribe", "k", "--json", "--", "--json")
+    with ended(subprocess.Popen(both, stdout=subprocess.PIPE, text=True, env=environment())):
+        until(lambda: server.engine.notify.subscribers == 2)
 
 
 def test_subscribe_ends_quietly_when_nobody_reads_any_more(server: SmallServer) -> None:
