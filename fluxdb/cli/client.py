@@ -198,7 +198,8 @@ def _subscribe(server: Server, keys: tuple[str, ...], raw: bool) -> int:
 
 @_command("shell", as_json=False)
 def _shell(server: Server) -> int:
-    """Talk to the server: history, completion, and events while you type. Fed by a pipe, it runs each line."""
+    """Talk to the server: history, completion, and events while you type. Fed by a pipe, it runs each line,
+    and prints the events of others between them, as long as the pipe is open."""
     from fluxdb.cli import remote
 
     return remote.shell(server)

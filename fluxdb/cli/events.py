@@ -1,9 +1,13 @@
-"""How events get printed: in step with the commands of a script, or as they come while somebody types."""
+"""How events get printed: in step with the commands of a script, or as they come while somebody types.
+
+Both for a pipe to a server: ``events_in_turn``.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 from fluxdb.cli import render
 from fluxdb.cli.text import quote_key
@@ -15,7 +19,8 @@ Print = Callable[[str], None]
 
 
 class EventsInStep:
-    """For pipes and ``exec``: a write's event is printed right behind its answer, so the same input prints the same.
+    """For a pipe to a folder, and ``exec``: a write's event is printed right behind its answer, so the same input
+    prints the same.
 
     The folder has one owner, this process, and a script's commands run one by one: no other events can come.
     """
@@ -24,6 +29,9 @@ class EventsInStep:
         self._print = output
         self._print_error = error
         self._subscribers: dict[str, Subscriber] = {}
+
+    def turn(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def start(self, key: str, subscriber: Subscriber) -> None:
         self._subscribers[key] = subscriber
@@ -40,14 +48,11 @@ class EventsInStep:
             return
         try:
             for event in _events(subscriber):
-                self._print(_line(event))
+                self._print(event_line(event))
                 if event[4] >= version:
                     return
-        except ConnectionLostError as error:  # the event may be among those that were missed; it goes on by itself
-            self._print_error(render.error(str(error)))
-            return
         except FluxDBError as error:
-            self._print_error(_ended(key, error))
+            self._print_error(ended_line(key, error))
         self.stop(key)
 
     def __contains__(self, key: str) -> bool:
@@ -66,6 +71,9 @@ class EventsLive:
         self._print_error = error
         self._lock = threading.Lock()
         self._subscribers: dict[str, tuple[Subscriber, threading.Thread]] = {}
+
+    def turn(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def start(self, key: str, subscriber: Subscriber) -> None:
         thread = threading.Thread(target=self._follow, args=(key, subscriber), name="fluxdb-events", daemon=True)
@@ -105,13 +113,13 @@ class EventsLive:
             pass
         except FluxDBError as error:
             self.stop(key)
-            self._print_error(_ended(key, error))
+            self._print_error(ended_line(key, error))
 
     def _print_events(self, subscriber: Subscriber) -> None:
         """Return where a remote one has said that some may have been missed: it goes on by itself."""
         try:
             for event in _events(subscriber):
-                self._print(_line(event))
+                self._print(event_line(event))
         except ConnectionLostError as error:
             self._print_error(render.error(str(error)))
 
@@ -126,7 +134,7 @@ def _events(subscriber: Subscriber) -> Iterator[RawEvent]:
             yield event
 
 
-def _line(event: RawEvent) -> str:
+def event_line(event: RawEvent) -> str:
     kind, key, old, new, version, _ = event
     return render.event(OPERATION_OF[kind], key, _text(old), _text(new), version)
 
@@ -135,5 +143,5 @@ def _text(text: bytes | None) -> str | None:
     return None if text is None else text.decode()
 
 
-def _ended(key: str, error: FluxDBError) -> str:
+def ended_line(key: str, error: FluxDBError) -> str:
     return render.error(str(error), f"subscription to {quote_key(key)}")

@@ -13,6 +13,7 @@ from fluxdb import __version__
 from fluxdb.cli import commands, exits, render
 from fluxdb.cli.connecting import PASSWORD_VARIABLE
 from fluxdb.cli.events import EventsInStep
+from fluxdb.cli.events_in_turn import EventsInTurn
 from fluxdb.cli.output import Lines, standard_lines
 from fluxdb.cli.script import run_lines
 from fluxdb.cli.session import Session
@@ -114,11 +115,14 @@ def shell(server: Server) -> int:
 
             return run_terminal(handle, _greeting(handle))
         lines = standard_lines()
-        session = Session(handle, EventsInStep(lines.event, lines.error), lines.line)
+        events = EventsInTurn(lines.event, lines.error)
+        session = Session(handle, events, lines.line)
         try:
-            return run_lines(session, sys.stdin.buffer, lines.error)
+            code = run_lines(session, sys.stdin.buffer, lines.error)
         finally:
             session.close()
+        events.raise_failure()
+        return code
 
 
 def event_json(event: RawEvent) -> str:

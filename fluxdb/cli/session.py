@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from fluxdb.cli import commands, render
@@ -16,6 +17,9 @@ Print = Callable[[str], None]
 
 class Events(Protocol):
     """How the events of subscribed keys get printed."""
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Held while a command runs, with what it prints."""
 
     def start(self, key: str, subscriber: Subscriber) -> None: ...
     def stop(self, key: str) -> bool:
@@ -39,6 +43,14 @@ class Session:
 
     def run(self, command: Command) -> bool:
         """Run one command. False: it was EXIT. Raises FluxDBError where the database refuses."""
+        with self._events.turn():
+            self._run(command)
+        return not isinstance(command, commands.Exit)
+
+    def close(self) -> None:
+        self._events.close()
+
+    def _run(self, command: Command) -> None:
         if isinstance(command, (commands.Set, commands.Patch, commands.Delete)):
             self._write(command)
         elif isinstance(command, commands.Get):
@@ -54,10 +66,6 @@ class Session:
             self._print_all(render.table(self._engine.info()))
         elif isinstance(command, commands.Help):
             self._print_all(render.help_text(command.topic))
-        return not isinstance(command, commands.Exit)
-
-    def close(self) -> None:
-        self._events.close()
 
     def _write(self, command: commands.Set | commands.Patch | commands.Delete) -> None:
         if_version = ANY_VERSION if command.if_version is None else command.if_version

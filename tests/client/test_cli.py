@@ -143,6 +143,29 @@ def test_a_shell_fed_by_a_pipe_runs_each_line(client: Client) -> None:
     assert "line 4" in done.stderr
 
 
+def test_a_shell_fed_by_a_pipe_prints_what_others_write_as_it_comes(server: SmallServer) -> None:
+    with ended(
+        subprocess.Popen(
+            command(server, "shell"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()
+        )
+    ) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        running.stdin.write("SUBSCRIBE k\n")
+        running.stdin.flush()
+        assert running.stdout.readline() == "ok, subscribed to k\n"
+        server.engine.set("k", b"1")
+        assert running.stdout.readline() == "[event] set k: nil -> 1, version 1\n"
+        running.stdin.write("SET k 2\nGET k\n")
+        running.stdin.close()
+        assert running.stdout.read().splitlines() == [
+            "ok, version 2",
+            "[event] set k: 1 -> 2, version 2",
+            "Document { value: 2, version: 2 }",
+        ]
+        assert running.wait(PATIENCE_SECONDS) == exits.OK
+
+
 def test_subscribe_prints_a_line_of_json_an_event_until_ctrl_c(server: SmallServer) -> None:
     with ended(
         subprocess.Popen(command(server, "subscribe", "a", "b"), stdout=subprocess.PIPE, text=True, env=environment())
