@@ -58,8 +58,9 @@ cdef class EventParser:
     cdef object loads
     cdef object made
     cdef dict operations
-    cdef list seen              # raw events, by the lowest bits of their revision
-    cdef list parsed            # of a raw event that was seen twice
+    # By the lowest bits of a raw event's revision: it, and what it says once it was seen twice. One object, so that a
+    # thread that parses while another takes the place can't leave its own event in the other's name.
+    cdef list kept
 
     def __cinit__(self, loads, made, operations):
         if not (isinstance(made, type) and issubclass(made, tuple)):
@@ -67,8 +68,7 @@ cdef class EventParser:
         self.loads = loads
         self.made = made
         self.operations = {int(kind): operation for kind, operation in operations.items()}
-        self.seen = [None] * COPIED
-        self.parsed = [None] * COPIED
+        self.kept = [(None, None)] * COPIED
 
     cpdef object parse(self, tuple raw):
         cdef object old, new
@@ -77,14 +77,15 @@ cdef class EventParser:
         if (0 if old is None else len(<bytes>old)) + (0 if new is None else len(<bytes>new)) > COPIED_BYTES_MAX:
             return self.parse_anew(raw)
         place = <Py_ssize_t>(<uint64_t>raw[5] % COPIED)
-        if self.seen[place] is not raw:
-            self.seen[place] = raw
-            self.parsed[place] = None
+        seen, parsed = <tuple>self.kept[place]
+        if seen is not raw:
+            self.kept[place] = (raw, None)
             return self.parse_anew(raw)
-        if self.parsed[place] is None:
-            self.parsed[place] = self.parse_anew(raw)
-        kept = <tuple>self.parsed[place]
-        return self.make(kept[0], copy_of(kept[1]), copy_of(kept[2]), kept[3], kept[4], kept[5])
+        if parsed is None:
+            parsed = self.parse_anew(raw)       # may run any code: that of a finalizer, or of another thread
+            self.kept[place] = (raw, parsed)
+        said = <tuple>parsed
+        return self.make(said[0], copy_of(said[1]), copy_of(said[2]), said[3], said[4], said[5])
 
     cdef object parse_anew(self, tuple raw):
         old = raw[2] if raw[2] is None else PyObject_CallOneArg(self.loads, raw[2])
