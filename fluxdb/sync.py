@@ -9,6 +9,7 @@ import warnings
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from fluxdb._core.locked import call_locked
 from fluxdb.engine.events import PARSER, parse_event
 from fluxdb.engine.feed import FeedSubscriber
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Subscriber
@@ -172,19 +173,18 @@ class Subscription:
         if self._process != os.getpid():  # a forked child: the taker may be a thread that is not there
             self._taking, self._process = threading.Lock(), os.getpid()
         deadline = None if timeout is None else time.monotonic() + timeout
-        if not self._taking.acquire(timeout=-1 if timeout is None else max(0.0, min(timeout, threading.TIMEOUT_MAX))):
-            return None
-        try:
-            while True:
-                raw = self._subscriber.take()
-                if raw is not None:
-                    return parse_event(raw)
-                left = None if deadline is None else deadline - time.monotonic()
-                if left is not None and left <= 0:
-                    return None
-                self._subscriber.wait(left)
-        finally:
-            self._taking.release()
+        turn_seconds = -1 if timeout is None else max(0.0, min(timeout, threading.TIMEOUT_MAX))
+        return call_locked(self._taking, turn_seconds, self._get_until, deadline)
+
+    def _get_until(self, deadline: float | None) -> Event | None:
+        while True:
+            raw = self._subscriber.take()
+            if raw is not None:
+                return parse_event(raw)
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                return None
+            self._subscriber.wait(left)
 
     @property
     def last_revision(self) -> int:

@@ -150,11 +150,11 @@ def test_g8_large_groups_of_many_keys_are_bounded_together(tmp_path: Path) -> No
             texts = (b'"' + b"x" * 90 + b'"' for _ in range(100))
             await asyncio.gather(*(asyncio.ensure_future(db.handle.set(f"k{number}", text)) for text in texts))
         notify = db.handle.engine.notify  # type: ignore[attr-defined]
-        assert 0 < notify._burst_bytes <= 100_000  # a burst is about 18 KB
-        assert (await db.info())["subscriber_evictions"] == 10 - len(notify._bursts)
+        assert 0 < notify.teller.burst_bytes <= 100_000  # a burst is about 18 KB
+        assert (await db.info())["subscriber_evictions"] == 10 - len(notify.teller.bursts)
         for events in subscriptions:
             events.close()
-        assert notify._burst_bytes == 0
+        assert notify.teller.burst_bytes == 0
 
     run(tmp_path, test, Limits(subscriber_events_max=10, event_bytes_max=100_000))
 

@@ -8,7 +8,7 @@ from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_GET_SIZE, PyTuple_SET_ITEM
 from libc.stdint cimport uint64_t
 
-from fluxdb._core.feed cimport Feed, FeedSubscriber
+from fluxdb._core.feed cimport Feed, FeedSubscriber, call_whatever_comes
 from fluxdb._core.promise cimport (
     PENDING, RESULT, PYGEN_ERROR, PYGEN_NEXT, PYGEN_RETURN, Promise, PyErr_SetObject, PySendResult, PyTypeObject,
 )
@@ -144,19 +144,19 @@ cdef class TaskSubscriber(FeedSubscriber):
         promise.state = PENDING
         self.promise = promise
         waiting = feed.tasks.get(self.bell)
-        if waiting is None:
-            waiting = feed.tasks[self.bell] = []
-        elif len(waiting) > 2 * len(feed.subscribers) + WAITING_SPARE:
+        if waiting is not None and len(waiting) > 2 * len(feed.subscribers) + WAITING_SPARE:
             waiting[:] = [other for other in waiting if not other.done()]   # without those who were cancelled
-        waiting.append(promise)
+        self.wait_at_bell(self.bell, promise)
         if self.has_news():
             promise.state = RESULT
         return promise
 
-    def close(self):
+    cpdef close(self):
         FeedSubscriber.close(self)
         if self.promise is not None:
-            self.bell.ring([*(self.earlier or ()), self.promise])
+            error = call_whatever_comes(self.bell.ring, ([*(self.earlier or ()), self.promise],))
+            if error is not None:
+                raise error
 
 
 @cython.freelist(64)

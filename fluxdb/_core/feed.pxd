@@ -28,6 +28,13 @@ cdef class Feed:
     cdef uint64_t burst_end_number
     cdef uint64_t burst_end_bytes
 
+    cdef int add(self, tuple event, uint64_t event_bytes) except -1     # and wake nobody
+    cpdef begin_burst(self)
+    cpdef uint64_t end_burst(self) except? 0
+    cpdef list withdraw_burst(self)
+    cpdef list sweep(self)
+    cpdef wake(self)
+
 cdef class FeedSubscriber:
     cdef readonly Feed feed
     cdef readonly tuple keys
@@ -35,12 +42,18 @@ cdef class FeedSubscriber:
     cdef readonly uint64_t last_revision
     cdef readonly bint evicted
     cdef readonly bint closed
-    cdef public bint counted    # by the notify actor, which alone changes it
+    cdef public bint counted    # by the teller, which alone changes it
+    cdef public object gate     # of the thread that waits
     cdef Node at                # the last event that was taken; None: takes no more
     cdef object on_end
 
     cpdef object take(self)
     cpdef bint is_slow(self)
     cpdef evict(self)
+    cpdef close(self)
     cdef bint has_news(self)
+    cdef int wait_at_bell(self, bell, waiter) except -1
     cdef object why_ended(self)
+
+# Again, where it raises: perhaps a signal handler did, in the middle. What was raised first, or None.
+cdef object call_whatever_comes(function, tuple arguments)

@@ -46,7 +46,7 @@ class Feed:
     def end(self) -> None:
         """There will be no more events."""
     def wake(self) -> None:
-        """Wake who waits. From any thread."""
+        """Wake who waits. From any thread. What a bell raises comes out when all were rung."""
 
 def open_gate(gate: threading.Lock) -> None:
     """Let the thread go that waits to acquire it. Once more does no harm."""
@@ -55,7 +55,8 @@ class FeedSubscriber:
     """A place in a feed. Any thread may take: what one takes, no other does."""
 
     after_revision: int  # events up to here are older than the subscription
-    counted: bool  # by the notify actor, which alone changes it
+    counted: bool  # by the teller, which alone changes it
+    gate: threading.Lock | None  # of the thread that waits
     @property
     def feed(self) -> Feed: ...
     @property
@@ -75,6 +76,12 @@ class FeedSubscriber:
     def is_slow(self) -> bool: ...
     def evict(self) -> None:
         """Drop what was not taken. From any thread."""
+    def after_eviction(self) -> None:
+        """For subclasses: it was evicted while it did not ask. From any thread; no lock is held."""
     def close(self) -> None:
         """Take no more. Never blocks, takes no lock that may be held: finalizers call it."""
     def _has_news(self) -> bool: ...
+    def _wait_at(self, gate: threading.Lock) -> bool:
+        """Have the gate opened when there is news. False: there is some already."""
+    def _wait_at_bell(self, bell: Any) -> bool:
+        """Have the bell rung for this when there is news. False: there is some already."""

@@ -14,14 +14,19 @@ A burst is what one dispatch brings: a large commit group, say. Nobody can take 
 a burst that is larger than the bound by itself counts for nobody, until the next such burst comes or the notify actor
 withdraws it, which bounds the bytes of all of them together.
 
-Appending is done under the notify actor's lock. Taking and waiting need no lock: they run no Python code in between,
-and who begins to wait looks again after putting down where to be woken.
+Appending is done under the teller's lock. Taking and waiting need no lock: they run no Python code in between, and who
+begins to wait looks again after putting down where to be woken.
+
+A bell is Python code, in which a signal handler may raise (Ctrl-C). All are rung nevertheless; then that comes out.
 """
 
 cimport cython
 from libc.stdint cimport uint64_t
 
 from fluxdb.errors import ClosedError, FluxDBError, SubscriberEvictedError
+
+cdef enum:
+    RINGS_MAX = 3       # of one bell, when that is interrupted
 
 
 @cython.trashcan(True)      # a long list is freed without deep recursion
@@ -45,19 +50,22 @@ cdef class Feed:
         self.sweep_bytes = bytes_max
 
     def append(self, tuple event not None, uint64_t event_bytes):
+        self.add(event, event_bytes)
+        self.wake()
+
+    cdef int add(self, tuple event, uint64_t event_bytes) except -1:
         cdef Node before = self.tail
         cdef Node node = Node(event, before.number + 1, before.bytes_total + event_bytes)
         before.next = node
         self.tail = node
-        if self.gates or self.tasks:
-            self.wake()
+        return 0
 
-    def begin_burst(self):
+    cpdef begin_burst(self):
         self.in_burst = True
         self.start_number = self.tail.number
         self.start_bytes = self.tail.bytes_total
 
-    def end_burst(self):
+    cpdef uint64_t end_burst(self) except? 0:
         cdef uint64_t events = self.tail.number - self.start_number
         cdef uint64_t burst_bytes = self.tail.bytes_total - self.start_bytes
         self.in_burst = False
@@ -69,7 +77,7 @@ cdef class Feed:
         self.burst_end_bytes = self.tail.bytes_total
         return burst_bytes
 
-    def withdraw_burst(self):
+    cpdef list withdraw_burst(self):
         self.burst_start_number = self.burst_end_number
         self.burst_start_bytes = self.burst_end_bytes
         return self.sweep()
@@ -78,11 +86,11 @@ cdef class Feed:
     def sweep_due(self):
         return self.tail.number > self.sweep_number or self.tail.bytes_total > self.sweep_bytes
 
-    def sweep(self):
+    cpdef list sweep(self):
         cdef FeedSubscriber subscriber
         self.sweep_number = self.tail.number + self.events_max // 4
         self.sweep_bytes = self.tail.bytes_total + self.bytes_max // 4
-        slow = []
+        cdef list slow = []
         for subscriber in self.subscribers:
             if subscriber.is_slow():
                 slow.append(subscriber)
@@ -92,13 +100,38 @@ cdef class Feed:
         self.ended = True
         self.wake()
 
-    def wake(self):
-        gates, self.gates = self.gates, set()
-        for gate in list(gates):    # a copy: one who has just begun to wait may still add itself (and then looks again)
+    cpdef wake(self):
+        cdef set gates, no_gates
+        cdef dict tasks, no_tasks
+        if not self.gates and not self.tasks:
+            return
+        no_gates, no_tasks = set(), {}
+        # From here on nothing else runs until both are taken: several threads may wake, and some begin to wait.
+        gates = self.gates
+        self.gates = no_gates
+        tasks = self.tasks
+        self.tasks = no_tasks
+        for gate in gates:
             open_gate(gate)
-        tasks, self.tasks = self.tasks, {}
-        for bell, waiting in list(tasks.items()):
-            bell.ring(list(waiting))
+        error = None
+        for bell, waiting in tasks.items():
+            failure = call_whatever_comes(bell.ring, (list(waiting),))
+            error = failure if error is None else error
+        if error is not None:
+            raise error
+
+
+cdef object call_whatever_comes(function, tuple arguments):
+    """Again, where it raises: perhaps a signal handler did, in the middle. What was raised first, or None."""
+    cdef int i
+    error = None
+    for i in range(RINGS_MAX):
+        try:
+            function(*arguments)
+            break
+        except BaseException as failure:
+            error = failure if error is None else error
+    return error
 
 
 def open_gate(gate):
@@ -179,11 +212,16 @@ cdef class FeedSubscriber:
         self.evicted = True
         self.at = None
 
-    def close(self):
+    def after_eviction(self):
+        pass
+
+    cpdef close(self):
         if self.closed:
             return
         self.closed = True
         self.at = None
+        if self.gate is not None:
+            open_gate(self.gate)
         self.on_end(self)
 
     cdef bint has_news(self):
@@ -191,6 +229,20 @@ cdef class FeedSubscriber:
 
     def _has_news(self):
         return self.has_news()
+
+    def _wait_at(self, gate not None):
+        self.feed.gates.add(gate)
+        return not self.has_news()
+
+    def _wait_at_bell(self, bell not None):
+        self.wait_at_bell(bell, self)
+        return not self.has_news()
+
+    cdef int wait_at_bell(self, bell, waiter) except -1:
+        cdef list first = []
+        # From here on no other thread runs until it is in the list: one that wakes takes the list away.
+        (<list>self.feed.tasks.setdefault(bell, first)).append(waiter)
+        return 0
 
     cdef object why_ended(self):
         self.at = None

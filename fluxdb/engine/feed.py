@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from fluxdb._core.feed import Feed, FeedSubscriber, Node, open_gate
-from fluxdb.engine.handle import RawEvent
 
 
 class Bell(Protocol):
@@ -15,10 +14,4 @@ class Bell(Protocol):
         """From any thread."""
 
 
-def event_bytes(event: RawEvent) -> int:
-    """What counts toward the bounds."""
-    _, key, old, new, _, _ = event
-    return len(key) + (0 if old is None else len(old)) + (0 if new is None else len(new))
-
-
-__all__ = ["Bell", "Feed", "FeedSubscriber", "Node", "event_bytes", "open_gate"]
+__all__ = ["Bell", "Feed", "FeedSubscriber", "Node", "open_gate"]

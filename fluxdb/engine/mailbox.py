@@ -63,12 +63,12 @@ class Mailbox:
             self._start_over()
         try:
             self._staged.hand_out(self._channel.collect())
+            if self._waiting:
+                self._stage_waiting()
+            self._dispatch()
         except BaseException:  # a signal, in the middle of it
             self.loop.call_soon(self._on_readable)
             raise
-        if self._waiting:
-            self._stage_waiting()
-        self._dispatch()
 
     def _stage_waiting(self) -> None:
         waiting = self._waiting

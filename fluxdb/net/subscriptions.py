@@ -102,11 +102,12 @@ class ConnectionSubscriber(FeedSubscriber):
         """Have the bell wake this when there is news. False: there is some already."""
         if not self.waiting:
             self.waiting = True
-            waiting = self.feed.tasks.setdefault(self.bell, [])
+            waiting = self.feed.tasks.get(self.bell, ())
             if len(waiting) > 2 * len(self.feed.subscribers) + WAITING_SPARE:
-                waiting[:] = [other for other in waiting if not other.closed]
-            waiting.append(self)
-        if self._has_news():
-            self.waiting = False  # the list may have been rung, by another thread, just before
-            return False
-        return True
+                waiting[:] = [other for other in waiting if not other.closed]  # type: ignore[index]  # no tuple
+            if self._wait_at_bell(self.bell):
+                return True
+        elif not self._has_news():
+            return True
+        self.waiting = False  # the list may have been rung, by another thread, just before
+        return False

@@ -94,9 +94,9 @@ class Server:
 
         async def evict() -> None:
             notify = self._site.engine.engine.notify
-            with notify._lock:
-                for feed in notify._all_feeds():
-                    notify._evict(list(feed.subscribers))
+            with notify.teller.lock:
+                for feed in notify.teller.all_feeds():
+                    notify.teller.evict(list(feed.subscribers))
                     feed.wake()
             notify.dispatch()
 

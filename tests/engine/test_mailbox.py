@@ -68,6 +68,7 @@ class Bench:
     def __init__(self) -> None:
         self.channels: list[FakeChannel] = []
         self.dispatched = 0
+        self.raise_in_dispatch: BaseException | None = None
         self.mailbox = Mailbox(self._open, asyncio.get_running_loop(), self._dispatch)
 
     def _open(self) -> Channel:
@@ -75,6 +76,9 @@ class Bench:
         return cast("Channel", self.channels[-1])
 
     def _dispatch(self) -> None:
+        error, self.raise_in_dispatch = self.raise_in_dispatch, None
+        if error is not None:
+            raise error
         self.dispatched += 1
 
     @property
@@ -241,6 +245,21 @@ def test_a_signal_while_outcomes_are_collected_leaves_nobody_waiting(run: Run) -
         for future in futures:
             with pytest.raises(FluxDBError, match="signal"):
                 await future
+        assert len(told) == 1
+
+    run(test)
+
+
+def test_a_signal_before_events_are_dispatched_only_puts_it_off(run: Run) -> None:
+    async def test(bench: Bench) -> None:
+        told: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context["exception"]))
+        future = bench.write("a")
+        bench.raise_in_dispatch = RuntimeError("from a signal handler")
+        bench.channel.settle(None)
+        await future
+        while not bench.dispatched:
+            await asyncio.sleep(0)
         assert len(told) == 1
 
     run(test)

@@ -30,10 +30,10 @@ def telling(notify: NotifyActor) -> Iterator[Callable[[], None]]:
     begun = threading.Event()
 
     def tell() -> None:
-        with notify._lock:
+        with notify.teller.lock:
             begun.set()
             assert done.wait(30)
-        notify._forget_ended()
+        notify.dispatch()
 
     thread = threading.Thread(target=tell)
     thread.start()

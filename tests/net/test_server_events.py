@@ -74,7 +74,7 @@ def test_to_subscribe_and_unsubscribe_again_and_again_leaves_nothing_behind(tmp_
         other.ask({"kind": "subscribe", "key": "a"})
         for _ in range(300):
             client.ask({"kind": "subscribe", "key": "a"}, {"kind": "unsubscribe", "key": "a"})
-        (feed,) = server.engine.notify._all_feeds()
+        (feed,) = server.engine.notify.teller.all_feeds()
         assert len(feed.subscribers) == 1
         assert sum(map(len, feed.tasks.values())) < 100
 
@@ -146,7 +146,7 @@ def test_a_dropped_connection_frees_its_subscriptions(tmp_path: Path) -> None:
             client.ask(*[{"kind": "subscribe", "key": f"k{i}"} for i in range(100)])
             assert server.engine.notify.subscribers == 100
         server.until(lambda: server.engine.notify.subscribers == 0)
-        assert server.engine.notify._feeds == {}
+        assert server.engine.notify.teller.feeds == {}
 
 
 def test_large_events_come_whole_to_readers_of_any_pace_and_replies_in_between(tmp_path: Path) -> None:

@@ -1,0 +1,14 @@
+"""Work under a lock that no exception of a signal handler can leave taken.
+
+Such a handler runs between two steps of Python code: between the taking of a lock and the ``try`` that would see to its
+release, too. Here there is nothing in between.
+"""
+
+
+def call_locked(lock not None, double timeout_seconds, function not None, *arguments):
+    if not lock.acquire(True, timeout_seconds):
+        return None
+    try:
+        return function(*arguments)
+    finally:
+        lock.release()
