@@ -72,7 +72,10 @@ class Answers:
     def _subscribe(self, client: Client, ticket: int, request_id: bytes, *, key: str, **_: Any) -> bytes:
         """Of a key that is watched already: changes nothing, says the same."""
         subscriber = client.subscriptions.get(key)
-        if subscriber is None or subscriber.evicted:
+        if subscriber is not None and subscriber.evicted:
+            client.deliveries.deliver([subscriber])  # says so, before it begins anew
+            subscriber = None
+        if subscriber is None:
             bound = self._server.limits.subscriptions_max
             if len(client.subscriptions) >= bound:
                 raise LimitError(f"{bound} keys are subscribed to on this connection (subscriptions_max)")

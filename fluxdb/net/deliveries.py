@@ -2,7 +2,8 @@
 
 All that is taken in one round goes out in the order of the commits, over all keys of a client. Who has no room for an
 event keeps it (ROUND_BYTES a subscription, and what others keep, too, is in memory once) until there is room again;
-what it has not taken stays in its feed, which is shared and bounded, and evicts it in the end.
+what it has not taken stays in its feed, which is shared and bounded, and evicts it in the end. Then it keeps nothing
+any more, and is told at once: that line is short, and always has room.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _Run = tuple[list[ConnectionSubscriber], list[RawEvent]]
 
 class EventDeliveries:
     """``push`` sends lines to clients, by their numbers, and returns the numbers of those who had no room;
-    ``on_evicted`` is told of who fell behind, and of its last revision."""
+    ``on_evicted`` is told of who fell behind, and of its last revision, and closes it."""
 
     def __init__(
         self,
@@ -58,19 +59,21 @@ class EventDeliveries:
                         horizon = min(horizon, subscriber.taken[-1][5])
             for waiting, events in _runs(taking, horizon):
                 self._push(waiting, events)
-            going = [subscriber for subscriber in taking if not subscriber.behind]
+            going = [subscriber for subscriber in taking if not subscriber.behind or subscriber.evicted]
 
     def _take(self, subscriber: ConnectionSubscriber) -> bool:
         """Fill what it has taken. Is there perhaps more?"""
-        if subscriber.taken:
-            return True
+        if subscriber.evicted or subscriber.closed:
+            subscriber.taken = []
+            if not subscriber.closed:
+                self._on_evicted(subscriber, subscriber.sent_revision)
         try:
             while not subscriber.taken:
                 subscriber.taken = subscriber.take_many(ROUND_BYTES)
                 if not subscriber.taken and subscriber.wait():
                     return False
-        except SubscriberEvictedError as error:
-            self._on_evicted(subscriber, error.last_revision)
+        except SubscriberEvictedError:
+            self._on_evicted(subscriber, subscriber.sent_revision)
         except ClosedError:
             pass
         return True
@@ -88,6 +91,7 @@ class EventDeliveries:
                 subscriber.behind = True
             else:
                 del subscriber.taken[: len(events)]
+                subscriber.sent_revision = events[-1][5]
 
 
 def _runs(subscribers: list[ConnectionSubscriber], horizon: float) -> list[_Run]:

@@ -44,10 +44,15 @@ class EventBell:
         if self._ringing:
             return
         self._ringing = True
-        if asyncio._get_running_loop() is self._loop:
-            self._loop.call_soon(self._deliver)
-        elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._deliver)
+        try:
+            if asyncio._get_running_loop() is self._loop:
+                self._loop.call_soon(self._deliver)
+            elif not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._deliver)
+        except BaseException as error:  # a signal handler's: who rings again is heard
+            self._ringing = False
+            if not (isinstance(error, RuntimeError) and self._loop.is_closed()):  # nobody waits there
+                raise
 
     def line(self, event: RawEvent) -> bytes:
         line = self._lines.get(event[5])
@@ -66,11 +71,11 @@ class EventBell:
 
     def _deliver(self) -> None:
         self._ringing = False  # before looking: who rings from here on rings again
-        by_deliveries: dict[Deliveries, list[ConnectionSubscriber]] = {}
+        by_deliveries: dict[Deliveries, dict[ConnectionSubscriber, None]] = {}  # each once, in the order of the rings
         while self._rung:
             for subscriber in self._rung.popleft():
                 subscriber.waiting = False
-                by_deliveries.setdefault(subscriber.deliveries, []).append(subscriber)
+                by_deliveries.setdefault(subscriber.deliveries, {})[subscriber] = None
         for deliveries, subscribers in by_deliveries.items():
             deliveries.deliver(subscribers)
         self.forget()
@@ -79,7 +84,7 @@ class EventBell:
 class ConnectionSubscriber(FeedSubscriber):
     """One key that one connection watches."""
 
-    __slots__ = ("behind", "bell", "deliveries", "number", "taken", "waiting")
+    __slots__ = ("behind", "bell", "deliveries", "number", "sent_revision", "taken", "waiting")
 
     def __init__(
         self,
@@ -95,6 +100,7 @@ class ConnectionSubscriber(FeedSubscriber):
         self.number = number  # of the client, for those who deliver to many
         self.bell = bell
         self.taken: list[RawEvent] = []  # and not yet sent
+        self.sent_revision = 0  # of the last event that was sent
         self.behind = False  # there was no room for them
         self.waiting = False  # in the feed's list of those to be woken
 
@@ -102,12 +108,15 @@ class ConnectionSubscriber(FeedSubscriber):
         """Have the bell wake this when there is news. False: there is some already."""
         if not self.waiting:
             self.waiting = True
-            waiting = self.feed.tasks.get(self.bell, ())
-            if len(waiting) > 2 * len(self.feed.subscribers) + WAITING_SPARE:
-                waiting[:] = [other for other in waiting if not other.closed]  # type: ignore[index]  # no tuple
+            waiting = self.feed.tasks.get(self.bell)
+            if waiting is not None and len(waiting) > 2 * len(self.feed.subscribers) + WAITING_SPARE:
+                waiting[:] = [other for other in waiting if not other.closed]
             if self._wait_at_bell(self.bell):
                 return True
         elif not self._has_news():
             return True
         self.waiting = False  # the list may have been rung, by another thread, just before
         return False
+
+    def after_eviction(self) -> None:
+        self.bell.ring([self])  # it keeps what it has taken, and may have no room to ask for more

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from fluxdb.engine.handle import RawEvent
+from fluxdb.errors import ClosedError
 from fluxdb.net.deliveries import EventDeliveries
 
 
@@ -25,21 +26,30 @@ class Subscriber:
 
     def __init__(self, bell: Bell, *revisions: int) -> None:
         self.number, self.bell, self.behind = 1, bell, False
+        self.evicted = self.evicted_as_it_takes = self.closed = False
+        self.sent_revision = 0
         self.taken: list[RawEvent] = []
         self.coming = [cast(RawEvent, (1, "k", None, b"1", 1, revision)) for revision in revisions]
 
     def take_many(self, bytes_max: int) -> list[RawEvent]:
+        if self.closed:
+            raise ClosedError
+        self.evicted = self.evicted or self.evicted_as_it_takes
         taken, self.coming = self.coming[:2], self.coming[2:]  # a round holds two
         return taken
 
     def wait(self) -> bool:
         return True
 
+    def close(self) -> None:
+        self.closed = True
+
 
 class Client:
     def __init__(self) -> None:
         self.has_room = True
         self.sent = b""
+        self.evicted: list[int] = []  # the last revisions that it was told
 
     def push(self, numbers: list[int], lines: bytes) -> list[int]:
         if not self.has_room:
@@ -47,9 +57,13 @@ class Client:
         self.sent += lines
         return []
 
+    def on_evicted(self, subscriber: Any, last_revision: int) -> None:
+        self.evicted.append(last_revision)
+        subscriber.close()
+
 
 def made(client: Client) -> EventDeliveries:
-    return EventDeliveries(client.push, lambda *_: None)
+    return EventDeliveries(client.push, client.on_evicted)
 
 
 def deliver(deliveries: EventDeliveries, *subscribers: Any) -> None:
@@ -89,3 +103,45 @@ def test_a_number_that_went_is_forgotten() -> None:
     deliveries.forget(1)
     deliver(deliveries, Subscriber(bell, 2))
     assert client.sent == b"2 "
+
+
+def test_g8_an_evicted_client_keeps_nothing_and_is_told_what_it_was_sent_last() -> None:
+    client, bell = Client(), Bell()
+    deliveries, subscriber = made(client), Subscriber(bell, 1, 2)
+    deliver(deliveries, subscriber)
+    client.has_room = False
+    subscriber.coming = Subscriber(bell, 3, 4).coming
+    deliver(deliveries, subscriber)
+    assert len(subscriber.taken) == 2
+    subscriber.evicted = True
+    deliver(deliveries, subscriber)
+    assert subscriber.taken == []
+    assert client.evicted == [2]
+    client.has_room = True
+    deliveries.catch_up(1, cast(Any, [subscriber]))
+    deliver(deliveries, *bell.rung)
+    assert client.sent == b"1 2 "
+    assert client.evicted == [2]
+
+
+def test_who_is_evicted_as_it_takes_and_has_no_room_keeps_nothing() -> None:
+    client, bell = Client(), Bell()
+    subscriber = Subscriber(bell, 1, 2)
+    client.has_room = False
+    subscriber.evicted_as_it_takes = True
+    deliver(made(client), subscriber)
+    assert subscriber.taken == []
+    assert client.evicted == [0]
+
+
+def test_what_is_kept_of_a_subscription_that_was_given_up_is_not_sent() -> None:
+    client, bell = Client(), Bell()
+    deliveries, subscriber = made(client), Subscriber(bell, 1)
+    client.has_room = False
+    deliver(deliveries, subscriber)
+    client.has_room = True
+    deliveries.catch_up(1, cast(Any, [subscriber]))
+    subscriber.close()  # unsubscribed, after it was rung for
+    deliver(deliveries, *bell.rung)
+    assert client.sent == b""
+    assert subscriber.taken == []

@@ -140,6 +140,41 @@ def test_g8_stalled_subscribers_share_one_bounded_feed(tmp_path: Path) -> None:
             client.close()
 
 
+@pytest.mark.guarantee(8)
+def test_g8_who_reads_nothing_is_evicted_while_it_has_no_room_for_what_it_took(tmp_path: Path) -> None:
+    server_limits = ServerLimits(send_buffer_bytes=8 * 1024, drain_seconds=1)
+    with (
+        threaded(tmp_path, server_limits) as server,
+        Wire(server.port) as writer,
+        Wire(server.port, receive_bytes=8 * 1024) as slow,
+    ):
+        slow.ask({"kind": "subscribe", "key": "a"})
+        for i in range(10):
+            writer.ask({"kind": "set", "key": "a", "value": "x" * 500_000 + str(i)})
+        server.until(lambda: server.server.subscribers == 0)
+        told = [slow.line()]
+        while told[-1]["kind"] == "event":
+            told.append(slow.line())
+        events = [line["event"]["revision"] for line in told[:-1]]
+        assert events == list(range(1, len(events) + 1))
+        assert told[-1] == {"kind": "evicted", "key": "a", "last_revision": events[-1]}
+
+
+def test_who_was_evicted_hears_of_it_before_it_is_subscribed_anew(tmp_path: Path) -> None:
+    with threaded(tmp_path) as server, Wire(server.port) as client:
+        client.ask({"kind": "subscribe", "key": "a"}, {"kind": "set", "key": "a", "value": 1})
+        assert client.line()["kind"] == "event"
+        teller = server.engine.notify.teller
+        with teller.lock:  # and nobody is woken
+            (feed,) = teller.all_feeds()
+            teller.evict(list(feed.subscribers))
+        assert client.ask({"kind": "subscribe", "key": "a"}, {"kind": "ping"}) == [
+            {"kind": "evicted", "key": "a", "last_revision": 1},
+            {"kind": "subscribed", "key": "a", "revision": 1},
+        ]
+        assert client.line() == {"kind": "pong"}
+
+
 def test_a_dropped_connection_frees_its_subscriptions(tmp_path: Path) -> None:
     with threaded(tmp_path) as server:
         with Wire(server.port) as client:
