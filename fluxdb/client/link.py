@@ -23,11 +23,13 @@ class LinkLostError(Exception):
 
 
 class Link(asyncio.Protocol):
-    """Used in the thread of its event loop only. ``on_lost`` is called once, after all who waited were told."""
+    """Used in the thread of its event loop only. ``pushed`` gets the lines that answer nothing, and ``tell`` is called
+    when all that one read brought was seen; ``on_lost`` once, after all who waited were told."""
 
-    def __init__(self, pushed: Taker, on_lost: Callable[[Link], None]) -> None:
+    def __init__(self, pushed: Taker, tell: Callable[[], None], on_lost: Callable[[Link], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._protocol = Protocol(pushed)
+        self._tell = tell
         self._on_lost = on_lost
         self._transport: asyncio.Transport
         self._outgoing: list[bytes] = []
@@ -107,6 +109,8 @@ class Link(asyncio.Protocol):
         except FluxDBError as error:
             self._reason = str(error)
             self._transport.abort()
+        finally:
+            self._tell()
         if self._protocol.last_words is not None:
             self._transport.abort()  # what is asked from here on goes over the next connection
 

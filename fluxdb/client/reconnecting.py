@@ -75,7 +75,7 @@ class Reconnecting:
 
     async def _connect(self) -> Link:
         settings = self._settings
-        make = partial(Link, self.watchers.pushed, self._lost)
+        make = partial(Link, self.watchers.pushed, self.watchers.tell, self._lost)
         link = await connect(settings.address, make, settings.tls, settings.connect_seconds)
         try:
             await self._greet(link)

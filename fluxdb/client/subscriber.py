@@ -1,4 +1,9 @@
-"""Who watches keys of a server: a bounded queue that the connection fills and one taker empties."""
+"""Who watches keys of a server: a bounded queue that the connection fills and one taker empties.
+
+Nobody can take any of what one read of the socket brings (a burst) before all of it was taken apart. So, as in a feed,
+a burst that is larger than the bound by itself does not count, until the next such burst. A taker who waits, and has
+not run since he was woken, is not slow by the number of events; their bytes are bounded all the same.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +12,19 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from fluxdb.client import request
 from fluxdb.engine.handle import RawEvent
 from fluxdb.errors import ClosedError, FluxDBError, SubscriberEvictedError
 from fluxdb.limits import Limits
+
+
+class _Count(NamedTuple):
+    """Of events, from the beginning."""
+
+    events: int = 0
+    bytes: int = 0
 
 
 class RemoteSubscriber:
@@ -34,27 +47,60 @@ class RemoteSubscriber:
         self._events_max = limits.subscriber_events_max
         self._bytes_max = limits.subscriber_bytes_max
         self._queue: deque[RawEvent | FluxDBError] = deque()
-        self._bytes_in = 0  # counted by the connection's side alone
+        self._burst: list[RawEvent] = []  # of the read that is being taken apart
+        self._in = _Count()  # of the connection's side, with the burst once it is judged
         self._bytes_out = 0  # counted by the taker alone
+        self._large_start, self._large_end = _Count(), _Count()  # of the last burst over the bound
+        self._hungry = False  # the taker waits, or has not run since
         self._end: FluxDBError | None = None
         self._on_end = on_end
 
     # The connection's side
 
     def push(self, event: RawEvent) -> None:
+        """Of the burst; told behind all of it."""
         after_revision = self.active.get(event[1])
         if self._end is not None or after_revision is None or event[5] <= after_revision:
             return
-        self._bytes_in += event_bytes(event)
-        self._queue.append(event)
-        if len(self._queue) > self._events_max or (
-            self._bytes_in - self._bytes_out > self._bytes_max and len(self._queue) > 1
-        ):
+        self._burst.append(event)
+
+    def judge(self) -> None:
+        """The burst is over: evict a slow one."""
+        if self._end is not None:
+            return
+        start = self._in
+        self._in = _Count(start.events + len(self._burst), start.bytes + sum(map(event_bytes, self._burst)))
+        bytes_over = self._in.bytes - start.bytes > self._bytes_max
+        if len(self._burst) > self._events_max or (bytes_over and len(self._burst) > 1):
+            self._large_start, self._large_end = start, self._in
+        if self._is_slow():
             self.evict()
+
+    def _is_slow(self) -> bool:
+        events = len(self._queue) + len(self._burst)
+        if events <= 1:
+            return False
+        out = _Count(self._in.events - events, self._bytes_out)
+        left_bytes = self._in.bytes - out.bytes
+        if out.events < self._large_end.events:
+            events -= self._large_end.events - max(out.events, self._large_start.events)
+            left_bytes -= self._large_end.bytes - max(out.bytes, self._large_start.bytes)
+        return (left_bytes > self._bytes_max and events > 1) or (events > self._events_max and not self._hungry)
+
+    def tell(self) -> None:
+        """Let the taker have the burst."""
+        self._hand_over()
         self.wake()
+
+    def _hand_over(self) -> None:
+        self._queue.extend(self._burst)
+        self._burst = []
+        if self.closed:  # perhaps just now, by the taker
+            self._queue.clear()
 
     def evict(self) -> None:
         """It fell behind: what was not taken is gone."""
+        self._burst = []
         self._queue.clear()
         self.end(SubscriberEvictedError(self.last_revision))
         self.leave()
@@ -73,6 +119,7 @@ class RemoteSubscriber:
 
     def end(self, error: FluxDBError) -> None:
         """Nothing comes any more; what is there can still be taken."""
+        self._hand_over()
         if self._end is None:
             self._end = error
         self.wake()
@@ -81,6 +128,7 @@ class RemoteSubscriber:
 
     def take(self) -> RawEvent | None:
         item: RawEvent | FluxDBError | None
+        self._hungry = False
         try:
             item = self._queue.popleft()
         except IndexError:
@@ -130,6 +178,7 @@ class ThreadSubscriber(RemoteSubscriber):
         self._gate: threading.Lock | None = None
 
     def wait(self, timeout_seconds: float | None) -> None:
+        self._hungry = True
         gate = threading.Lock()
         gate.acquire()
         self._gate = gate
@@ -161,6 +210,7 @@ class TaskSubscriber(RemoteSubscriber):
         self._waiting: list[asyncio.Future[None]] = []
 
     def wait(self) -> asyncio.Future[None]:
+        self._hungry = True
         future = self._loop.create_future()
         self._waiting = [other for other in self._waiting if not other.done()]
         self._waiting.append(future)

@@ -11,6 +11,7 @@ from fluxdb.errors import FluxDBError, SubscriberEvictedError
 class Watchers:
     def __init__(self) -> None:
         self._by_key: dict[str, list[RemoteSubscriber]] = {}
+        self._pushed_to: dict[RemoteSubscriber, None] = {}  # of this read of the socket
 
     def __contains__(self, key: str) -> bool:
         return key in self._by_key
@@ -64,10 +65,20 @@ class Watchers:
             event = reply.event(line)
             for subscriber in self._by_key.get(event[1], ()):
                 subscriber.push(event)
+                self._pushed_to[subscriber] = None
             return
         found = reply.members(line)
         key, last_revision = str(found.get("key")), found.get("last_revision")
         self.evict(key, last_revision if isinstance(last_revision, int) else 0)
+
+    def tell(self) -> None:
+        """What one read of the socket brought has been taken apart: the slow are evicted, then all may take."""
+        told = list(self._pushed_to)
+        self._pushed_to.clear()
+        for subscriber in told:
+            subscriber.judge()
+        for subscriber in told:
+            subscriber.tell()
 
     def evict(self, key: str, last_revision: int) -> None:
         """The server found them slow. It tells nothing of ``key`` any more."""
