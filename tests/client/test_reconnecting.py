@@ -126,6 +126,8 @@ def test_each_key_is_told_from_its_own_subscription_on() -> None:
     watchers.answered("b", b'{"kind":"subscribed","key":"b","revision":3}')
     for key, revision in (("a", 2), ("b", 3), ("b", 4)):
         subscriber.push((int(Kind.SET), key, None, b"1", revision, revision))
+    subscriber.judge()
+    subscriber.tell()
     told = [subscriber.take(), subscriber.take(), subscriber.take()]
     assert [event and event[5] for event in told] == [2, 4, None]
 
