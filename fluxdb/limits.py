@@ -20,7 +20,8 @@ class Limits:
     value_bytes_max: int = 16 * MIB  # as compact JSON; of a PATCH: its delta and its result
     depth_max: int = 128  # arrays and objects within each other
 
-    # What is on its way: of the filling and the syncing group each, one lone larger record excepted.
+    # What is on its way: of the filling and the syncing group each, one lone larger record excepted. The documents that
+    # they make (of a PATCH the whole one) take twice that in memory, and one more.
     group_bytes_max: int = 4 * MIB
 
     # Files.

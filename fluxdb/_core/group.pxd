@@ -32,6 +32,7 @@ cdef struct Group:
     size_t chunk_count
     size_t chunk_slots
     size_t body_bytes       # of all frames
+    size_t record_bytes     # of all records: a PATCH of a few bytes holds the whole document that it makes
     uint32_t records
     uint64_t first_revision
     Operation* operations

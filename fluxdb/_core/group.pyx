@@ -46,6 +46,7 @@ cdef void group_reset(Group* group) noexcept nogil:
     if group.chunk_count:
         group.chunks[0].used = GROUP_HEADER_BYTES
     group.body_bytes = 0
+    group.record_bytes = 0
     group.records = 0
     group.operation_count = 0
     group.thread_waiters = 0

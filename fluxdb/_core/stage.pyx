@@ -178,6 +178,7 @@ cdef int stage_write(
     operation[0].record = request.record
     operation[0].hash = request.hash
     operation[0].kind = request.kind
+    group.record_bytes += record_bytes(request.record)
     outcome.version = version + 1
     outcome.revision = staging.revision
     request.record = NULL       # the operation's now

@@ -18,6 +18,7 @@ from fluxdb._core.watch cimport watch_commit
 cdef enum:
     APPLY_BATCH = 128               # records applied in one hold of the documents' lock: readers wait for no more
     OPERATIONS_MAX = 1 << 16        # of a group, whatever their bytes
+    RECORDS_FACTOR = 2              # its records in memory: so many times as much as its frames, and one more
 
 
 # ---- the guarantee ----
@@ -165,6 +166,7 @@ cdef inline bint has_room(const Commit* commit, size_t frame_bytes) noexcept nog
     if group.operation_count == 0:
         return True
     return (group.body_bytes + frame_bytes <= commit.limits.group_bytes_max
+            and group.record_bytes < RECORDS_FACTOR * commit.limits.group_bytes_max
             and group.operation_count < OPERATIONS_MAX)
 
 

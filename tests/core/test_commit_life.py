@@ -47,6 +47,30 @@ def test_backpressure_threads_wait_for_room(make_log: MakeLog) -> None:
     assert log.replayed()[0].digest() == log.documents.digest()
 
 
+def test_g11_what_a_group_of_patches_holds_in_memory_is_bounded(make_log: MakeLog) -> None:
+    """A few bytes in the log, and the whole document in memory until the group is settled."""
+    log = make_log(value_bytes_max=1 << 20, group_bytes_max=64 << 10)
+    log.committer.write(Kind.SET, "k", b'{"n":0,"text":"%b"}' % (b"x" * 100_000))
+    channel = log.committer.channel()
+    taken = 0
+    for n in range(200):
+        while channel.submit(Kind.PATCH, "k", b'{"n":%d}' % n) is False:
+            wait_readable(channel.fd)
+            taken += len(drain_once(channel))
+    assert taken + len(drain(channel)) == 200
+    two_or_three = 2  # of the histogram
+    assert not any(log.committer.stats()["group_records_histogram"][two_or_three + 1 :]), "128 KiB hold two"
+
+
+def test_g11_threads_that_patch_wait_for_room_in_memory(make_log: MakeLog) -> None:
+    log = make_log(value_bytes_max=1 << 20, group_bytes_max=64 << 10)
+    log.committer.write(Kind.SET, "k", b'{"text":"%b"}' % (b"x" * 100_000))
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda n: log.committer.write(Kind.PATCH, "k", b'{"n%d":1}' % n), range(200)))
+    assert log.documents.get("k")[1] == 201
+    assert not any(log.committer.stats()["group_records_histogram"][3:])
+
+
 def test_close_settles_what_is_staged_and_refuses_the_rest(log: Any) -> None:
     channel = log.committer.channel()
     for i in range(50):
