@@ -66,7 +66,8 @@ cdef struct Peer:
     void* owner             # whose this is
     bint closed             # gone: what it has on its way settles without it
     bint noted              # in a list of those who were touched
-    bint waiting            # in the board's list
+    bint waiting            # in one of the board's lines
+    bint served             # a write of it was taken since it last left a line
     Peer* next_noted
     Peer* next_waiting
     size_t unsettled        # submits; it is freed behind the last of them
@@ -97,6 +98,11 @@ cdef struct Peer:
     uint32_t writes_of[KEY_MARKS]   # places that are writes, by key_mark
     uint32_t gets_of[KEY_MARKS]     # and GETs
 
+# Linked by next_waiting.
+cdef struct Line:
+    Peer* first
+    Peer* last
+
 cdef struct Writer:
     Peer* peer
     uint64_t place
@@ -109,7 +115,10 @@ cdef struct Switchboard:
     size_t writer_slots
     uint64_t submitted
     uint64_t settled
-    Peer* waiting           # stalled since the filling group was full
+    # Stalled since the filling group was full; while anybody is, nobody else's write is taken. Those who had nothing of
+    # the room that there was go on before those who had some.
+    Line unserved
+    Line served
     Handed* first_handed
     Handed* last_handed
     Bytes scratch           # one line in canonical form

@@ -29,18 +29,32 @@ cdef Peer* peer_new(
     return peer
 
 
+cdef void leave_line(Line* line, Peer* peer) noexcept nogil:
+    """Where it is in that one."""
+    cdef Peer* before = NULL
+    cdef Peer* at = line.first
+    while at != NULL and at != peer:
+        before = at
+        at = at.next_waiting
+    if at == NULL:
+        return
+    if before == NULL:
+        line.first = peer.next_waiting
+    else:
+        before.next_waiting = peer.next_waiting
+    if line.last == peer:
+        line.last = before
+    peer.waiting = False
+
+
 cdef void peer_close(Peer* peer) noexcept nogil:
     cdef size_t i
-    cdef Peer** link = &peer.board.waiting
     cdef Handed* handed = peer.board.first_handed
     peer.closed = True
     peer.owner = NULL
-    while peer.waiting and link[0] != NULL:
-        if link[0] == peer:
-            link[0] = peer.next_waiting
-            peer.waiting = False
-        else:
-            link = &link[0].next_waiting
+    if peer.waiting:
+        leave_line(&peer.board.unserved, peer)
+        leave_line(&peer.board.served, peer)
     while handed != NULL:
         if handed.peer == peer:
             handed.peer = NULL

@@ -12,7 +12,7 @@ from fluxdb._core.sockets cimport (
     Socket, socket_pump, socket_serve, tell_python,
 )
 from fluxdb._core.switchboard cimport (
-    switchboard_begin_turn, switchboard_collect, switchboard_end_turn, switchboard_next,
+    switchboard_begin_turn, switchboard_collect, switchboard_end_turn, switchboard_next, switchboard_waits,
 )
 from fluxdb._core.write_path cimport commit_lead
 
@@ -133,4 +133,4 @@ cdef bint see_to_commit(ReactorState* reactor) noexcept nogil:
 
 
 cdef inline bint is_committing(const ReactorState* reactor) noexcept nogil:
-    return reactor.board.submitted != reactor.board.settled or reactor.board.waiting != NULL
+    return reactor.board.submitted != reactor.board.settled or switchboard_waits(&reactor.board)

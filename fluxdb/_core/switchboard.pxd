@@ -12,10 +12,14 @@ from fluxdb._core.write_path cimport Commit
 cdef void switchboard_init(Switchboard* board, Commit* commit, ChannelState* channel) noexcept nogil
 # Whoever is still there must be closed before.
 cdef void switchboard_free(Switchboard* board) noexcept nogil
-# The peer's write, whose reply is at the place of that number. As commit_submit, or NO_MEMORY.
+# The peer's write, whose reply is at the place of that number. As commit_submit, or NO_MEMORY. WOULD_BLOCK: it is noted
+# by switchboard_collect when there is room, in its turn.
 cdef int switchboard_submit(
     Switchboard* board, Peer* peer, uint64_t place, Request* request, Outcome* outcome,
 ) noexcept nogil
+# Does anybody wait for room in the group?
+cdef inline bint switchboard_waits(const Switchboard* board) noexcept nogil:
+    return board.unserved.first != NULL or board.served.first != NULL
 # Around the taking of requests: when they came, and how long those took that were answered at once.
 cdef void switchboard_begin_turn(Switchboard* board) noexcept nogil
 cdef void switchboard_end_turn(Switchboard* board) noexcept nogil

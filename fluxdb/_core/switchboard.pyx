@@ -6,7 +6,7 @@ from libc.string cimport memset
 from fluxdb._core.channels cimport Failure
 from fluxdb._core.durations cimport durations_count
 from fluxdb._core.outcome cimport MISSING, NO_MEMORY, OK, WOULD_BLOCK
-from fluxdb._core.peer cimport PLACE_PYTHON, Place, Writer, peer_hand_place, peer_place, peer_release
+from fluxdb._core.peer cimport PLACE_PYTHON, Line, Place, Writer, peer_hand_place, peer_place, peer_release
 from fluxdb._core.platform cimport fluxdb_now_ns, pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.replies cimport bytes_shrink
 from fluxdb._core.wire cimport WIRE_GET, Slice
@@ -63,15 +63,18 @@ cdef int switchboard_submit(
     Switchboard* board, Peer* peer, uint64_t place, Request* request, Outcome* outcome,
 ) noexcept nogil:
     cdef Writer* writer
+    cdef int status = WOULD_BLOCK
+    outcome.status = WOULD_BLOCK
     if not make_room(board):
         outcome.status = NO_MEMORY
         return NO_MEMORY
-    cdef int status = commit_submit(board.commit, request, board.channel, outcome)
+    # The first in line found the group full behind the last collect, so the channel rings when there is room again.
+    if not switchboard_waits(board):
+        status = commit_submit(board.commit, request, board.channel, outcome)
     if status == WOULD_BLOCK and not peer.waiting:
-        peer.waiting = True
-        peer.next_waiting = board.waiting
-        board.waiting = peer
+        join_line(&board.served if peer.served else &board.unserved, peer)
     if status == OK:
+        peer.served = True
         writer = writer_at(board, board.submitted)
         writer.peer = peer
         writer.place = place
@@ -110,6 +113,9 @@ cdef Peer* switchboard_collect(Switchboard* board) noexcept nogil:
         failure = board.channel.first_failure
         board.channel.first_failure = board.channel.last_failure = NULL
         pthread_mutex_unlock(&board.commit.lock)
+    # Who waits goes on before those whose writes were settled: else a few could take all the room for ever.
+    note_line(&board.unserved, &touched, &last)
+    note_line(&board.served, &touched, &last)
     while board.settled != end:
         writer = writer_at(board, board.settled)
         if failure != NULL and failure.sequence == board.settled:
@@ -124,11 +130,6 @@ cdef Peer* switchboard_collect(Switchboard* board) noexcept nogil:
         else:
             writer.peer.unsettled -= 1
             note(writer.peer, &touched, &last)
-    while board.waiting != NULL:
-        peer = board.waiting
-        board.waiting = peer.next_waiting
-        peer.waiting = False
-        note(peer, &touched, &last)
     peer = touched
     while peer != NULL:
         if peer_release(peer) != 0:
@@ -136,6 +137,26 @@ cdef Peer* switchboard_collect(Switchboard* board) noexcept nogil:
         peer = peer.next_noted
     bytes_shrink(&board.scratch)
     return touched
+
+
+cdef void join_line(Line* line, Peer* peer) noexcept nogil:
+    peer.waiting = True
+    peer.next_waiting = NULL
+    if line.first == NULL:
+        line.first = peer
+    else:
+        line.last.next_waiting = peer
+    line.last = peer
+
+
+cdef void note_line(Line* line, Peer** touched, Peer** last) noexcept nogil:
+    """All who wait in it, which is empty then."""
+    cdef Peer* peer = line.first
+    line.first = line.last = NULL
+    while peer != NULL:
+        peer.waiting = peer.served = False
+        note(peer, touched, last)
+        peer = peer.next_waiting
 
 
 cdef void note(Peer* peer, Peer** touched, Peer** last) noexcept nogil:
