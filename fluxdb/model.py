@@ -7,6 +7,8 @@ from typing import Any, Literal, NamedTuple
 
 Operation = Literal["set", "delete", "patch"]
 
+NUMBER_MAX = 2**63 - 1  # of versions and revisions: none is given, or believed, beyond it
+
 
 class Document(NamedTuple):
     """A value and the version that it has: per key, from 1, strictly increasing."""

@@ -7,7 +7,7 @@ from fluxdb._core.frame cimport KIND_DELETE, KIND_PATCH_REMOVE_NULLS, KIND_SET
 from fluxdb._core.jsontext cimport JSON_DEPTH, json_status_words
 from fluxdb._core.keys cimport key_utf8
 from fluxdb._core.outcome cimport (
-    BAD_JSON, CLOSED, CONFLICT, KEY_TOO_LONG, NO_MEMORY, NO_ROOM, REFUSED, UNKNOWN, VALUE_TOO_LARGE,
+    BAD_JSON, CLOSED, CONFLICT, KEY_TOO_LONG, NO_MEMORY, NO_ROOM, REFUSED, UNKNOWN, USED_UP, VALUE_TOO_LARGE,
 )
 
 import os
@@ -76,6 +76,11 @@ cdef object storage_exception(int status, const Commit* commit):
     if status == NO_ROOM:
         return DiskFullError(
             f"no room for the next log segment ({size} bytes): {why}; nothing was written: make room and write again"
+        )
+    if status == USED_UP:
+        return StorageError(
+            "the key's version, or the database's revision, is 2**63 - 1 and there is none behind it; nothing was "
+            "written: `fluxdb dump DIR` it, take \"version\" and \"revision\" out of the lines, `fluxdb load` them"
         )
     if status == REFUSED:
         return StorageError(f"can't make the next log segment: {why}; nothing was written")

@@ -18,6 +18,7 @@ cdef enum Status:
     POISONED = 10           # an earlier group failed: not written
     UNKNOWN = 11            # this group failed: perhaps written
     WOULD_BLOCK = 12        # the filling group is full
+    USED_UP = 13            # there is no version or revision behind the last one
 
 cdef struct Outcome:
     int status

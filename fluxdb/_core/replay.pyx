@@ -13,7 +13,7 @@ from fluxdb._core.survey cimport is_zero
 from fluxdb._core.merge cimport MERGE_OK, merge_bytes_max, merge_patch
 from fluxdb._core.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.table cimport (
-    RECORD_TOMBSTONE, Record, record_bytes, record_key, record_value, table_find, table_hash,
+    NUMBER_MAX, RECORD_TOMBSTONE, Record, record_bytes, record_key, record_value, table_find, table_hash,
 )
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint64_t
@@ -93,7 +93,7 @@ cdef int apply_frame(State* state, const Frame* frame) noexcept nogil:
         return RECORD
     if (frame.header.kind == KIND_DELETE) != (frame.header.text_bytes == 0):
         return RECORD
-    if current != NULL and frame.header.version <= current.version:
+    if frame.header.version > NUMBER_MAX or frame.header.version <= (current.version if current != NULL else 0):
         return RECORD
     record = replayed_record(state, frame, current, &reason)
     if record == NULL:
@@ -145,6 +145,9 @@ cdef void replay_groups(State* state, const uint8_t* buffer, size_t buffer_bytes
         if not group_is_whole(buffer, buffer_bytes, offset, &header):
             run.reason = BODY
             run.group_bytes = group_size(header.body_bytes)
+            return
+        if header.records > NUMBER_MAX - run.position.revision:
+            run.reason = RECORD
             return
         if state != NULL:
             run.reason = apply_group(state, buffer, offset, &header)

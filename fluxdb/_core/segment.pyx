@@ -8,6 +8,7 @@ from libc.string cimport memcmp, memcpy, memset
 from fluxdb._core.crc32c cimport fluxdb_crc32c
 from fluxdb._core.frame cimport SECTOR_BYTES as SECTOR
 from fluxdb._core.platform cimport fluxdb_allocate, fluxdb_sync_file
+from fluxdb._core.table cimport NUMBER_MAX
 
 import os
 from typing import NamedTuple
@@ -154,6 +155,8 @@ def decode_header(const uint8_t[::1] block not None):
             f"a log segment has format {head.format_version}, newer than this FluxDB reads ({FORMAT_VERSION}): "
             "open the folder with a newer FluxDB"
         )
+    if head.revision > NUMBER_MAX:
+        raise ValueError(f"its header speaks of revision {head.revision}, which can't be")
     return SegmentHeader(
         bytes(head.database_id[:16]), head.number, head.segment_bytes,
         (head.revision, head.group, head.number, HEADER_BYTES, head.chain), head.previous_end,

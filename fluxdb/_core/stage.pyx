@@ -15,10 +15,10 @@ from fluxdb._core.frame cimport (
 from fluxdb._core.group cimport group_add_frame, group_add_operation, group_reserve
 from fluxdb._core.jsontext cimport JSON_OK, json_compact
 from fluxdb._core.merge cimport MERGE_OK, merge_bytes_max, merge_patch
-from fluxdb._core.outcome cimport BAD_JSON, CONFLICT, KEY_TOO_LONG, MISSING, NO_MEMORY, OK, VALUE_TOO_LARGE
+from fluxdb._core.outcome cimport BAD_JSON, CONFLICT, KEY_TOO_LONG, MISSING, NO_MEMORY, OK, USED_UP, VALUE_TOO_LARGE
 from fluxdb._core.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.table cimport (
-    RECORD_TOMBSTONE, record_bytes, record_key, record_value, table_find, table_hash, table_put,
+    NUMBER_MAX, RECORD_TOMBSTONE, record_bytes, record_key, record_value, table_find, table_hash, table_put,
 )
 
 
@@ -152,6 +152,8 @@ cdef int stage_write(
         return CONFLICT
     if request.kind == KIND_DELETE and current == NULL:
         return MISSING
+    if version >= NUMBER_MAX or staging.revision >= NUMBER_MAX:
+        return USED_UP
     if request.delta != NULL:
         status = merge_record(request, current, limits.value_bytes_max)
         if status != OK:

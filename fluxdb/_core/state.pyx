@@ -6,8 +6,8 @@ from libc.string cimport memcpy
 from fluxdb._core.crc32c cimport fluxdb_crc32c
 from fluxdb._core.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.table cimport (
-    RECORD_DEAD, RECORD_TOMBSTONE, Shard, fluxdb_hash, record_bytes, record_key, slot_record, table_find_revision,
-    table_hash, table_put, table_remove, table_shard_of,
+    NUMBER_MAX, RECORD_DEAD, RECORD_TOMBSTONE, Shard, fluxdb_hash, record_bytes, record_key, slot_record,
+    table_find_revision, table_hash, table_put, table_remove, table_shard_of,
 )
 
 cdef extern from "<unistd.h>" nogil:
@@ -164,7 +164,9 @@ cdef int state_load(State* state, const uint8_t* payload, size_t payload_bytes, 
         memcpy(&head, at, sizeof(Record))
         if left < record_bytes(&head) or head.key_bytes == 0 or head.pins or head.flags & ~RECORD_TOMBSTONE:
             return LOAD_MALFORMED
-        if head.version == 0 or head.revision == 0 or head.revision > state.position.revision:
+        if head.version == 0 or head.version > NUMBER_MAX:
+            return LOAD_IMPOSSIBLE
+        if head.revision == 0 or head.revision > state.position.revision:
             return LOAD_IMPOSSIBLE
         record = <Record*>malloc(record_bytes(&head))
         if record == NULL:

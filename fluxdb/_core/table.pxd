@@ -11,6 +11,9 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 cdef extern from "hash.h" nogil:
     uint64_t fluxdb_hash(const void* data, size_t data_bytes, uint64_t seed) noexcept
 
+cdef extern from *:
+    const uint64_t NUMBER_MAX "INT64_MAX"   # of versions and revisions: a client names a version in 63 bits
+
 cdef enum RecordFlag:
     RECORD_TOMBSTONE = 1    # the key was deleted; there is no value
     RECORD_DEAD = 2         # out of the table, kept for whoever pinned it

@@ -12,7 +12,7 @@ from fluxdb.errors import InvalidKeyError, InvalidValueError, LimitError
 from fluxdb.limits import Limits
 from fluxdb.storage.dump import DUMP_FORMAT_VERSION
 
-_U64_MAX = (1 << 64) - 1
+_NUMBER_MAX = 1 << 62  # half of what there are: so many writes can follow
 _FLOORS = 4096
 _DOCUMENT = frozenset({"key", "value", "version", "revision"})
 _TOMBSTONE = frozenset({"key", "deleted", "version", "revision"})
@@ -75,12 +75,12 @@ def _key(key: object, limits: Limits) -> str:
     return key
 
 
-def _number(members: dict[str, Any], name: str, low: int, otherwise: int | None = None) -> int:
+def _number(members: dict[str, Any], name: str, low: int, otherwise: int | None = None, of: str = "") -> int:
     value = members.get(name, otherwise)
     if name not in members and otherwise is not None:
         return otherwise
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= _U64_MAX:
-        raise InvalidValueError(f'"{name}" must be a whole number from {low} to {_U64_MAX}')
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= _NUMBER_MAX:
+        raise InvalidValueError(f'{of}"{name}" must be a whole number from {low} to {_NUMBER_MAX}')
     return value
 
 
@@ -114,7 +114,7 @@ def _head(members: dict[str, Any]) -> Head:
     for bucket in floors:
         if not (bucket.isascii() and bucket.isdigit() and len(bucket) <= 4 and int(bucket) < _FLOORS):
             raise InvalidValueError(f"{bucket!r} is no bucket of the floors: they go from 0 to {_FLOORS - 1}")
-        versions[int(bucket)] = _number(floors, bucket, low=1)
+        versions[int(bucket)] = _number(floors, bucket, low=1, of='"floors": ')
     return Head(
         revision=_number(members, "revision", low=0),
         documents=_number(members, "documents", low=0),

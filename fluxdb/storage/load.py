@@ -11,6 +11,7 @@ from typing import BinaryIO, NamedTuple
 from fluxdb._core.documents import Documents, pack_record
 from fluxdb.errors import FluxDBError, InvalidKeyError, InvalidValueError, LimitError, StorageError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
+from fluxdb.model import NUMBER_MAX
 from fluxdb.storage.base import FIRST_POSITION
 from fluxdb.storage.dump_lines import Entry, Head, line_bytes_max, parse_line
 from fluxdb.storage.durable import sync_ancestors, sync_directory
@@ -19,8 +20,6 @@ from fluxdb.storage.lock import FolderLock
 from fluxdb.storage.oserrors import storage_errors
 from fluxdb.storage.progress import Progress, ProgressCallback
 from fluxdb.storage.rebuild import write_database
-
-_REVISION_MAX = (1 << 64) - 1
 
 
 class Loaded(NamedTuple):
@@ -120,7 +119,7 @@ class _Loading:
 
     def _begin(self) -> None:
         floors = b"" if self._head is None else self._head.floors
-        self._documents.begin(FIRST_POSITION._replace(revision=_REVISION_MAX), floors)
+        self._documents.begin(FIRST_POSITION._replace(revision=NUMBER_MAX), floors)
 
     def _add_entry(self, entry: Entry) -> None:
         if self._head is not None and not 0 < entry.revision <= self._head.revision:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,7 +74,10 @@ def _keep(directory: Path, revision: int, limits: Limits) -> _Kept:
     floors, database_id = _head(directory, revision)
     documents.begin(FIRST_POSITION._replace(revision=revision), floors or b"")
     path = directory / snapshot_name(revision)
-    records = sum(documents.load_block(block.payload) for block in find_blocks(path, revision))
+    for block in find_blocks(path, revision):
+        with suppress(ValueError):  # a record of it can't be: those before it are kept
+            documents.load_block(block.payload)
+    records = len(documents) + documents.tombstones
     documents.loaded()
     return _Kept(documents, records, revision, database_id, floors is not None)
 

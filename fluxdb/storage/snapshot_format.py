@@ -32,7 +32,7 @@ from typing import NamedTuple
 
 from xxhash import xxh3_64
 
-from fluxdb.model import Position
+from fluxdb.model import NUMBER_MAX, Position
 
 SNAPSHOT_FORMAT_VERSION = 1
 
@@ -89,6 +89,8 @@ def decode_header(head: bytes) -> SnapshotHeader:
         raise ValueError("the checksum of its header does not fit")
     if format_version > SNAPSHOT_FORMAT_VERSION:
         raise NewerFormatError(format_version)
+    if position[0] > NUMBER_MAX:
+        raise ValueError(f"it speaks of revision {position[0]}, which can't be")
     if floors_bytes not in (0, FLOORS_BYTES):
         raise ValueError(f"it speaks of {floors_bytes} bytes of floors")
     return SnapshotHeader(database_id, Position(*position), floors_bytes)
@@ -96,6 +98,12 @@ def decode_header(head: bytes) -> SnapshotHeader:
 
 class NewerFormatError(ValueError):
     """The file has a format that this version does not know."""
+
+
+def floors_can_be(floors: bytes) -> bool:
+    """Are these versions?"""
+    versions: tuple[int, ...] = struct.unpack(f"<{len(floors) // 8}Q", floors)
+    return max(versions) <= NUMBER_MAX
 
 
 def encode_block_head(number: int, revision: int, payload: bytes, records: int) -> bytes:

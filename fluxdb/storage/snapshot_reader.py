@@ -53,6 +53,8 @@ class SnapshotReader:
         floors = self._read(byte_count + form.CHECKSUM_BYTES, of=self._at)
         if not form.is_intact(floors):
             raise CorruptionError(self.name, form.HEADER_BYTES, "the checksum of its floors does not fit")
+        if not form.floors_can_be(floors[:byte_count]):
+            raise CorruptionError(self.name, form.HEADER_BYTES, "a version in its floors can't be")
         return floors[:byte_count]
 
     def blocks(self) -> Iterator[tuple[int, bytes, int]]:

@@ -157,6 +157,9 @@ BAD: list[tuple[bytes, type[FluxDBError], str]] = [
     (LINE + b'{"key":"b","value":1,"version":1.0}', InvalidValueError, 'line 2: "version"'),
     (LINE + b'{"key":"b","value":1,"version":true}', InvalidValueError, 'line 2: "version"'),
     (LINE + b'{"key":"b","value":1,"version":18446744073709551616}', InvalidValueError, "line 2: "),
+    (LINE + b'{"key":"b","value":1,"version":4611686018427387905}', InvalidValueError, 'line 2: "version"'),
+    (LINE + b'{"key":"b","value":1,"revision":4611686018427387905}', InvalidValueError, 'line 2: "revision"'),
+    (LINE + b'{"key":"b","deleted":true,"version":18446744073709551615}', InvalidValueError, 'line 2: "version"'),
     (LINE + b'{"key":"b","value":123456789012345678901}', InvalidValueError, "line 2: "),
     (LINE + b'{"key":"b","value":NaN}', InvalidValueError, "line 2: "),
     (LINE + b'{"key":"\\ud800","value":1}', InvalidValueError, "line 2: "),
@@ -177,6 +180,8 @@ BAD: list[tuple[bytes, type[FluxDBError], str]] = [
     (HEAD.replace(b"{}", b'{"4096":1}') + LINE, InvalidValueError, "line 1: "),
     (HEAD.replace(b"{}", b'{"-1":1}') + LINE, InvalidValueError, "line 1: "),
     (HEAD.replace(b"{}", b'{"7":-1}') + LINE, InvalidValueError, "line 1: "),
+    (HEAD.replace(b"{}", b'{"7":4611686018427387905}') + LINE, InvalidValueError, 'line 1: "floors": "7"'),
+    (HEAD.replace(b":5,", b":4611686018427387905,") + LINE, InvalidValueError, 'line 1: "revision"'),
     (HEAD.replace(b"{}", b"[]") + LINE, InvalidValueError, "line 1: "),
     (HEAD.replace(b'"tombstones":0,', b"") + LINE, InvalidValueError, 'line 1: there is no "tombstones"'),
     (b"", InvalidValueError, "nothing in the file"),
@@ -197,6 +202,15 @@ def test_g12_a_bad_line_is_told_by_its_number_and_nothing_is_left(
         load(tmp_path, text, TIGHT)
     assert contents(tmp_path) == {}
     assert load(tmp_path, LINE, TIGHT).documents == 1, "and the next good call works"
+
+
+def test_the_greatest_numbers_that_can_be_loaded_leave_room_for_writes(tmp_path: Path) -> None:
+    greatest = 1 << 62
+    load(tmp_path, b'{"key":"a","value":1,"version":%d,"revision":%d}\n{"key":"b","value":1}' % (greatest, greatest))
+    with opened(tmp_path) as database:
+        assert put(database, "a") == (greatest + 1, greatest + 2)
+        digest = database.documents.digest()
+    assert digest_of(tmp_path) == digest
 
 
 def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
