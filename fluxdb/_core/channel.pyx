@@ -5,10 +5,12 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
-from fluxdb._core.channels cimport ChannelState, Failure, channel_add, channel_remove
+from fluxdb._core.channels cimport (
+    ChannelState, Collected, Failure, channel_add, channel_collect, channel_remove,
+)
 from fluxdb._core.commit cimport Committer
 from fluxdb._core.edge cimport fill_request, outcome_exception
-from fluxdb._core.outcome cimport MISSING, OK, WOULD_BLOCK, Outcome
+from fluxdb._core.outcome cimport MISSING, OK, UNKNOWN, WOULD_BLOCK, Outcome
 from fluxdb._core.platform cimport fluxdb_bell_silence, pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.stage cimport Request, request_free, request_prepare
 from fluxdb._core.write_path cimport Commit, commit_submit
@@ -68,27 +70,33 @@ cdef class Channel:
 
     def collect(self):
         cdef Commit* commit = &self.owner.commit
-        cdef uint64_t first, end
-        cdef Failure* failures = NULL
+        cdef Collected collected
         if self.state == NULL:
             return 0
         fluxdb_bell_silence(self.state.bell)
         pthread_mutex_lock(&commit.lock)
-        first = self.state.collected
-        end = self.state.collected = self.state.settled
-        failures = self.state.first_failure
-        self.state.first_failure = self.state.last_failure = NULL
+        channel_collect(self.state, &collected)
         pthread_mutex_unlock(&commit.lock)
-        return end - first if failures == NULL else self.outcomes(first, end, failures)
+        if collected.failures == NULL and collected.lost_end == 0:
+            return collected.end - collected.first
+        return self.outcomes(&collected)
 
-    cdef object outcomes(self, uint64_t first, uint64_t end, Failure* failures):
+    cdef object outcomes(self, const Collected* collected):
         """One item for each, None but where there is a failure; frees them."""
-        cdef Failure* failure = failures
+        cdef Failure* failure = collected.failures
         cdef Failure* next
-        outcomes = [None] * <Py_ssize_t>(end - first)
+        cdef Outcome lost
+        cdef uint64_t sequence
+        memset(&lost, 0, sizeof(Outcome))
+        lost.status = UNKNOWN
+        outcomes = [None] * <Py_ssize_t>(collected.end - collected.first)
+        for sequence in range(collected.lost_begin, collected.lost_end):
+            outcomes[sequence - collected.first] = outcome_exception(&lost, &self.owner.commit, None)
         while failure != NULL:
-            if failure.outcome.status != MISSING:
-                outcomes[failure.sequence - first] = outcome_exception(&failure.outcome, &self.owner.commit, None)
+            outcomes[failure.sequence - collected.first] = (
+                outcome_exception(&failure.outcome, &self.owner.commit, None)
+                if failure.outcome.status != MISSING else None
+            )
             next = failure.next
             free(failure)
             failure = next

@@ -21,6 +21,8 @@ cdef struct ChannelState:
     uint64_t collected
     Failure* first_failure  # in order
     Failure* last_failure
+    uint64_t lost_begin     # of these there was no memory to keep what became of them; end is 0: of none
+    uint64_t lost_end
     bint must_ring
     bint wants_room         # a submit was told WOULD_BLOCK
     bint leads              # its thread leads, or sees to it that somebody does: a submit wakes nobody
@@ -34,6 +36,18 @@ cdef ChannelState* channel_add(ChannelState** channels, int* error) noexcept nog
 cdef void channel_remove(ChannelState** channels, ChannelState* channel) noexcept nogil
 # The outcome of the oldest submit that has none yet.
 cdef void channel_settle(ChannelState* channel, const Outcome* outcome) noexcept nogil
+
+# What was settled since the last time, and not all of it well.
+cdef struct Collected:
+    uint64_t first          # submits of these sequences are settled
+    uint64_t end
+    Failure* failures       # in order; free each
+    uint64_t lost_begin     # what became of these is not known, where no failure says it
+    uint64_t lost_end
+
+cdef void channel_collect(ChannelState* channel, Collected* collected) noexcept nogil
+cdef inline bint is_lost(const Collected* collected, uint64_t sequence) noexcept nogil:
+    return collected.lost_begin <= sequence < collected.lost_end
 # Wakes the loops that have news, or all.
 cdef void channels_ring(ChannelState** channels, bint all) noexcept nogil
 cdef void channels_free(ChannelState** channels) noexcept nogil

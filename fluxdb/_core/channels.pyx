@@ -38,7 +38,6 @@ cdef void channel_remove(ChannelState** channels, ChannelState* channel) noexcep
 cdef void channel_settle(ChannelState* channel, const Outcome* outcome) noexcept nogil:
     cdef Failure* failure
     if outcome.status != OK:
-        # Without memory for the bad news there is none to go on with either: the process is about to be killed.
         failure = <Failure*>malloc(sizeof(Failure))
         if failure != NULL:
             failure.next = NULL
@@ -49,8 +48,23 @@ cdef void channel_settle(ChannelState* channel, const Outcome* outcome) noexcept
             else:
                 channel.last_failure.next = failure
             channel.last_failure = failure
+        else:
+            # Two numbers take no memory. What went well between two that are lost is told as lost, too.
+            if channel.lost_end == 0:
+                channel.lost_begin = channel.settled
+            channel.lost_end = channel.settled + 1
     channel.settled += 1
     channel.must_ring = True
+
+
+cdef void channel_collect(ChannelState* channel, Collected* collected) noexcept nogil:
+    collected.first = channel.collected
+    collected.end = channel.collected = channel.settled
+    collected.failures = channel.first_failure
+    collected.lost_begin = channel.lost_begin
+    collected.lost_end = channel.lost_end
+    channel.first_failure = channel.last_failure = NULL
+    channel.lost_begin = channel.lost_end = 0
 
 
 cdef void channels_ring(ChannelState** channels, bint all) noexcept nogil:

@@ -84,6 +84,10 @@ cdef object storage_exception(int status, const Commit* commit):
         )
     if status == REFUSED:
         return StorageError(f"can't make the next log segment: {why}; nothing was written")
+    if status == UNKNOWN and commit.log.failed == NULL:
+        lost = StorageError("no memory to keep what became of the write; it may be there, or not: read its key")
+        lost.maybe_applied = True
+        return lost
     if status == UNKNOWN:
         return PoisonedError(
             f"{failure_words(commit)}; whether this write is durable is not known, and no more are taken: "

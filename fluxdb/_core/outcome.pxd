@@ -16,7 +16,7 @@ cdef enum Status:
     NO_ROOM = 8             # the disk is full: refused, nothing was written
     REFUSED = 9             # the next segment could not be made; detail: errno; nothing was written
     POISONED = 10           # an earlier group failed: not written
-    UNKNOWN = 11            # this group failed: perhaps written
+    UNKNOWN = 11            # this group failed: perhaps written; or there was no memory to keep what became of it
     WOULD_BLOCK = 12        # the filling group is full
     USED_UP = 13            # there is no version or revision behind the last one
 

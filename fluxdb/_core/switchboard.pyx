@@ -3,9 +3,9 @@
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
-from fluxdb._core.channels cimport Failure
+from fluxdb._core.channels cimport Collected, Failure, channel_collect, is_lost
 from fluxdb._core.durations cimport durations_count
-from fluxdb._core.outcome cimport MISSING, NO_MEMORY, OK, WOULD_BLOCK
+from fluxdb._core.outcome cimport MISSING, NO_MEMORY, OK, UNKNOWN, WOULD_BLOCK
 from fluxdb._core.peer cimport PLACE_PYTHON, Line, Place, Writer, peer_hand_place, peer_place, peer_release
 from fluxdb._core.platform cimport fluxdb_now_ns, pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.replies cimport bytes_shrink
@@ -102,21 +102,25 @@ cdef Peer* switchboard_collect(Switchboard* board) noexcept nogil:
     cdef Peer* touched = NULL
     cdef Peer* last = NULL
     cdef Peer* peer
-    cdef Failure* failure = NULL
+    cdef Collected collected
+    cdef Failure* failure
     cdef Failure* done
+    cdef Outcome lost
     cdef Writer* writer
-    cdef uint64_t end = board.settled
+    memset(&collected, 0, sizeof(Collected))
+    memset(&lost, 0, sizeof(Outcome))
+    lost.status = UNKNOWN
+    collected.end = board.settled
     board.now_ns = fluxdb_now_ns()
     if board.channel != NULL:
         pthread_mutex_lock(&board.commit.lock)
-        end = board.channel.collected = board.channel.settled
-        failure = board.channel.first_failure
-        board.channel.first_failure = board.channel.last_failure = NULL
+        channel_collect(board.channel, &collected)
         pthread_mutex_unlock(&board.commit.lock)
     # Who waits goes on before those whose writes were settled: else a few could take all the room for ever.
     note_line(&board.unserved, &touched, &last)
     note_line(&board.served, &touched, &last)
-    while board.settled != end:
+    failure = collected.failures
+    while board.settled != collected.end:
         writer = writer_at(board, board.settled)
         if failure != NULL and failure.sequence == board.settled:
             if failure.outcome.status != MISSING and not writer.peer.closed:
@@ -124,6 +128,8 @@ cdef Peer* switchboard_collect(Switchboard* board) noexcept nogil:
             done = failure
             failure = failure.next
             free(done)
+        elif is_lost(&collected, board.settled) and not writer.peer.closed:
+            refuse(writer.peer, writer.place, &lost)
         board.settled += 1
         if writer.peer.closed:
             forget_writer(writer.peer)

@@ -38,4 +38,7 @@ def failure(reply: dict[str, Any]) -> errors.FluxDBError:
         return error
     if code == errors.CorruptionError.code:
         return errors.StorageError(message)
-    return _CLASSES.get(code, errors.FluxDBError)(message)
+    refused = _CLASSES.get(code, errors.FluxDBError)(message)
+    if reply.get("maybe_applied"):
+        refused.maybe_applied = True
+    return refused

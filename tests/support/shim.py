@@ -103,6 +103,8 @@ class Shim:
         library.shim_fired.restype = ctypes.c_long
         library.shim_mark.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
         library.shim_sync_delay.argtypes = [ctypes.c_long]
+        library.shim_scarce.argtypes = [ctypes.c_size_t]
+        library.shim_scarce_fired.restype = ctypes.c_long
         library.shim_rule.argtypes = [ctypes.c_int, ctypes.c_char_p, *[ctypes.c_long] * 2, ctypes.c_int, ctypes.c_long]
         self._library = library
 
@@ -122,6 +124,15 @@ class Shim:
     def sync_delay(self, us: int) -> None:
         """Make each sync take so much longer: writes then gather in groups."""
         self._library.shim_sync_delay(us)
+
+    def scarce(self, byte_count: int) -> None:
+        """From now on malloc has no piece of exactly that size (0: it has all again)."""
+        self._library.shim_scarce(byte_count)
+
+    @property
+    def scarce_fired(self) -> int:
+        """How many pieces malloc did not have."""
+        return int(self._library.shim_scarce_fired())
 
     def count(self, call: Call) -> int:
         """How many such calls there were since ``begin``."""

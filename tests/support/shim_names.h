@@ -98,3 +98,21 @@ int linkat(int fd1, const char *from, int fd2, const char *to, int flags) {
     return real(fd1, from, fd2, to, flags);
 }
 int link(const char *from, const char *to) { return linkat(AT_FDCWD, from, AT_FDCWD, to, 0); }
+
+/* ---- memory ---- */
+
+extern void *__libc_malloc(size_t bytes);
+static volatile size_t scarce_bytes; /* 0: there is enough */
+static volatile long scarce_fired;
+
+void shim_scarce(size_t bytes) { scarce_bytes = bytes; }
+long shim_scarce_fired(void) { return scarce_fired; }
+
+void *malloc(size_t bytes) {
+    if (bytes && bytes == scarce_bytes) {
+        scarce_fired++;
+        errno = ENOMEM;
+        return NULL;
+    }
+    return __libc_malloc(bytes);
+}

@@ -1,0 +1,91 @@
+"""Memory that runs out where a write is decided already: no failure is told as a success.
+
+Functions whose names don't begin with ``test`` run in a worker, under the shim. Every fault must have fired.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fluxdb.model import Kind
+from tests.core.client import Client
+from tests.core.conftest import Log, drain
+from tests.support.shim import Call, Shim
+from tests.support.worker import Worker
+
+HERE = __name__
+FAILURE_BYTES = 64  # of what is kept of a write that was refused or failed, until its loop asks
+
+
+def held_then_scarce(shim: Shim, byte_count: int, held: Any, done: Any) -> None:
+    """Let the held sync go on without memory of that size, until ``done``."""
+    fired = shim.scarce_fired
+    shim.scarce(byte_count)
+    held.release()
+    while shim.scarce_fired == fired or not done():
+        time.sleep(0.001)
+    shim.scarce(0)
+
+
+def told(outcome: Any) -> str:
+    return "" if outcome is None else type(outcome).__name__ + "?" * outcome.maybe_applied
+
+
+def refusal_is_lost(path: str) -> dict[str, Any]:
+    shim = Shim()
+    shim.begin(path)
+    log = Log(Path(path))
+    channel = log.committer.channel()
+    held = shim.hold(Call.SYNC, part="log-")
+    channel.submit(Kind.SET, "a", b"1")
+    held.wait()
+    channel.submit(Kind.SET, "b", b"1")
+    channel.submit(Kind.SET, "a", b"2", 7)  # a conflict with a version that is not durable yet
+    channel.submit(Kind.SET, "c", b"1")
+    held_then_scarce(shim, FAILURE_BYTES, held, lambda: log.committer.stats()["groups"] == 2)
+    said: dict[str, Any] = {"lost": [told(outcome) for outcome in drain(channel)]}
+    channel.submit(Kind.SET, "a", b"2")
+    channel.submit(Kind.SET, "a", b"3", 7)
+    said["then"] = [told(outcome) for outcome in drain(channel)]
+    log.committer.close()
+    shim.end()
+    return said
+
+
+@pytest.mark.guarantee(1)
+def test_g1_a_refusal_that_can_not_be_kept_is_no_success(worker: Worker, tmp_path: Path) -> None:
+    said = worker.call(f"{HERE}:refusal_is_lost", path=str(tmp_path))
+    assert said["lost"] == ["", "", "StorageError?", ""]
+    assert said["then"] == ["", "VersionConflictError"]
+
+
+def refusal_is_lost_on_the_wire(path: str) -> list[Any]:
+    shim = Shim()
+    shim.begin(path)
+    log = Log(Path(path))
+    client = Client(log)
+    held = shim.hold(Call.SYNC, part="log-")
+    client.send({"kind": "set", "key": "a", "value": 1})
+    held.wait()
+    client.send(
+        {"kind": "set", "key": "b", "value": 1},
+        {"kind": "set", "key": "a", "value": 2, "if_version": 7, "id": 3},
+        {"kind": "set", "key": "c", "value": 1},
+    )
+    held_then_scarce(shim, FAILURE_BYTES, held, lambda: log.committer.stats()["groups"] == 2)
+    replies = client.settle()
+    replies += client.ask({"kind": "set", "key": "a", "value": 2, "if_version": 1})
+    log.committer.close()
+    shim.end()
+    return replies
+
+
+@pytest.mark.guarantee(1)
+def test_g1_a_refusal_that_can_not_be_kept_is_no_success_on_the_wire(worker: Worker, tmp_path: Path) -> None:
+    replies = worker.call(f"{HERE}:refusal_is_lost_on_the_wire", path=str(tmp_path))
+    assert [reply["kind"] for reply in replies] == ["ok", "ok", "error", "ok", "ok"]
+    assert (replies[2]["id"], replies[2]["code"], replies[2]["maybe_applied"]) == (3, "storage", True)
