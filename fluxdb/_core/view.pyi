@@ -7,7 +7,7 @@ class View:
     """Documents and tombstones at one revision, while writers go on. Close it, or use it as a context manager."""
 
     def __init__(self, documents: Documents) -> None:
-        """RuntimeError where one is open already: one at a time."""
+        """RuntimeError where one is open already: one at a time. StorageError where memory ran out within a group."""
     @property
     def position(self) -> Position: ...
     def floors(self) -> bytes:

@@ -16,6 +16,8 @@ from fluxdb._core.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.state cimport FLOOR_BUCKETS, SHARD_BITS, LogPosition, State, ViewState, state_lock_between_groups
 from fluxdb._core.table cimport RECORD_DEAD, RECORD_TOMBSTONE, Record, Shard, record_bytes, slot_record
 
+from fluxdb.errors import StorageError
+
 cdef extern from "<unistd.h>" nogil:
     int usleep(unsigned int microseconds) noexcept
 
@@ -65,7 +67,7 @@ cdef class View:
     def __cinit__(self, Documents documents not None):
         cdef State* state = &documents.state
         cdef LogPosition position
-        cdef bint busy
+        cdef bint busy, half_applied
         self.documents = documents
         self.at_floors = b""
         floors = bytearray(FLOOR_BUCKETS * sizeof(uint64_t))
@@ -74,7 +76,8 @@ cdef class View:
         with nogil:
             state_lock_between_groups(state)
             busy = state.view.open
-            if not busy:
+            half_applied = state.revision != state.position.revision    # and it stays so: memory ran out
+            if not busy and not half_applied:
                 memset(&state.view, 0, sizeof(ViewState))
                 state.view.open = True
                 state.view.revision = state.position.revision
@@ -85,6 +88,11 @@ cdef class View:
             pthread_mutex_unlock(&state.lock)
         if busy:
             raise RuntimeError("a view is open already")
+        if half_applied:
+            raise StorageError(
+                f"memory ran out while revisions from {position.revision + 1} on were applied: the log holds them "
+                "whole, the documents don't; close the database and open it again"
+            )
         self.is_open = True
         self.at_position = to_position(&position)
         if has_floors:

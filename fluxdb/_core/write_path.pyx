@@ -1,5 +1,6 @@
 """The write path; write_path.pxd says who may hold what."""
 
+from libc.errno cimport ENOMEM
 from libc.stdlib cimport free
 
 from fluxdb._core.channels cimport ChannelState, channel_settle, channels_ring
@@ -60,6 +61,7 @@ cdef int apply(Commit* commit, Group* group) noexcept nogil:
         replaced = NULL
         if state_apply(state, operation.record, operation.hash, &replaced) != 0:
             commit.log.failed = b"making room in memory"
+            commit.log.error = ENOMEM
             status = UNKNOWN
             forget_applied(group, i)
             break

@@ -1,4 +1,4 @@
-"""Memory that runs out where a write is decided already: no failure is told as a success.
+"""Memory that runs out where a write is decided already: no failure is told as a success, and no snapshot lies.
 
 Functions whose names don't begin with ``test`` run in a worker, under the shim. Every fault must have fired.
 """
@@ -12,13 +12,17 @@ from typing import Any
 import pytest
 
 from fluxdb.model import Kind
+from fluxdb.storage.database import Database
 from tests.core.client import Client
 from tests.core.conftest import Log, drain
+from tests.support.attempts import attempt
+from tests.support.script import LIMITS
 from tests.support.shim import Call, Shim
 from tests.support.worker import Worker
 
 HERE = __name__
 FAILURE_BYTES = 64  # of what is kept of a write that was refused or failed, until its loop asks
+TOMBSTONES_BYTES = 1024  # of the first queue of tombstones
 
 
 def held_then_scarce(shim: Shim, byte_count: int, held: Any, done: Any) -> None:
@@ -89,3 +93,39 @@ def test_g1_a_refusal_that_can_not_be_kept_is_no_success_on_the_wire(worker: Wor
     replies = worker.call(f"{HERE}:refusal_is_lost_on_the_wire", path=str(tmp_path))
     assert [reply["kind"] for reply in replies] == ["ok", "ok", "error", "ok", "ok"]
     assert (replies[2]["id"], replies[2]["code"], replies[2]["maybe_applied"]) == (3, "storage", True)
+
+
+def group_is_half_applied(path: str) -> dict[str, Any]:
+    shim = Shim()
+    shim.begin(path)
+    database = Database.open(Path(path) / "db", LIMITS)
+    database.committer.write(Kind.SET, "x", b"1")
+    channel = database.committer.channel()
+    held = shim.hold(Call.SYNC, part="log-")
+    channel.submit(Kind.SET, "a", b"1")
+    held.wait()
+    channel.submit(Kind.SET, "x", b"2")
+    channel.submit(Kind.DELETE, "a", None)
+    held_then_scarce(shim, TOMBSTONES_BYTES, held, lambda: database.committer.poisoned)
+    said: dict[str, Any] = {"told": [told(outcome) for outcome in drain(channel)]}
+    said["poisoned"] = database.committer.poisoned
+    said["checkpoint"] = attempt(database.checkpoint)
+    said["write"] = attempt(lambda: database.committer.write(Kind.SET, "y", b"1"))
+    database.close()
+    shim.end()
+    with_all = Database.open(Path(path) / "db", LIMITS)
+    said["reopened"] = [str(with_all.documents.get(key)) for key in "xa"]
+    said["snapshots"] = [file.name for file in (Path(path) / "db").glob("snapshot-*")]
+    with_all.close()
+    return said
+
+
+@pytest.mark.guarantee(2)
+def test_g2_no_snapshot_is_written_of_a_group_that_is_half_applied(worker: Worker, tmp_path: Path) -> None:
+    said = worker.call(f"{HERE}:group_is_half_applied", path=str(tmp_path))
+    assert said["told"] == ["", "PoisonedError?", "PoisonedError?"]
+    assert said["poisoned"] == "making room in memory failed: Cannot allocate memory"
+    assert said["checkpoint"] == "StorageError"
+    assert said["write"] == "PoisonedError"
+    assert said["snapshots"] == []
+    assert said["reopened"] == ["(b'2', 2)", "None"]
