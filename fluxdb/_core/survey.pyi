@@ -8,8 +8,13 @@ def find_group(segment: Buffer, offset: int, segment_number: int, after_group: i
 def last_nonzero(segment: Buffer, offset: int) -> int:
     """The offset of the last byte at or behind ``offset`` that is not 0, or -1."""
 
-def has_zero_sector(segment: Buffer, offset: int, end: int) -> bool:
-    """Is any of the 512-byte sectors in [offset, end) all zeros, or does the buffer end before ``end``?"""
+def has_gap(segment: Buffer, offset: int) -> bool:
+    """Does the group at ``offset`` lack sectors that were never written, as far as can be told?
+
+    Its last byte is 0 then, or a 512-byte sector is, or the buffer ends before the group. But a sector of zeros is none
+    within a frame that is whole, or within a key that holds NULs where it borders on that sector. ValueError where no
+    group's header is there.
+    """
 
 class GroupHeader:
     group: int

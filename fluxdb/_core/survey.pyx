@@ -3,8 +3,8 @@
 from libc.stdint cimport uint64_t
 
 from fluxdb._core.frame cimport (
-    GROUP_HEADER_BYTES, SECTOR_BYTES, Frame, GroupHeader as Header, frame_decode, group_header_decode, group_size,
-    round_up,
+    FRAME_HEADER_BYTES, GROUP_HEADER_BYTES, KIND_PATCH_REMOVE_NULLS, KIND_SET, SECTOR_BYTES, TRAILER_BYTES, Frame,
+    FrameHeader, GroupHeader as Header, frame_decode, frame_size, group_header_decode, group_size, round_up,
 )
 
 
@@ -41,16 +41,69 @@ def last_nonzero(const uint8_t[::1] segment not None, size_t offset):
     return at - 1 if at > offset else -1
 
 
-def has_zero_sector(const uint8_t[::1] segment not None, size_t offset, size_t end):
+# A frame of a group that is not whole, as far as its head can be believed.
+cdef struct Walk:
+    size_t at
+    size_t end              # behind it
+    size_t body_end         # of the group
+    uint64_t revision
+    bint stopped            # there is no frame here that can be believed, so nobody knows where the next one begins
+    bint whole              # its checksum fits
+    Frame frame
+
+
+cdef void look_at_frame(const uint8_t* buffer, Walk* walk) noexcept nogil:
+    cdef const FrameHeader* head = &walk.frame.header
+    walk.whole = frame_decode(buffer + walk.at, walk.body_end - walk.at, &walk.frame)
+    if walk.body_end - walk.at >= FRAME_HEADER_BYTES:
+        walk.end = walk.at + frame_size(head.key_bytes, head.text_bytes)
+    walk.stopped = (
+        walk.body_end - walk.at < FRAME_HEADER_BYTES or walk.end > walk.body_end or head.revision != walk.revision
+        or head.reserved != 0 or not KIND_SET <= head.kind <= KIND_PATCH_REMOVE_NULLS
+    )
+
+
+cdef bint is_written_so(const uint8_t* buffer, size_t at, Walk* walk) noexcept nogil:
+    """Was the sector of zeros at that place written as zeros? Only a key can hold any, and only NULs are their kin."""
+    cdef size_t key = walk.at + FRAME_HEADER_BYTES
+    cdef size_t key_end = key + walk.frame.header.key_bytes
+    cdef size_t end = at + SECTOR_BYTES
+    if walk.stopped or at < key or end > walk.end:
+        return False
+    if walk.whole:
+        return True
+    if end > key_end or (at == key and end == key_end):
+        return False
+    # A text that lacks a sector has other bytes on both sides of it.
+    return (at == key or buffer[at - 1] == 0) and (end == key_end or buffer[end] == 0)
+
+
+def has_gap(const uint8_t[::1] segment not None, size_t offset):
     cdef size_t buffer_bytes = <size_t>segment.shape[0]
     cdef const uint8_t* buffer = &segment[0] if buffer_bytes else NULL
     cdef size_t at = offset
-    cdef size_t left
-    cdef bint found = end > buffer_bytes
+    cdef size_t end
+    cdef bint found = False
+    cdef Header header
+    cdef Walk walk
+    if buffer_bytes == 0 or not group_header_decode(buffer, buffer_bytes, offset, &header):
+        raise ValueError(f"there is no group at byte {offset}")
+    if header.body_bytes > buffer_bytes or group_size(header.body_bytes) > buffer_bytes - offset:
+        return True
+    end = offset + group_size(header.body_bytes)
+    walk.at = offset + GROUP_HEADER_BYTES
+    walk.body_end = end - TRAILER_BYTES
+    walk.revision = header.first_revision
     with nogil:
+        look_at_frame(buffer, &walk)
+        found = buffer[end - 1] == 0
         while at < end and not found:
-            left = end - at
-            found = is_zero(buffer + at, left if left < SECTOR_BYTES else SECTOR_BYTES)
+            if is_zero(buffer + at, SECTOR_BYTES if end - at > SECTOR_BYTES else end - at):
+                while not walk.stopped and walk.end <= at:
+                    walk.at = walk.end
+                    walk.revision += 1
+                    look_at_frame(buffer, &walk)
+                found = not is_written_so(buffer, at, &walk)
             at += SECTOR_BYTES
     return found
 

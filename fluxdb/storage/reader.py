@@ -9,7 +9,7 @@ from typing import NamedTuple
 from fluxdb._core.documents import Documents
 from fluxdb._core.replay import STOP_BODY, STOP_END, STOP_HEADER, Stop, replay
 from fluxdb._core.segment import SEGMENT_HEADER_BYTES, segment_name
-from fluxdb._core.survey import find_group, has_zero_sector, last_nonzero
+from fluxdb._core.survey import find_group, has_gap, last_nonzero
 from fluxdb.errors import CorruptionError
 from fluxdb.limits import DEFAULT_LIMITS
 from fluxdb.model import Position
@@ -187,7 +187,7 @@ def look_around(data: bytearray, stop: Stop, following: SegmentFile | None) -> S
         behind = at + _GROUP_HEADER_BYTES
     if stop.reason == STOP_BODY:
         behind = at + stop.group_bytes
-        gap = behind > len(data) or data[behind - 1] == 0 or has_zero_sector(data, at, behind)
+        gap = has_gap(data, at)
     return Seen(
         stop.reason,
         last_segment=True,

@@ -7,6 +7,8 @@ group before it is durable, and a next segment exists only when all groups of th
 
 What is assumed of the disk: of a write that was not synced, any 512-byte sectors may be there or not; each one whole.
 Fresh space reads as zeros. So an unfinished group lacks whole sectors, and damage that leaves no such gap is damage.
+Values hold no raw zeros; a key may, so a sector of zeros is no gap where its record is whole, or where the key that it
+lies in holds NULs right before and behind it, too (``has_gap``, ``_core/survey.pyx``).
 The limit of this: damage to the very last group that zeroes a whole sector of it looks like a write that never ended.
 """
 
@@ -34,7 +36,7 @@ class Seen(NamedTuple):
     last_segment: bool
     named_end: bool = False  # not the last segment: the next one's header names this very place
     later_group: bool = False  # a valid header of a later group than the expected one is behind it
-    gap: bool = False  # STOP_BODY: a sector of the group is all zeros, or its last byte is, or the file ends within
+    gap: bool = False  # STOP_BODY: sectors of the group are zeros that it was not written with, or the file ends within
     written_behind: bool = False  # nonzero bytes behind the group (STOP_BODY), its header (STOP_HEADER), or here
 
 

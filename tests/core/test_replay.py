@@ -11,7 +11,7 @@ from fluxdb._core.crc32c import crc32c
 from fluxdb._core.documents import Documents
 from fluxdb._core.replay import STOP_BODY, STOP_END, STOP_HEADER, STOP_PLACE, STOP_RECORD, replay
 from fluxdb._core.segment import SegmentHeader, decode_header, encode_header, segment_name
-from fluxdb._core.survey import find_group, has_zero_sector, last_nonzero, read_frames, read_group_header
+from fluxdb._core.survey import find_group, has_gap, last_nonzero, read_frames, read_group_header
 from fluxdb.errors import StorageError
 from fluxdb.model import Kind, Position
 from tests.core.conftest import START
@@ -131,12 +131,16 @@ def test_later_groups_zero_sectors_and_leftovers_are_found(segment: bytearray) -
     assert find_group(segment, 4097, 1, 1) == 4096 + 512
     assert find_group(segment, 4096, 1, 3) == -1
     assert find_group(segment, 4096, 2, 0) == -1
+    group_bytes = read_group_header(segment, 4096).group_bytes  # type: ignore[union-attr]
     end = 4096 + 1024 + read_group_header(segment, 4096 + 1024).group_bytes  # type: ignore[union-attr]
     assert last_nonzero(segment, 4096) == end - 1
     assert last_nonzero(segment, end) == -1
-    assert not has_zero_sector(segment, 4096, end)
-    assert has_zero_sector(segment, 4096, end + 600)
-    assert has_zero_sector(segment, 4096, len(segment) + 1)
+    assert not has_gap(segment, 4096)
+    assert has_gap(segment[: 4096 + group_bytes - 1], 4096)
+    segment[4096 + group_bytes - 1] = 0
+    assert has_gap(segment, 4096)
+    with pytest.raises(ValueError, match="no group"):
+        has_gap(segment, 4097)
 
 
 def test_a_segment_header_says_what_was_put_into_it() -> None:
