@@ -3,7 +3,7 @@
     group  := header frame{records} trailer zeros      begins on a 512-byte sector, the zeros fill its last one
 
     header     64 bytes                                frame      28 bytes + key + text
-      0  u32  magic "FXG1"                               0  u32  CRC-32C of all that follows in this frame
+      0  u32  magic "FXG" and ff                         0  u32  CRC-32C of all that follows in this frame
       4  u32  CRC-32C of bytes 8 to 63                   4  u32  bytes of the text
       8  u64  number of the group, from 1                8  u16  bytes of the key (UTF-8), at least 1
      16  u64  number of the segment                     10  u8   kind: 1 set, 2 delete, 3 patch, 4 patch that
@@ -17,7 +17,8 @@
                                                        trailer    4 bytes: f1 db e5 d7, none of them zero
 
 A group is written only when the group before it is durable, and is recovered whole or not at all. The header names
-segment, offset and group, so bytes that once stood elsewhere never pass for a group. The trailer tells a group that was
+segment, offset and group, so bytes that once stood elsewhere never pass for a group; and no byte ff is in UTF-8, so
+neither does a key or a text that was made to look like one. The trailer tells a group that was
 cut short (its end reads as zeros) from one that was damaged.
 """
 

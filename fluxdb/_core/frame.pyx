@@ -6,7 +6,7 @@ from libc.string cimport memcmp, memcpy
 from fluxdb._core.crc32c cimport fluxdb_crc32c
 
 cdef enum:
-    GROUP_MAGIC = 0x31475846        # "FXG1" as its bytes lie
+    GROUP_MAGIC = 0xFF475846        # "FXG" and ff, as its bytes lie
     TRAILER = 0xD7E5DBF1
 
 

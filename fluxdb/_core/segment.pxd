@@ -4,7 +4,7 @@
 
     header block   4096 bytes, written once, before the file is renamed into place
        0  8 bytes  "FLUXLOG" and a zero
-       8  u32      format version, 1
+       8  u32      format version, 2
       12  u32      CRC-32C of bytes 0 to 11 and 16 to 4095
       16  16 bytes id of the database
       32  u64      number of the segment, from 1

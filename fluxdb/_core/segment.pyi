@@ -15,7 +15,7 @@ class SegmentHeader(NamedTuple):
 
 def encode_header(header: SegmentHeader) -> bytes: ...
 def decode_header(block: bytes | bytearray) -> SegmentHeader:
-    """Raises ValueError with the reason (not a segment, checksum), StorageError for a newer format."""
+    """Raises ValueError with the reason (not a segment, checksum), StorageError for another format."""
 
 def segment_name(number: int) -> str: ...  # log-0000000000000001
 def create_segment(directory_fd: int, header: SegmentHeader) -> int:

@@ -27,9 +27,12 @@ cdef extern from "<unistd.h>" nogil:
 cdef extern from "<stdio.h>" nogil:
     int renameat(int from_directory, const char* old, int to_directory, const char* new) noexcept
 
+cdef enum:
+    FORMAT = 2                  # 1: a key could hold the header of a group
+
 SEGMENT_HEADER_BYTES = HEADER_BYTES
 SECTOR_BYTES = SECTOR
-FORMAT_VERSION = 1
+FORMAT_VERSION = FORMAT
 
 cdef const char* MAGIC = b"FLUXLOG\0"
 
@@ -88,7 +91,7 @@ cdef void encode_head(uint8_t* block, const SegmentHead* head) noexcept nogil:
     cdef SegmentHead filled = head[0]
     memset(block, 0, HEADER_BYTES)
     memcpy(filled.magic, MAGIC, 8)
-    filled.format_version = 1
+    filled.format_version = FORMAT
     memcpy(block, &filled, sizeof(SegmentHead))
     filled.checksum = checksum_of(block)
     memcpy(block, &filled, sizeof(SegmentHead))
@@ -154,6 +157,11 @@ def decode_header(const uint8_t[::1] block not None):
         raise StorageError(
             f"a log segment has format {head.format_version}, newer than this FluxDB reads ({FORMAT_VERSION}): "
             "open the folder with a newer FluxDB"
+        )
+    if head.format_version < <uint32_t>FORMAT_VERSION:
+        raise StorageError(
+            f"a log segment has format {head.format_version}, of before the first release, which this FluxDB can't "
+            "read: take `fluxdb dump` of the version that wrote it, and `fluxdb load` of this one"
         )
     if head.revision > NUMBER_MAX:
         raise ValueError(f"its header speaks of revision {head.revision}, which can't be")

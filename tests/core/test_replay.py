@@ -10,7 +10,7 @@ import pytest
 from fluxdb._core.crc32c import crc32c
 from fluxdb._core.documents import Documents
 from fluxdb._core.replay import STOP_BODY, STOP_END, STOP_HEADER, STOP_PLACE, STOP_RECORD, replay
-from fluxdb._core.segment import SegmentHeader, decode_header, encode_header, segment_name
+from fluxdb._core.segment import FORMAT_VERSION, SegmentHeader, decode_header, encode_header, segment_name
 from fluxdb._core.survey import find_group, has_gap, last_nonzero, read_frames, read_group_header
 from fluxdb.errors import StorageError
 from fluxdb.model import Kind, Position
@@ -34,7 +34,7 @@ def test_the_layout_is_the_documented_one(segment: bytearray) -> None:
     magic, checksum, group, number, offset, revision, body, records, chain, zero = struct.unpack_from(
         "<4sIQQQQQIIQ", segment, 4096
     )
-    assert (magic, group, number, offset, revision, records, chain, zero) == (b"FXG1", 1, 1, 4096, 1, 1, 0, 0)
+    assert (magic, group, number, offset, revision, records, chain, zero) == (b"FXG\xff", 1, 1, 4096, 1, 1, 0, 0)
     assert checksum == crc32c(bytes(segment[4096 + 8 : 4096 + 64]))
     frame = bytes(segment[4096 + 64 : 4096 + 64 + body])
     crc, text_bytes, key_bytes, kind, spare, revision, version = struct.unpack_from("<IIHBBQQ", frame)
@@ -160,7 +160,15 @@ def test_every_flipped_bit_of_a_segment_header_is_refused() -> None:
 
 def test_a_newer_format_is_told_from_damage() -> None:
     block = bytearray(encode_header(SegmentHeader(b"i" * 16, 1, 1 << 20, START, 0)))
-    struct.pack_into("<I", block, 8, 2)
+    struct.pack_into("<I", block, 8, FORMAT_VERSION + 1)
     struct.pack_into("<I", block, 12, crc32c(bytes(block[16:]), crc32c(bytes(block[:12]))))
     with pytest.raises(StorageError, match="newer FluxDB"):
+        decode_header(block)
+
+
+def test_the_format_before_the_first_release_is_told_from_damage() -> None:
+    block = bytearray(encode_header(SegmentHeader(b"i" * 16, 1, 1 << 20, START, 0)))
+    struct.pack_into("<I", block, 8, 1)
+    struct.pack_into("<I", block, 12, crc32c(bytes(block[16:]), crc32c(bytes(block[:12]))))
+    with pytest.raises(StorageError, match="`fluxdb dump`"):
         decode_header(block)

@@ -10,6 +10,7 @@ import pytest
 
 from fluxdb._core.crc32c import crc32c
 from fluxdb._core.replay import Stop, replay
+from fluxdb._core.segment import FORMAT_VERSION
 from fluxdb.errors import CorruptionError
 from fluxdb.limits import KIB, Limits
 from fluxdb.model import Kind, Position
@@ -110,7 +111,7 @@ def overwrite(file: Path, offset: int, data: bytes) -> None:
 def make_newer(file: Path) -> None:
     """Give a segment the next format version, as a later FluxDB would write it."""
     block = bytearray(file.read_bytes()[:HEADER_BYTES])
-    block[8:12] = (2).to_bytes(4, "little")
+    block[8:12] = (FORMAT_VERSION + 1).to_bytes(4, "little")
     block[12:16] = crc32c(bytes(block[16:]), crc32c(bytes(block[:12]))).to_bytes(4, "little")
     overwrite(file, 0, bytes(block))
 

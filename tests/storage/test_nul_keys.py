@@ -1,4 +1,4 @@
-"""Keys that look like sectors that were never written."""
+"""Keys that look like something else on the disk: like sectors that were never written, or like a group."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from fluxdb.model import Kind
 from fluxdb.storage.database import Database
 from tests.core.conftest import drain
 from tests.storage.folders import (
+    HEADER_BYTES,
     SECTOR_BYTES,
     contents,
     flip,
@@ -92,3 +93,11 @@ def test_a_last_group_that_lacks_a_sector_beside_a_key_of_nuls_is_a_torn_tail(tm
     last_sector = (offset + 64 + 28 + len(key)) // SECTOR_BYTES * SECTOR_BYTES
     overwrite(segment_path(tmp_path, 1), last_sector, bytes(SECTOR_BYTES))
     Database.open(tmp_path, LIMITS).close()
+
+
+def test_no_text_can_hold_the_magic_of_a_group(tmp_path: Path) -> None:
+    """Else a key could pass for a later group, and make a torn tail look like damage."""
+    with opened(tmp_path) as database:
+        put(database, "a")
+    magic = segment_path(tmp_path, 1).read_bytes()[HEADER_BYTES : HEADER_BYTES + 4]
+    assert any(byte >= 0xF8 for byte in magic), "no such byte is ever in UTF-8"
