@@ -78,11 +78,12 @@ def _check(limits: Limits | ServerLimits, ranges: dict[str, tuple[int, int]]) ->
             raise ValueError(f"{field.name} must be a whole number from {low} to {high}, not {value!r}")
 
 
-# Lengths are stored in 16 bits (keys) and 32 bits (values); the merge recurses once a level.
+# Lengths are stored in 16 bits (keys) and 32 bits (values). JSON text is read 1,024 levels deep: a line of the
+# protocol, or of a dump, is one level around the value.
 RANGES: dict[str, tuple[int, int]] = {
     "key_bytes_max": (1, 65_535),
     "value_bytes_max": (1, 1024 * MIB),
-    "depth_max": (1, 1_024),
+    "depth_max": (1, 1_023),
     "group_bytes_max": (4 * KIB, 1024 * MIB),
     "segment_bytes": (64 * KIB, 4096 * MIB),
     "checkpoint_log_bytes": (0, 1 << 50),

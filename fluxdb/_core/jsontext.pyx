@@ -23,7 +23,7 @@ cdef extern from *:
     const uint32_t IS_ARRAY "UINT32_MAX"  # in Level.members_begin
 
 cdef enum:
-    DEPTH_CAP = 1024  # the greatest depth_max there is
+    DEPTH_CAP = 1024  # the greatest Limits.depth_max, and the line around the value
 
 
 cdef struct Level:

@@ -13,7 +13,7 @@ cdef extern from "Python.h":
     bint PyDict_CheckExact(object value)
 
 # As deep as Limits.depth_max may be set. The walk recurses once a level.
-DEPTH_MAX = 1024
+DEPTH_MAX = 1023
 
 
 def is_plain(value: object) -> bool:
@@ -30,7 +30,7 @@ cdef bint walk(object value, int depth) except -1:
         return True
     if PyFloat_CheckExact(value):
         return isfinite(PyFloat_AS_DOUBLE(value))
-    if depth == 1024:
+    if depth == 1023:
         return False
     if PyDict_CheckExact(value):
         while PyDict_Next(value, &position, &member, &item):

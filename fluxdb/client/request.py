@@ -8,7 +8,7 @@ from fluxdb._core.jsontext import compact
 from fluxdb.engine.handle import ANY_VERSION
 from fluxdb.errors import InvalidKeyError
 
-DEPTH_MAX = 1_024  # what a server can be set to allow; its own bound is the one that counts
+DEPTH_MAX = 1_023  # what a server can be set to allow; its own bound is the one that counts
 
 PING = b'{"kind":"ping"'
 INFO = b'{"kind":"info"'

@@ -17,7 +17,7 @@ from fluxdb.errors import (
     LockedError,
     StorageError,
 )
-from fluxdb.limits import KIB, Limits
+from fluxdb.limits import KIB, RANGES, Limits
 from fluxdb.storage.dump import dump_database
 from fluxdb.storage.load import Loaded, load_database
 from fluxdb.storage.offline import database_info
@@ -211,6 +211,16 @@ def test_the_greatest_numbers_that_can_be_loaded_leave_room_for_writes(tmp_path:
         assert put(database, "a") == (greatest + 1, greatest + 2)
         digest = database.documents.digest()
     assert digest_of(tmp_path) == digest
+
+
+def test_a_document_as_deep_as_can_be_set_is_dumped_and_loaded(tmp_path: Path) -> None:
+    limits = Limits(depth_max=RANGES["depth_max"][1])
+    value = b"[" * limits.depth_max + b"]" * limits.depth_max
+    with opened(tmp_path / "a", limits) as database:
+        put(database, "a", value)
+    load(tmp_path / "b", dump(tmp_path / "a", limits), limits)
+    with opened(tmp_path / "b", limits) as database:
+        assert database.documents.get("a") == (value, 1)
 
 
 def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
