@@ -8,6 +8,7 @@ from fluxdb._core.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.replies cimport bytes_put, bytes_shrink, reply_document
 from fluxdb._core.state cimport State
 from fluxdb._core.table cimport RECORD_TOMBSTONE, Record, record_value, table_find, table_hash
+from fluxdb._core.waiting cimport line_leave
 from fluxdb._core.wire cimport WIRE_GET
 
 cdef enum:
@@ -29,32 +30,14 @@ cdef Peer* peer_new(
     return peer
 
 
-cdef void leave_line(Line* line, Peer* peer) noexcept nogil:
-    """Where it is in that one."""
-    cdef Peer* before = NULL
-    cdef Peer* at = line.first
-    while at != NULL and at != peer:
-        before = at
-        at = at.next_waiting
-    if at == NULL:
-        return
-    if before == NULL:
-        line.first = peer.next_waiting
-    else:
-        before.next_waiting = peer.next_waiting
-    if line.last == peer:
-        line.last = before
-    peer.waiting = False
-
-
 cdef void peer_close(Peer* peer) noexcept nogil:
     cdef size_t i
     cdef Handed* handed = peer.board.first_handed
     peer.closed = True
     peer.owner = NULL
     if peer.waiting:
-        leave_line(&peer.board.unserved, peer)
-        leave_line(&peer.board.served, peer)
+        line_leave(&peer.board.unserved, peer)
+        line_leave(&peer.board.served, peer)
     while handed != NULL:
         if handed.peer == peer:
             handed.peer = NULL

@@ -9,6 +9,7 @@ from fluxdb._core.outcome cimport MISSING, NO_MEMORY, OK, UNKNOWN, WOULD_BLOCK
 from fluxdb._core.peer cimport PLACE_PYTHON, Line, Place, Writer, peer_hand_place, peer_place, peer_release
 from fluxdb._core.platform cimport fluxdb_now_ns, pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.replies cimport bytes_shrink
+from fluxdb._core.waiting cimport line_join
 from fluxdb._core.wire cimport WIRE_GET, Slice
 from fluxdb._core.write_path cimport commit_submit
 
@@ -72,7 +73,7 @@ cdef int switchboard_submit(
     if not switchboard_waits(board):
         status = commit_submit(board.commit, request, board.channel, outcome)
     if status == WOULD_BLOCK and not peer.waiting:
-        join_line(&board.served if peer.served else &board.unserved, peer)
+        line_join(&board.served if peer.served else &board.unserved, peer)
     if status == OK:
         peer.served = True
         writer = writer_at(board, board.submitted)
@@ -143,16 +144,6 @@ cdef Peer* switchboard_collect(Switchboard* board) noexcept nogil:
         peer = peer.next_noted
     bytes_shrink(&board.scratch)
     return touched
-
-
-cdef void join_line(Line* line, Peer* peer) noexcept nogil:
-    peer.waiting = True
-    peer.next_waiting = NULL
-    if line.first == NULL:
-        line.first = peer
-    else:
-        line.last.next_waiting = peer
-    line.last = peer
 
 
 cdef void note_line(Line* line, Peer** touched, Peer** last) noexcept nogil:
