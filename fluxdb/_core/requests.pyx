@@ -250,7 +250,9 @@ cdef int refuse_write(Peer* peer, const WireRequest* wire, const Outcome* outcom
 
 
 cdef int refuse_long_line(Peer* peer, const uint8_t* line, size_t line_bytes) noexcept nogil:
+    """Judged by what has come in any case by now, however much more there is already."""
     cdef WireRequest wire
+    line_bytes = min(line_bytes, peer.line_bytes_max)
     if peer.first_line and (has_method(line, line_bytes) or is_foreign(line, line_bytes, False)):
         return refuse_foreign(peer)
     memset(&wire, 0, sizeof(WireRequest))

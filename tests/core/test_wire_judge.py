@@ -40,6 +40,7 @@ STREAMS = st.lists(
 
 @given(data=STREAMS, seed=st.integers(0, 1 << 32))
 @example(data=b"\x16\x03\x01\x02" + b"y" * 1_997, seed=0)  # a TLS hello that is longer than a line may be
+@example(data=b"1" * 20 + b"y" * 1_985 + b" ", seed=0)  # a word and a space, but for the bound
 @settings(max_examples=400)
 def test_any_bytes_in_any_pieces_are_answered_as_documented(judge: Judge, data: bytes, seed: int) -> None:
     judge.check(data, seed)
