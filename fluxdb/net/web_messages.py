@@ -11,9 +11,16 @@ from fluxdb.engine.handle import RawEvent, Written
 from fluxdb.errors import FluxDBError, SubscriberEvictedError, VersionConflictError
 from fluxdb.model import OPERATION_OF
 
+_ID_BEGINS = frozenset('"-0123456789')
 _skip_space = re.compile(r"[ \t\n\r]*").match
+
+
+def _refuse_constant(name: str) -> str:
+    raise ValueError(f"{name} is no JSON")
+
+
 # Finds where a value ends; what it makes of it is thrown away (so numbers of any length cost nothing).
-_scan = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode
+_scan = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse_constant).raw_decode
 
 
 class RequestError(FluxDBError):
@@ -25,7 +32,7 @@ class RequestError(FluxDBError):
 def members(text: str) -> dict[str, str]:
     """The members of a JSON object, each as the JSON text that it is; of repeated ones the last. Raises RequestError.
 
-    Where a value itself is wrong (NaN, a lone surrogate) is for the engine to say.
+    Where a value itself is wrong (a lone surrogate, a number out of range) is for the engine to say.
     """
     try:
         return _members(text)
@@ -91,8 +98,13 @@ def error_message(error: FluxDBError, request: dict[str, str]) -> bytes:
     return b"".join([*parts, _id_member(request.get("id", "")), b"}"])
 
 
+def is_id(text: str) -> bool:
+    """Is this JSON value, a member's text, one that comes back in the answer: a number or a string?"""
+    return text[:1] in _ID_BEGINS
+
+
 def _id_member(id_text: str) -> bytes:
-    return b',"id":' + id_text.encode() if id_text and id_text[0] in '"-0123456789' else b""
+    return b',"id":' + id_text.encode() if id_text and is_id(id_text) else b""
 
 
 def document(found: tuple[bytes, int] | None) -> bytes:

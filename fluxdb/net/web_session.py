@@ -24,6 +24,7 @@ logger = logging.getLogger("fluxdb.web")
 GOING_AWAY = 1001  # close codes of RFC 6455
 POLICY_VIOLATION = 1008
 INTERNAL_ERROR = 1011
+VERSION_MAX = (1 << 63) - 1  # that a condition can name: the core keeps "no condition" in the bit above
 
 
 class Session:
@@ -90,7 +91,7 @@ class Session:
     async def _answer(self, request: dict[str, str]) -> None:
         kind = _string(request, "type")
         id_text = request.get("id", "")
-        if id_text and id_text[0] not in '"-0123456789':
+        if id_text and not messages.is_id(id_text):
             raise RequestError("the member id is a number or a string")
         if kind == "auth":
             await self._authenticate(_string(request, "password"))
@@ -215,6 +216,6 @@ def _if_version(request: dict[str, str]) -> int:
     text = request.get("if_version")
     if text is None:
         return ANY_VERSION
-    if not (text.isascii() and text.isdigit() and len(text) <= 20 and int(text) < 1 << 64):
-        raise RequestError("the member if_version is a whole number from 0")
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(VERSION_MAX)) and int(text) <= VERSION_MAX):
+        raise RequestError(f"the member if_version is a whole number from 0 to {VERSION_MAX}")
     return int(text)

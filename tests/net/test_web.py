@@ -88,11 +88,18 @@ def test_g12_a_value_comes_back_as_it_was_sent(tmp_path: Path, text: str) -> Non
     run(tmp_path, test)
 
 
+def no_json(name: str) -> None:
+    raise AssertionError(f"{name} is no JSON")
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [
         ('{"type":"set","key":"k","value":18446744073709551616}', "invalid_value"),
-        ('{"type":"set","key":"k","value":NaN}', "invalid_value"),
+        ('{"type":"set","key":"k","value":NaN}', "invalid_request"),
+        ('{"type":"get","key":"k","id":NaN}', "invalid_request"),
+        ('{"type":"get","key":"k","id":-Infinity}', "invalid_request"),
+        ('{"type":"get","key":"k","more":[Infinity]}', "invalid_request"),
         ('{"type":"set","key":"k","value":"\\ud800"}', "invalid_value"),
         ('{"type":"set","key":"","value":1}', "invalid_key"),
         ('{"type":"set","key":"\\ud800","value":1}', "invalid_key"),
@@ -103,6 +110,9 @@ def test_g12_a_value_comes_back_as_it_was_sent(tmp_path: Path, text: str) -> Non
         ('{"type":"set","key":"k"}', "invalid_request"),
         ('{"type":"set","key":"k","value":1,"if_version":-1}', "invalid_request"),
         ('{"type":"set","key":"k","value":1,"if_version":1.0}', "invalid_request"),
+        ('{"type":"set","key":"k","value":1,"if_version":9223372036854775808}', "invalid_request"),
+        ('{"type":"patch","key":"k","delta":1,"if_version":18446744073709551615}', "invalid_request"),
+        ('{"type":"delete","key":"k","if_version":18446744073709551616}', "invalid_request"),
         ('{"type":"set","key":"k","value":1,"id":[1]}', "invalid_request"),
         ('{"type":"get"}', "invalid_request"),
         ('{"type":"drop","key":"k"}', "invalid_request"),
@@ -118,7 +128,7 @@ def test_g12_a_value_comes_back_as_it_was_sent(tmp_path: Path, text: str) -> Non
 def test_what_is_wrong_is_answered_and_the_connection_goes_on(tmp_path: Path, text: str, code: str) -> None:
     async def test(site: Site) -> None:
         async with site.connect() as socket:
-            error = json.loads(await ask_text(socket, text))
+            error = json.loads(await ask_text(socket, text), parse_constant=no_json)
             assert (error["type"], error["code"]) == ("error", code)
             assert error["message"]
             assert (await ask(socket, type="get", key="k"))["data"]["doc"] is None
@@ -144,6 +154,18 @@ def test_a_condition_that_does_not_hold_says_what_the_version_is(tmp_path: Path)
             assert (error["code"], error["expected"], error["actual"], error["id"]) == ("version_conflict", 0, 1, 3)
             assert (await ask(socket, type="patch", key="k", delta=2, if_version=1))["data"]["version"] == 2
             assert (await ask(socket, type="delete", key="k", if_version=1))["code"] == "version_conflict"
+
+    run(tmp_path, test)
+
+
+def test_the_highest_version_that_a_condition_can_name_is_compared(tmp_path: Path) -> None:
+    async def test(site: Site) -> None:
+        async with site.connect() as socket:
+            await ask(socket, type="subscribe", key="k")
+            error = await ask(socket, type="set", key="k", value=1, if_version=2**63 - 1)
+            assert (error["code"], error["expected"], error["actual"]) == ("version_conflict", 2**63 - 1, 0)
+            assert str(2**63 - 1) in (await ask(socket, type="set", key="k", value=1, if_version=2**63))["message"]
+            assert site.web.subscribers == 1
 
     run(tmp_path, test)
 
