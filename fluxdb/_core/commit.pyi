@@ -61,7 +61,9 @@ class Committer:
     def wait_for_chore(self, timeout_seconds: float) -> int:
         """Block (GIL released) until something is due: CHORE_* bits, 0 on time-out. For one thread."""
     def prepare_spare(self) -> bool:
-        """Allocate the next segment ahead. False where there is no room (the write that needs it will say so)."""
+        """Allocate the next segment ahead, where there is none yet. From any thread.
+
+        False where there is no room (the write that needs it will say so)."""
     def checkpointed(self, position: Position) -> None:
         """A durable snapshot stands for this position: log bytes are counted from here on."""
     def wake(self) -> None:
@@ -70,6 +72,11 @@ class Committer:
     def log_bytes(self) -> int: ...  # since the last checkpoint
     @property
     def poisoned(self) -> str | None: ...  # why no writes are taken, or None
+    @property
+    def refusing(self) -> bool:
+        """Was the last write refused since there was no room for a log segment, and is none ready by now either?
+
+        After prepare_spare(), whether the next one that needs a segment will be."""
     @property
     def closed(self) -> bool: ...
     def stats(self) -> dict[str, int]:

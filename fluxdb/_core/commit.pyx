@@ -224,6 +224,17 @@ cdef class Committer:
         return failure_words(&self.commit)
 
     @property
+    def refusing(self):
+        cdef Commit* commit = &self.commit
+        cdef bint refusing
+        self.check_usable()
+        with nogil:
+            pthread_mutex_lock(&commit.lock)
+            refusing = commit.log.refused and commit.ready_spare < 0 and commit.log.spare < 0
+            pthread_mutex_unlock(&commit.lock)
+        return refusing
+
+    @property
     def closed(self):
         return self.abandoned or self.commit.closing
 

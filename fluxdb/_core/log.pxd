@@ -30,6 +30,7 @@ cdef struct Log:
     uint64_t spare_size
     const char* failed          # the call that failed, NULL while the log is sound
     int error                   # and its errno
+    bint refused                # the last group was: it needed a segment more, and there was none to be had
     LogCounters counters
 
 # Makes the group durable: Status OK, NO_ROOM, REFUSED (nothing was written; log.error says why), or UNKNOWN

@@ -122,6 +122,7 @@ cdef int log_append(Log* log, Group* group) noexcept nogil:
     cdef int status, error
     if log.end.offset + needed > log.size:
         status = rotate(log, needed)
+        log.refused = status != OK
         if status != OK:
             return status
     header.group = log.end.group + 1
@@ -139,6 +140,7 @@ cdef int log_append(Log* log, Group* group) noexcept nogil:
     error = fluxdb_sync_data(log.descriptor)
     if error:
         return fail(log, b"fdatasync", error)
+    log.refused = False
     count(log, group, needed, fluxdb_now_ns() - started)
     log.end.revision += group.records
     log.end.group += 1

@@ -33,6 +33,7 @@ class SnapshotActor:
         self._lock = threading.Lock()
         self._asked: Future[int] | None = None  # shared by all who asked since the last snapshot began
         self._stopping = threading.Event()
+        self._spare_asked = False
         self._next_by_time = time.monotonic() + self._interval_seconds
         self.checkpoints = 0
         self.failures = 0
@@ -52,6 +53,11 @@ class SnapshotActor:
         self._committer.wake()
         return asked
 
+    def ask_spare(self) -> None:
+        """After a write was refused for want of a segment: try again to have one, so that the next is taken."""
+        self._spare_asked = True
+        self._committer.wake()
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             chores = self._committer.wait_for_chore(self._patience_seconds())
@@ -59,6 +65,9 @@ class SnapshotActor:
                 return
             if chores & CHORE_SPARE:
                 self._prepare_spare()
+            if self._spare_asked:
+                self._spare_asked = False
+                self._prepare_asked_spare()
             if self._asked is not None or chores & CHORE_CHECKPOINT or self._due_by_time():
                 self._checkpoint()
 
@@ -80,6 +89,14 @@ class SnapshotActor:
             logger.warning("no room to allocate the next log segment ahead; writes go on until this one is full")
         except Exception:
             logger.exception("could not allocate the next log segment ahead")
+
+    def _prepare_asked_spare(self) -> None:
+        """Whoever asks looks for himself: silent while there is no room, so that polling does not fill the log."""
+        try:
+            if self._committer.prepare_spare():
+                logger.info("the next log segment is allocated: writes are taken")
+        except Exception:
+            logger.exception("could not allocate the next log segment")
 
     def _checkpoint(self) -> None:
         with self._lock:

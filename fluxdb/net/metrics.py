@@ -29,9 +29,18 @@ def render(server: Server, web: WebServer | None = None) -> bytes:
 
 
 def healthy(server: Server) -> bool:
-    """Would a write be taken?"""
+    """Would a write be taken?
+
+    Where the disk was full it is known only by trying to have room for the log, which a thread of the engine does
+    when asked here: once there is room, the next who looks finds it so, whether a write came meanwhile or not.
+    """
     committer = server.engine.committer
-    return not (server.closing or server.engine.closed or committer.closed or committer.poisoned)
+    if server.closing or server.engine.closed or committer.closed or committer.poisoned:
+        return False
+    if committer.refusing:
+        server.engine.snapshots.ask_spare()
+        return False
+    return True
 
 
 class _Numbers(Collector):

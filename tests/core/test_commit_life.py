@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import threading
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from fluxdb._core.commit import CHORE_CHECKPOINT, CHORE_CLOSED, CHORE_SPARE
-from fluxdb.errors import ClosedError
+from fluxdb.errors import ClosedError, StorageError
 from fluxdb.model import Kind
 from tests.core.conftest import drain, drain_once, wait_readable
 
@@ -179,6 +180,31 @@ def test_a_spare_segment_is_asked_for_and_used(make_log: MakeLog) -> None:
         log.committer.write(Kind.SET, "a", b"1")
     assert not (log.folder / "log.spare").exists()
     assert log.replayed()[0].digest() == log.documents.digest()
+
+
+def test_a_committer_refuses_from_a_segment_that_it_could_not_make_to_the_next_write_or_spare(
+    make_log: MakeLog,
+) -> None:
+    log = make_log(segment_bytes=65536)
+    large = b'"' + b"x" * 4_000 + b'"'
+    in_the_way = [log.folder / "segment.tmp", log.folder / "log.spare"]
+    for path in in_the_way:
+        path.mkdir()
+    while not log.committer.refusing:
+        with contextlib.suppress(StorageError):
+            log.committer.write(Kind.SET, "a", large)
+    log.committer.write(Kind.SET, "a", b"1")  # which fits in the segment
+    assert not log.committer.refusing
+    with pytest.raises(StorageError):
+        log.committer.write(Kind.SET, "a", large)
+    assert not log.committer.prepare_spare()
+    assert log.committer.refusing
+    for path in in_the_way:
+        path.rmdir()
+    assert log.committer.refusing, "nobody has tried"
+    assert log.committer.prepare_spare()
+    assert not log.committer.refusing
+    log.committer.write(Kind.SET, "a", large)
 
 
 def test_a_checkpoint_is_asked_for_by_bytes_of_log(make_log: MakeLog) -> None:

@@ -119,6 +119,17 @@ def test_a_spare_segment_is_prepared(bench: Bench) -> None:
     assert bench.snapshots.begun == 0
 
 
+def test_a_spare_segment_that_is_asked_for_is_tried_each_time_without_a_warning(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "fluxdb.snapshot"):
+        for tries in (1, 2):  # the second finds room
+            bench.actor.ask_spare()
+            until(lambda tries=tries: bench.committer.spares == tries)  # type: ignore[misc]
+        until(lambda: len(caplog.records) == 1)
+    assert caplog.records[0].levelno == logging.INFO
+
+
 def test_a_failure_is_raised_for_who_asked_and_the_next_one_is_made(bench: Bench) -> None:
     bench.snapshots.error = DiskFullError("no room")
     with pytest.raises(DiskFullError):

@@ -15,6 +15,7 @@ WITHOUT_SERVER = (
     "test_stalled",
     "test_dropped",
     "test_lines",
+    "test_health",
 )
 
 

@@ -27,6 +27,14 @@ SHORT_DRAIN = ServerLimits(drain_seconds=1)
 T = TypeVar("T")
 
 
+def until(condition: Callable[[], bool]) -> None:
+    for _ in range(PATIENCE_SECONDS * 20):
+        if condition():
+            return
+        threading.Event().wait(0.05)
+    raise AssertionError("it never came to that")
+
+
 class Wire:
     """One client, which blocks."""
 
@@ -99,11 +107,7 @@ class Threaded:
         return asyncio.run_coroutine_threadsafe(within(), self._loop).result(PATIENCE_SECONDS)
 
     def until(self, condition: Callable[[], bool]) -> None:
-        for _ in range(PATIENCE_SECONDS * 20):
-            if self.call(condition):
-                return
-            threading.Event().wait(0.05)
-        raise AssertionError("it never came to that")
+        until(lambda: self.call(condition))
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
