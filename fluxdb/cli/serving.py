@@ -26,7 +26,7 @@ from fluxdb.limits import Limits, ServerLimits
 from fluxdb.net.listener import is_loopback, listen_tcp, listen_unix
 from fluxdb.net.metrics import healthy, render
 from fluxdb.net.server import Server
-from fluxdb.net.web import start_web
+from fluxdb.net.web import WebServer, start_web
 from fluxdb.net.web_limits import WebLimits
 from fluxdb.opening import open_engine
 
@@ -72,6 +72,7 @@ def serve(serving: Serving) -> None:
     try:
         asyncio.set_event_loop(loop)
         loop.run_until_complete(_serve(serving))
+        loop.run_until_complete(_cancel_the_rest())
     finally:
         asyncio.set_event_loop(None)
         loop.close()
@@ -107,6 +108,15 @@ async def _serve(serving: Serving) -> None:
         await _close(engine)
 
 
+async def _cancel_the_rest() -> None:
+    """Whoever was still shaking hands for TLS, which nobody else knows of."""
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    if rest:
+        await asyncio.wait(rest, timeout=1.0)
+
+
 async def _run(serving: Serving, engine: Engine, stopping: asyncio.Event, hurry: list[Callable[[], None]]) -> None:
     server = Server(
         engine,
@@ -117,8 +127,8 @@ async def _run(serving: Serving, engine: Engine, stopping: asyncio.Event, hurry:
     )
     hurry.append(server.hurry)
     line = standard_lines().line
-    async with contextlib.AsyncExitStack() as steps:
-        steps.push_async_callback(server.close)
+    web: WebServer | None = None
+    try:
         tcp = server.listen(listen_tcp(serving.host, serving.port))
         unix = server.listen(listen_unix(serving.unix)) if serving.unix is not None else None
         if serving.web is not None:
@@ -132,13 +142,25 @@ async def _run(serving: Serving, engine: Engine, stopping: asyncio.Event, hurry:
                 healthy=lambda: healthy(server),
                 limits=serving.web_limits,
             )
-            steps.push_async_callback(web.close)
+            hurry.append(web.hurry)
             line(f"web page on {web.url}")
         if unix is not None:
             line(f"server listening on {unix.name}")
         line(f"server listening on {tcp.name}")
         await stopping.wait()
         logger.info("stopping: what is on its way is answered")
+    finally:
+        await _drain(server, web)
+
+
+async def _drain(server: Server, web: WebServer | None) -> None:
+    """No port takes anybody while another one still waits for its clients; and all have the same time."""
+    server.stop_listening()
+    closing = [server.close()]
+    if web is not None:
+        web.stop_listening()
+        closing.append(web.close(server.limits.drain_seconds))
+    await asyncio.gather(*closing)
 
 
 async def _close(engine: Engine) -> None:

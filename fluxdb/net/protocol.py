@@ -10,7 +10,10 @@ that does not keep up is evicted by its feed, while the replies of its connectio
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
+import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("fluxdb.server")
 
 LINGER_SECONDS = 1.0  # for a client to read why it is sent away
+LEAVING_SECONDS = 0.05  # between looks whether all was sent to a client that is being closed
 COUNTED_BYTES = 64 * 1024  # of a request that is not whole; what is less does not count as memory in use
 
 
@@ -47,6 +51,7 @@ class ClientProtocol(asyncio.Protocol):
         self.lost = False
         self.draining = False  # reads no more; is closed when all it has asked for is answered
         self.ending = False  # is being sent away; what comes is dropped
+        self._leaving = False  # drained: is being closed
         self._secure = secure
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)  # until connection_made
         self._reading = True
@@ -162,8 +167,11 @@ class ClientProtocol(asyncio.Protocol):
         if connection.choked and progress and not self._full:
             self.server.loop.call_soon(self.pump)  # after the others had their turn
         if self.draining:
-            if not waits and not self._full and not connection.pending:
-                transport.close()  # after what is in its buffer was sent
+            if not waits and not self._full and not connection.pending and not self._leaving:
+                self._leaving = True
+                transport.close()  # after what is in its buffer was sent; once: TLS could not be aborted after a second
+                if self._secure:
+                    self._leave_tls()
             return
         reading = not waits and not self._full
         if reading != self._reading:
@@ -228,9 +236,26 @@ class ClientProtocol(asyncio.Protocol):
             self._transport.pause_reading()
         self.pump()
 
+    def _leave_tls(self) -> None:
+        """The transport says the end of TLS, then waits for the client to say it, too: an idle one may never do.
+
+        So once all is said, no more is heard from the client: to the transport it has ended, and what the system has
+        not taken yet is sent before the socket is closed.
+        """
+        if self.lost:
+            return
+        if self._transport.get_write_buffer_size():
+            self.server.loop.call_later(LEAVING_SECONDS, self._leave_tls)
+            return
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self._descriptor())) as same:
+            same.shutdown(socket.SHUT_RD)
+
+    def _descriptor(self) -> int:
+        return int(self._transport.get_extra_info("socket").fileno())
+
     def send_away(self, line: bytes | None) -> None:
         """Say why, read on without looking at it for a moment (else the words could be lost), and close."""
-        if self.ending or self.lost:
+        if self.ending or self.lost or self._leaving:
             return
         self.ending = True
         self.connection.close()

@@ -251,13 +251,17 @@ class Server:
 
     # The end
 
+    def stop_listening(self) -> None:
+        """Accept no more. Idempotent."""
+        for listener in self._listeners:
+            listener.close()
+
     async def close(self) -> None:
         """Accept no more, answer what is on its way, for drain_seconds at most; then let go of all. Idempotent."""
         if self.closing:
             return
         self.closing = True
-        for listener in self._listeners:
-            listener.close()
+        self.stop_listening()
         for task in self._adopting:
             task.cancel()
         for client in list(self._clients.values()):

@@ -11,10 +11,12 @@ which is silent unless its level is set.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import ssl
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
@@ -25,6 +27,8 @@ from fluxdb.net.web_access import Access, is_loopback
 from fluxdb.net.web_http import HttpSite
 from fluxdb.net.web_limits import DEFAULT_WEB_LIMITS, WebLimits
 from fluxdb.net.web_session import Session, peer_of
+
+DRAIN_SECONDS = 10.0
 
 protocol_logger = logging.getLogger("fluxdb.web.protocol")
 if protocol_logger.level == logging.NOTSET:
@@ -39,8 +43,10 @@ class WebServer:
         self._access = access
         self._limits = limits
         self._secure = secure
-        self._sessions: set[Session] = set()
-        self._open = 0  # connections, those that are no WebSocket (yet) too
+        self._sessions: dict[Session, asyncio.Task[Any]] = {}
+        self._connections: set[ServerConnection] = set()  # those that are no WebSocket (yet) too
+        self._gone = asyncio.Event()  # whenever a connection went
+        self._closing = False
         self._server: Server | None = None
         self.host = ""
         self.port = 0
@@ -59,19 +65,54 @@ class WebServer:
     def subscribers(self) -> int:
         return sum(session.subscriptions for session in self._sessions)
 
-    async def close(self) -> None:
-        """Take no more connections, finish the request of each one, tell them all. Idempotent."""
+    def stop_listening(self) -> None:
+        """Take no more connections. Idempotent."""
+        self._closing = True
         if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
+            # Not the library's own close(): it waits for connections that never said a word.
+            self._server.server.close()
+
+    async def close(self, drain_seconds: float = DRAIN_SECONDS) -> None:
+        """Take no more connections, finish the request of each one and tell it, for drain_seconds at most; then let go
+        of all. Idempotent."""
+        self.stop_listening()
+        for connection in list(self._connections):
+            if connection.request is None:
+                connection.transport.abort()
+        ending = [asyncio.create_task(session.end()) for session in self._sessions]
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + drain_seconds
+        while self._connections and (left := deadline - loop.time()) > 0:
+            await self._wait_for_one(left)
+        self.hurry()
+        while self._connections:  # until their connection_lost was called
+            await self._wait_for_one(1.0)
+        for task in self._sessions.values():  # perhaps in a write that a disk holds up
+            task.cancel()
+        while self._sessions:
+            await self._wait_for_one(1.0)
+        await asyncio.gather(*ending)
+
+    async def _wait_for_one(self, seconds: float) -> None:
+        self._gone.clear()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._gone.wait(), seconds)
+
+    def hurry(self) -> None:
+        """While close() waits for connections: wait no more."""
+        for connection in list(self._connections):
+            connection.transport.abort()
 
     async def _serve(self, connection: ServerConnection) -> None:
         session = Session(connection, self._engine, self._access, self._limits)
-        self._sessions.add(session)
+        task = asyncio.current_task()
+        assert task is not None
+        self._sessions[session] = task
         try:
             await session.run()
         finally:
-            self._sessions.discard(session)
+            del self._sessions[session]
+            self._gone.set()
 
     def _bounded_connection(self) -> type[ServerConnection]:
         web, limits = self, self._limits
@@ -81,15 +122,16 @@ class WebServer:
 
             def connection_made(self, transport: asyncio.BaseTransport) -> None:
                 super().connection_made(transport)
-                web._open += 1
+                web._connections.add(self)
                 raw = transport.get_extra_info("socket")
                 if raw is not None:
                     raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.send_buffer_bytes)
-                if web._open > limits.connections_max:
+                if web._closing or len(web._connections) > limits.connections_max:
                     self.transport.abort()
 
             def connection_lost(self, exc: Exception | None) -> None:
-                web._open -= 1
+                web._connections.discard(self)
+                web._gone.set()
                 super().connection_lost(exc)
 
         return BoundedConnection
@@ -140,6 +182,7 @@ async def start_web(
         server_header=None,
         logger=protocol_logger,
         ssl=tls,
+        ssl_handshake_timeout=None if tls is None else limits.handshake_seconds_max,
     )
     web.host = host
     web.port = web._server.sockets[0].getsockname()[1]

@@ -43,6 +43,8 @@ class Session:
         self._limits = limits
         self._authenticated = not access.wants_password
         self._auth_failures = 0
+        self._busy = False  # with a request
+        self._ending = False
         self._sending = asyncio.Lock()
         self._subscriptions: dict[str, tuple[AsyncSubscriber, asyncio.Task[None]]] = {}
         self._handlers: dict[str, Callable[[str, dict[str, str]], Awaitable[bytes]]] = {
@@ -64,7 +66,11 @@ class Session:
             while True:
                 wait = None if self._authenticated else self._limits.auth_seconds_max
                 message = await asyncio.wait_for(self._connection.recv(), wait)
+                self._busy = True
                 await self._take(message)
+                self._busy = False
+                if self._ending:
+                    await self._connection.close(GOING_AWAY)
         except ConnectionClosed:
             pass
         except asyncio.TimeoutError:
@@ -75,6 +81,12 @@ class Session:
         finally:
             for key in list(self._subscriptions):
                 self._drop(key)
+
+    async def end(self) -> None:
+        """Close, behind the answer to the request that it has on its way."""
+        self._ending = True
+        if not self._busy:
+            await self._connection.close(GOING_AWAY)
 
     async def _take(self, message: str | bytes) -> None:
         request: dict[str, str] = {}

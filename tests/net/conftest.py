@@ -16,6 +16,7 @@ WITHOUT_SERVER = (
     "test_dropped",
     "test_lines",
     "test_health",
+    "test_ending",
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -199,6 +200,56 @@ def test_closing_the_server_tells_its_clients_and_leaves_nothing(tmp_path: Path)
             assert (await site.engine.info())["subscribers"] == 0
 
     asyncio.run(within())
+
+
+def test_closing_the_server_answers_the_request_that_is_on_its_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(site: Site) -> None:
+        written, answered = asyncio.Event(), asyncio.Event()
+        real_set = site.engine.set
+
+        async def held_set(*arguments: Any) -> Any:
+            outcome = await real_set(*arguments)
+            written.set()
+            await answered.wait()
+            return outcome
+
+        monkeypatch.setattr(site.engine, "set", held_set)
+        async with site.connect() as socket:
+            await socket.send('{"type":"set","key":"a","value":1}')
+            await written.wait()
+            closing = asyncio.create_task(site.web.close())
+            with pytest.raises(OSError):
+                while True:
+                    await (await site.connect()).close()
+            answered.set()
+            assert json.loads(await socket.recv())["data"]["version"] == 1
+            await closing
+            assert socket.close_code == 1001
+
+    run(tmp_path, test)
+
+
+def test_closing_the_server_waits_no_longer_than_it_is_told_for_a_request_that_takes_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(site: Site) -> None:
+        begun = asyncio.Event()
+
+        async def endless_set(*_: Any) -> Any:
+            begun.set()
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(site.engine, "set", endless_set)
+        socket = await site.connect()
+        await socket.send('{"type":"set","key":"a","value":1}')
+        await begun.wait()
+        await site.web.close(0.01)
+        await socket.wait_closed()
+        assert (site.web.connections, site.web.subscribers) == (0, 0)
+
+    run(tmp_path, test)
 
 
 def test_a_connection_that_ends_frees_its_subscriptions(tmp_path: Path) -> None:
