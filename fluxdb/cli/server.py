@@ -27,7 +27,7 @@ from fluxdb.cli.text import one_line
 _PATH = click.Path(path_type=Path)
 
 
-@click.command(cls=Tool, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "FLUXDB"})
+@click.command(cls=Tool, context_settings={"auto_envvar_prefix": "FLUXDB"})
 @click.option("--config", type=_PATH, callback=read_config, is_eager=True, metavar="FILE", help="Settings, as TOML.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Beyond this machine only with a password.")
 @click.option("--port", type=click.IntRange(0, 65535), default=7000, show_default=True, help="0 picks one.")
@@ -46,8 +46,14 @@ _PATH = click.Path(path_type=Path)
 )
 @click.option("--log-json", is_flag=True, help="Log lines as JSON.")
 @limit_options
-@click.option("--print-config", is_flag=True, help="Print the settings and where each comes from, and end.")
-@click.version_option(fluxdb.__version__, message="fluxdb %(version)s")
+@click.option(
+    "--print-config",
+    is_flag=True,
+    allow_from_autoenv=False,
+    help="Print the settings and where each comes from, and end.",
+)
+@click.version_option(fluxdb.__version__, message="fluxdb %(version)s", allow_from_autoenv=False)
+@click.help_option("-h", "--help", allow_from_autoenv=False)
 @click.pass_context
 def main(context: click.Context, /, **settings: Any) -> None:
     """Serve the database in DIR on HOST:PORT, until SIGTERM or SIGINT.

@@ -124,6 +124,12 @@ def test_a_flag_goes_before_the_environment_that_before_the_file(tmp_path: Path)
     assert printed("--port", "3", environment=environment)["port"] == 3
 
 
+def test_what_is_no_setting_is_not_read_from_the_environment(tmp_path: Path) -> None:
+    environment = {f"FLUXDB_{name}": "1" for name in ("VERSION", "HELP", "PRINT_CONFIG")}
+    with Process("--port", "0", "--data-dir", str(tmp_path), environment=environment) as server:
+        assert server.stop() == (0, "")
+
+
 def test_g11_the_bounds_of_the_live_page_are_settings_too(tmp_path: Path) -> None:
     shown = printed("--web-subscriptions-max", "7", environment={"FLUXDB_WEB_CLOSE_SECONDS_MAX": "0.5"})
     assert (shown["web_subscriptions_max"], shown["web_close_seconds_max"]) == (7, 0.5)
