@@ -14,6 +14,7 @@ import fluxdb
 from fluxdb.cli.output import standard_lines
 from fluxdb.cli.program import Tool
 from fluxdb.cli.server_config import (
+    check_origins,
     config_lines,
     limit_options,
     limits_of,
@@ -37,7 +38,14 @@ _PATH = click.Path(path_type=Path)
 @click.option("--tls-cert", type=_PATH, metavar="FILE", help="The certificate chain, PEM.")
 @click.option("--tls-key", type=_PATH, metavar="FILE", help="Its key, PEM; where it is not in the same file.")
 @click.option("--web", metavar="HOST:PORT", help="Serve the live page, /metrics and /healthz there.")
-@click.option("--web-origin", multiple=True, metavar="URL", help="Another page that may use the live page's server.")
+@click.option(
+    "--web-origin",
+    multiple=True,
+    callback=check_origins,
+    metavar="URL",
+    help="http(s)://HOST[:PORT] of another page that may use the live page's server; or of this one, where it is "
+    "reached by a name that is not the one in --web.",
+)
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
@@ -62,7 +70,7 @@ def main(context: click.Context, /, **settings: Any) -> None:
     (data_dir = "..."). A flag goes before the environment, that before the file.
     """
     if settings["print_config"]:
-        for line in config_lines(context):
+        for line in list(config_lines(context)):
             standard_lines().line(line)
         return
     log_to_stderr(settings["log_level"], settings["log_json"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import ssl
 import stat
@@ -16,6 +17,7 @@ import click
 import orjson
 
 from fluxdb.limits import RANGES, SERVER_RANGES, Limits, ServerLimits
+from fluxdb.net.web_access import origin_host
 from fluxdb.net.web_limits import WEB_RANGES, WebLimits
 
 PASSWORD_VARIABLE = "FLUXDB_PASSWORD"  # the name, not the password
@@ -38,13 +40,33 @@ def limit_options(command: Any) -> Any:
             whole = isinstance(default, int)
             option: _Decorator = click.option(
                 "--" + (prefix + field.name).replace("_", "-"),
-                type=click.IntRange(int(low), int(high)) if whole else click.FloatRange(low, high),
+                type=click.IntRange(int(low), int(high)) if whole else _Number(low, high),
                 default=default,
                 show_default=True,
                 metavar="N",
             )
             command = option(command)
     return command
+
+
+class _Number(click.FloatRange):
+    """A range that "not a number" is not in."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is no number.", param, ctx)
+        return number
+
+
+def check_origins(context: click.Context, parameter: click.Parameter, origins: tuple[str, ...]) -> tuple[str, ...]:
+    """Callback of --web-origin."""
+    try:
+        for origin in origins:
+            origin_host(origin)
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, parameter) from None
+    return origins
 
 
 def limits_of(settings: dict[str, Any]) -> tuple[Limits, ServerLimits, WebLimits]:
@@ -88,7 +110,10 @@ def _fits(option: click.Parameter, value: object) -> bool:
 
 
 def config_lines(context: click.Context) -> Iterator[str]:
-    """The settings as TOML, each with where it comes from; of the password only whether there is one."""
+    """The settings as TOML, each with where it comes from; of the password only whether there is one.
+
+    Raises UsageError where one can't be written so.
+    """
     for option in context.command.params:
         name = option.name
         if name is None or name in _NOT_SETTINGS:
@@ -101,16 +126,23 @@ def config_lines(context: click.Context) -> Iterator[str]:
         else:
             number = isinstance(value, (int, float))
             plain = list(value) if isinstance(value, tuple) else value if number else str(value)
-            yield f"{name} = {orjson.dumps(plain).decode()}  # {origin}"
+            yield f"{name} = {_toml(name, plain)}  # {origin}"
     if os.environ.get(PASSWORD_VARIABLE):
         yield f"# a password is set in the environment ({PASSWORD_VARIABLE})"
 
 
+def _toml(name: str, value: object) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # half of a surrogate pair, which stands for a byte of an argument that is not UTF-8
+        raise click.UsageError(f"{name} is not UTF-8, which TOML is: {value!a} can be told by flag only") from None
+
+
 def read_password(path: Path | None) -> bytes | None:
     """Of the file, else of the environment, which is cleared of it; None where neither has one. Raises UsageError."""
-    from_environment = os.environ.pop(PASSWORD_VARIABLE, "")
+    from_environment = os.fsencode(os.environ.pop(PASSWORD_VARIABLE, ""))
     if path is None:
-        return os.fsencode(from_environment) or None
+        return _utf8(from_environment, PASSWORD_VARIABLE) or None
     try:
         password = path.read_bytes()
         mode = path.stat().st_mode
@@ -121,10 +153,14 @@ def read_password(path: Path | None) -> bytes | None:
     password = password.removesuffix(b"\n").removesuffix(b"\r")
     if not password or b"\n" in password:
         raise click.UsageError(f"--password-file {path}: one line, the password, is wanted")
+    return _utf8(password, f"--password-file {path}")
+
+
+def _utf8(password: bytes, source: str) -> bytes:
     try:
         password.decode()
     except UnicodeDecodeError:
-        raise click.UsageError(f"--password-file {path}: a password is UTF-8") from None
+        raise click.UsageError(f"{source}: a password is UTF-8") from None
     return password
 
 

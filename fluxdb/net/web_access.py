@@ -26,6 +26,14 @@ def _split(origin: str) -> SplitResult | None:
     return parts
 
 
+def origin_host(origin: str) -> str:
+    """The host of an origin as browsers write them (https://example.org, http://host:8080). Raises ValueError."""
+    parts = _split(origin.lower().rstrip("/"))
+    if parts is None or parts.scheme not in ("http", "https") or parts.hostname is None:
+        raise ValueError(f"an origin is http(s)://HOST or http(s)://HOST:PORT, as https://example.org, not {origin!r}")
+    return parts.hostname
+
+
 def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
@@ -51,12 +59,7 @@ class Access:
 
     def __init__(self, host: str, origins: Sequence[str], password: str | None) -> None:
         self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
-        self._hosts = {host.lower()}
-        for origin in self._origins:
-            parts = _split(origin)
-            if parts is None or not parts.scheme or parts.hostname is None:
-                raise ValueError(f"an origin is scheme://host or scheme://host:port, not {origin!r}")
-            self._hosts.add(parts.hostname)
+        self._hosts = {host.lower(), *map(origin_host, origins)}
         self._password = None if password is None else Password(password.encode())
 
     @property

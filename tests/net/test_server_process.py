@@ -172,6 +172,9 @@ def test_what_is_printed_can_be_read_again_and_never_shows_the_password(tmp_path
         ("web_connections_max = 1.5\n", "web_connections_max"),
         ('web_close_seconds_max = "1"\n', "web_close_seconds_max"),
         ("web_close_seconds_max = 0\n", "web-close-seconds-max"),
+        ("web_close_seconds_max = nan\n", "web-close-seconds-max"),
+        ("web_close_seconds_max = inf\n", "web-close-seconds-max"),
+        ('web_origin = ["example.org"]\n', "https://example.org"),
     ],
 )
 def test_g11_a_wrong_file_of_settings_is_refused_by_name(tmp_path: Path, text: str, told: str) -> None:
@@ -180,3 +183,23 @@ def test_g11_a_wrong_file_of_settings_is_refused_by_name(tmp_path: Path, text: s
     assert code == 2
     assert told in errors
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "told"),
+    [
+        (("--web-origin", "example.org"), {}, "https://example.org"),
+        ((), {"FLUXDB_WEB_ORIGIN": "example.org"}, "https://example.org"),
+        (("--web-ping-interval-seconds", "nan"), {}, "web-ping-interval-seconds"),
+        (("--web-ping-interval-seconds", "inf"), {}, "web-ping-interval-seconds"),
+        (("--web", "127.0.0.1:0"), {"FLUXDB_PASSWORD": "\udcff"}, "FLUXDB_PASSWORD"),
+        (("--print-config", "--unix", "/\udcff"), {}, "unix"),
+    ],
+)
+def test_what_can_not_be_meant_is_a_wrong_usage(
+    tmp_path: Path, arguments: tuple[str, ...], environment: dict[str, str], told: str
+) -> None:
+    code, output, errors = run_program("--data-dir", str(tmp_path), "--port", "0", *arguments, environment=environment)
+    assert (code, output) == (2, "")
+    assert told in errors
+    assert "bug" not in errors
