@@ -18,6 +18,11 @@ WEBSOCKET_PATHS = ("/", "/ws")
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 TEXT_TYPE = "text/plain; charset=utf-8"
 
+UNKNOWN_NAME = (
+    b"this server does not know the name in the header Host as its own: tell it the name when it is started, by "
+    b"--web-origin http://NAME:PORT (https:// behind TLS) or --web NAME:PORT, or come by its address\n"
+)
+
 # The page may load, and talk to, nothing but this server; nobody may frame it.
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
@@ -49,7 +54,7 @@ class HttpSite:
         """None: shake hands for a WebSocket."""
         host = header(request.headers, "Host") or ""
         if not self._access.takes_host(host):
-            return reply(HTTPStatus.MISDIRECTED_REQUEST, b"this server is not known by the name in the header Host\n")
+            return reply(HTTPStatus.MISDIRECTED_REQUEST, UNKNOWN_NAME)
         path = request.path.partition("?")[0]
         if "websocket" in (header(request.headers, "Upgrade") or "").lower():
             if path not in WEBSOCKET_PATHS:

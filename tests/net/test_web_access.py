@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from fluxdb.limits import DEFAULT_LIMITS
 from fluxdb.net.web_access import Access, is_loopback
 from fluxdb.net.web_limits import WebLimits
 from tests.net.web_client import Site, ask, run
@@ -59,6 +61,31 @@ def test_a_name_that_is_not_ours_is_refused(tmp_path: Path, host: str) -> None:
         assert await site.upgrade(Host=host, Origin=f"http://{host}") == 421
 
     run(tmp_path, test)
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/healthz"])
+def test_a_refused_name_is_told_the_way_out_and_it_is_one(tmp_path: Path, path: str) -> None:
+    name = "db.example:7001"
+
+    async def refused(site: Site) -> None:
+        status, _, body = await site.http(path, Host=name)
+        assert (status, b"--web-origin http://NAME:PORT" in body) == (421, True)
+
+    async def taken(site: Site) -> None:
+        assert (await site.http(path, Host=name))[0] == 200
+        assert await site.upgrade("/ws", Host=name, Origin=f"http://{name}") == 101
+        assert await site.upgrade("/ws", Host=name, Origin="http://evil.example") == 403
+
+    hooks: dict[str, Any] = {"metrics": lambda: b"", "healthy": lambda: True}
+    run(tmp_path, refused, DEFAULT_LIMITS, **hooks)
+    run(tmp_path, taken, DEFAULT_LIMITS, origins=[f"http://{name}"], **hooks)
+
+
+def test_the_name_that_is_served_is_taken() -> None:
+    access = Access("DB.example", (), SECRET)
+    assert access.takes_host("db.example:7001")
+    assert access.takes_origin("http://db.example:7001", "db.example:7001", "10.0.0.9")
+    assert not access.takes_host("other.example:7001")
 
 
 def test_names_for_this_machine_are_taken(tmp_path: Path) -> None:
@@ -116,7 +143,7 @@ def test_a_client_without_an_origin_comes_from_this_machine_or_has_the_password(
     assert not is_loopback("::")
 
 
-@pytest.mark.parametrize("origin", ["app.example", "https://app.example/path", "https://", "*"])
+@pytest.mark.parametrize("origin", ["app.example", "https://app.example/path", "https://", "*", "ftp://app.example"])
 def test_an_origin_that_is_none_is_refused_at_the_start(origin: str) -> None:
     with pytest.raises(ValueError, match="origin"):
         Access("127.0.0.1", (origin,), None)
