@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import importlib
 import logging
 import os
@@ -12,7 +13,7 @@ import signal
 import ssl
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,19 +130,22 @@ async def _run(serving: Serving, engine: Engine, stopping: asyncio.Event, hurry:
     line = standard_lines().line
     web: WebServer | None = None
     try:
-        tcp = server.listen(listen_tcp(serving.host, serving.port))
-        unix = server.listen(listen_unix(serving.unix)) if serving.unix is not None else None
+        with _place(_address(serving.host, serving.port), "--host, --port (0 picks one)"):
+            tcp = server.listen(listen_tcp(serving.host, serving.port))
+        with _place(str(serving.unix), "--unix, in a folder that is there and may be written"):
+            unix = server.listen(listen_unix(serving.unix)) if serving.unix is not None else None
         if serving.web is not None:
-            web = await start_web(
-                LoopEngine(engine, closes_engine=False),
-                *serving.web,
-                origins=serving.web_origins,
-                password=None if serving.password is None else serving.password.decode(),
-                tls=serving.tls,
-                metrics=lambda: render(server, web),
-                healthy=lambda: healthy(server),
-                limits=serving.web_limits,
-            )
+            with _place(_address(*serving.web), "--web (port 0 picks one)"):
+                web = await start_web(
+                    LoopEngine(engine, closes_engine=False),
+                    *serving.web,
+                    origins=serving.web_origins,
+                    password=None if serving.password is None else serving.password.decode(),
+                    tls=serving.tls,
+                    metrics=lambda: render(server, web),
+                    healthy=lambda: healthy(server),
+                    limits=serving.web_limits,
+                )
             hurry.append(web.hurry)
             line(f"web page on {web.url}")
         if unix is not None:
@@ -151,6 +155,22 @@ async def _run(serving: Serving, engine: Engine, stopping: asyncio.Event, hurry:
         logger.info("stopping: what is on its way is answered")
     finally:
         await _drain(server, web)
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+@contextlib.contextmanager
+def _place(name: str, way_out: str) -> Iterator[None]:
+    """Where listening there fails: say where, why, and how another place is chosen."""
+    try:
+        yield
+    except OSError as error:
+        # asyncio's own words name the address once more; an error of a look-up has a number of another kind.
+        number = error.errno or 0
+        why = os.strerror(number) if number > 0 else error.strerror or str(error)
+        raise OSError(number or errno.EINVAL, f"{why}: choose another by {way_out}", name) from None
 
 
 async def _drain(server: Server, web: WebServer | None) -> None:

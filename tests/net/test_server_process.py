@@ -61,9 +61,24 @@ def test_a_folder_in_use_is_refused_with_its_owner(tmp_path: Path) -> None:
         code, _, errors = run_program("--port", "0", "--data-dir", str(tmp_path))
         assert code == 5
         assert str(server.process.pid) in errors
-        taken = run_program("--port", str(server.port), "--data-dir", str(tmp_path / "other"))
-        assert taken[0] == 5
-        assert "Traceback" not in taken[2]
+
+
+def test_a_place_where_nobody_can_listen_is_named_with_the_option_that_chooses_another(tmp_path: Path) -> None:
+    def refused(*arguments: str) -> str:
+        code, output, errors = run_program(*arguments, "--data-dir", str(tmp_path / "other"))
+        assert (code, output) == (5, "")
+        return errors
+
+    with Process("--port", "0", "--data-dir", str(tmp_path / "data")) as server:
+        taken = f"127.0.0.1:{server.port}"
+        words = f"error: {taken}: Address already in use: choose another by"
+        assert refused("--port", str(server.port)).startswith(f"{words} --host, --port")
+        assert refused("--port", "0", "--web", taken).startswith(f"{words} --web")
+    for path, why in (("/nodir/s", "No such file"), ("/" + "x" * 200, "too long")):
+        errors = refused("--port", "0", "--unix", path)
+        assert errors.startswith(f"error: {path}: ")
+        assert why in errors
+        assert "--unix" in errors
 
 
 def test_metrics_health_and_the_page_are_served(tmp_path: Path) -> None:
