@@ -22,7 +22,7 @@ def reply(members: dict[str, Any], request_id: bytes) -> bytes:
 def error(problem: BaseException, request_id: bytes = b"") -> bytes:
     """What went wrong, as a reply."""
     if not isinstance(problem, FluxDBError):
-        return error_words("error", f"unexpected {type(problem).__name__}: the server's log tells more", request_id)
+        return error_words("error", _unexpected_words(problem), request_id)
     members: dict[str, Any] = {"kind": "error", "code": problem.code, "message": str(problem)}
     if isinstance(problem, VersionConflictError):
         members |= {"expected": problem.expected, "actual": problem.actual}
@@ -38,6 +38,14 @@ def error_words(code: str, message: str, request_id: bytes = b"") -> bytes:
 def farewell(code: str, message: str) -> bytes:
     """Why the connection is closed, behind whatever was on its way: it answers no request."""
     return reply({"kind": "error", "code": code, "message": message, "closing": True}, b"")
+
+
+def unexpected(problem: Exception) -> bytes:
+    return farewell("error", _unexpected_words(problem))
+
+
+def _unexpected_words(problem: BaseException) -> str:
+    return f"unexpected {type(problem).__name__}: the server's log tells more"
 
 
 def event(raw: RawEvent) -> bytes:

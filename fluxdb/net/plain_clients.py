@@ -98,21 +98,35 @@ class PlainClients:
 
     def _on_news(self) -> None:
         requests, gone, roomy = self.reactor.news()
+        for number in gone:  # first: whatever fails below, who is gone is not kept, and needs no answer
+            self._forget(number)
+        if gone:
+            self.server.note_gone()
         for number, ticket, kind, request_id, key, password in requests:
             client = self._clients.get(number)
             if client is not None:
-                self.server.answer(client, ticket, kind, request_id, key, password)
-        for number in gone:
-            client = self._clients.pop(number, None)
-            self._deliveries.forget(number)
-            if client is not None:
-                client.unsubscribe_all()
-        if gone:
-            self.server.note_gone()
+                try:
+                    self.server.answer(client, ticket, kind, request_id, key, password)
+                except Exception as error:
+                    self._fail(client, error)
         for number in roomy:
             client = self._clients.get(number)
             if client is not None:
-                self._deliveries.catch_up(number, client.subscriptions.values())
+                try:
+                    self._deliveries.catch_up(number, client.subscriptions.values())
+                except Exception as error:
+                    self._fail(client, error)
+
+    def _forget(self, number: int) -> None:
+        client = self._clients.pop(number, None)
+        self._deliveries.forget(number)
+        if client is not None:
+            client.unsubscribe_all()
+
+    def _fail(self, client: PlainClient, error: Exception) -> None:
+        """Something that nobody expected: this client alone pays for it."""
+        logger.error("%s: a connection was closed by %s", client.address, type(error).__name__, exc_info=error)
+        client.send_away(lines.unexpected(error))
 
     # Events
 

@@ -1,0 +1,76 @@
+"""What the reactor hands to Python, where something fails that nobody expected."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from fluxdb.limits import ServerLimits
+from fluxdb.net import plain_clients
+from fluxdb.net.plain_clients import PlainClients
+
+News = tuple[list[tuple[Any, ...]], list[int], list[int]]
+
+
+class FakeReactor:
+    """Gives out numbers, and the news that it is told to."""
+
+    fd = -1
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.coming: News = ([], [], [])
+        self.adopted = 0
+        self.sent_away: list[int] = []
+
+    def adopt(self, *_: object, **__: object) -> int:
+        self.adopted += 1
+        return self.adopted
+
+    def news(self) -> News:
+        return self.coming
+
+    def push(self, *_: object, **__: object) -> list[int]:
+        return []
+
+    def send_away(self, number: int, line: bytes) -> None:
+        assert b"MemoryError" in line
+        self.sent_away.append(number)
+
+
+def test_a_request_that_fails_unexpectedly_costs_its_own_client_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    answered: list[int] = []
+    gone: list[bool] = []
+
+    def answer(client: Any, *_: object) -> None:
+        if client.number == 1:
+            raise MemoryError
+        answered.append(client.number)
+
+    on_news: list[Callable[[], None]] = []
+    server = SimpleNamespace(
+        limits=ServerLimits(),
+        password=None,
+        engine=SimpleNamespace(committer=SimpleNamespace(channel=lambda: None)),
+        loop=SimpleNamespace(add_reader=lambda fd, call: on_news.append(call)),
+        answer=answer,
+        note_gone=lambda: gone.append(True),
+    )
+    monkeypatch.setattr(plain_clients, "Reactor", FakeReactor)
+    clients = PlainClients(cast("Any", server))
+    accepted = SimpleNamespace(fileno=lambda: 5, detach=lambda: 5)
+    for _ in range(4):
+        clients.adopt(cast("Any", accepted), "127.0.0.1")
+    reactor = cast("Any", clients.reactor)
+    reactor.coming = ([(number, 7, "info", b"", None, None) for number in (1, 2, 3)], [3, 4], [2])
+    with caplog.at_level(logging.ERROR, "fluxdb.server"):
+        on_news[0]()
+    assert answered == [2], "those behind it are answered, those who are gone need no answer"
+    assert (gone, len(clients)) == ([True], 2)
+    assert reactor.sent_away == [1]
+    assert [record.message for record in caplog.records] == ["127.0.0.1: a connection was closed by MemoryError"]
