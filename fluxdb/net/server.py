@@ -28,11 +28,11 @@ from fluxdb.engine.runtime import Engine
 from fluxdb.limits import DEFAULT_SERVER_LIMITS, ServerLimits
 from fluxdb.net import lines
 from fluxdb.net.answers import Answers
+from fluxdb.net.disk_watch import DiskWatch
 from fluxdb.net.listener import Listener
 from fluxdb.net.passwords import Password
 from fluxdb.net.plain_clients import PlainClients
 from fluxdb.net.protocol import ClientProtocol
-from fluxdb.net.slow_syncs import SlowSyncs
 
 logger = logging.getLogger("fluxdb.server")
 
@@ -71,7 +71,7 @@ class Server:
         self._clients: dict[Connection, ClientProtocol] = {}
         self._adopting: set[asyncio.Task[None]] = set()  # in their handshake
         self._listeners: list[Listener] = []
-        self._slow_syncs = SlowSyncs(engine)
+        self._disk_watch = DiskWatch(engine)
         self._gone = asyncio.Event()  # whenever a client went
         self.closing = False
         self.answer = Answers(self, self.loop).answer
@@ -189,7 +189,7 @@ class Server:
                 client.send_away(lines.idle(idle))
         if self.plain is not None:
             self.plain.tick()
-        self._slow_syncs.look()
+        self._disk_watch.look()
 
     # What is known
 
@@ -275,6 +275,7 @@ class Server:
         while self.connections:  # until their connection_lost was called
             await self._wait_for_one(1.0)
         self._ticking.cancel()
+        self._disk_watch.look()  # what went wrong since the last tick is not lost with it
         if self.plain is not None:
             self.plain.close()
         self.loop.remove_reader(self.hub.fd)

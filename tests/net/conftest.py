@@ -17,6 +17,7 @@ WITHOUT_SERVER = (
     "test_lines",
     "test_health",
     "test_ending",
+    "test_disk_watch",
     "test_plain_clients",
 )
 

@@ -1,4 +1,4 @@
-"""A word in the log when the disk takes long to make writes durable."""
+"""A word in the log when the disk takes long to make writes durable, and when it could not."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ SLOW_BUCKET = 28  # of the histogram by bits of nanoseconds: 2^27 ns (134 ms) an
 WARNING_SECONDS = 10.0
 
 
-class SlowSyncs:
-    """Looks at the committer's histogram now and then: nothing is measured besides."""
+class DiskWatch:
+    """Looks at what the committer knows now and then: nothing is measured besides."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._told = self._count()
         self._told_at = float("-inf")
+        self._failure_told = False
 
     def _count(self) -> int:
         stats: dict[str, Any] = self._engine.committer.stats()
@@ -28,7 +29,21 @@ class SlowSyncs:
         return sum(histogram[SLOW_BUCKET:])
 
     def look(self) -> None:
-        """Warn, at most every WARNING_SECONDS, of what was slow since the last warning."""
+        """Tell of a log that failed, once; and, at most every WARNING_SECONDS, of what was slow since the last time."""
+        self._look_for_failure()
+        self._look_for_slow_syncs()
+
+    def _look_for_failure(self) -> None:
+        failure = self._engine.committer.poisoned
+        if failure is not None and not self._failure_told:
+            self._failure_told = True
+            logger.error(
+                "no more writes are taken: %s; see to the disk, then restart the server. Reads go on, all that was "
+                "acknowledged is kept, and whoever was told that the outcome is unknown has to look after the restart",
+                failure,
+            )
+
+    def _look_for_slow_syncs(self) -> None:
         now = time.monotonic()
         if now - self._told_at < WARNING_SECONDS or self._engine.closed:
             return

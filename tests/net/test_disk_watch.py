@@ -1,0 +1,55 @@
+"""What the server's log says of the disk."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, cast
+
+import pytest
+
+from fluxdb.net.disk_watch import SLOW_BUCKET, DiskWatch
+
+
+class FakeEngine:
+    """Its own committer."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self.poisoned: str | None = None
+        self.histogram = [0] * 40
+
+    @property
+    def committer(self) -> FakeEngine:
+        return self
+
+    def stats(self) -> dict[str, Any]:
+        return {"fsync_ns_histogram": self.histogram}
+
+
+def test_a_log_that_failed_is_told_once_with_the_way_out(caplog: pytest.LogCaptureFixture) -> None:
+    engine = FakeEngine()
+    watch = DiskWatch(cast("Any", engine))
+    with caplog.at_level(logging.WARNING, "fluxdb.server"):
+        watch.look()
+        assert caplog.records == []
+        engine.poisoned = "fdatasync failed: Input/output error"
+        engine.closed = True  # no matter
+        watch.look()
+        watch.look()
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert "fdatasync failed: Input/output error" in record.message
+    assert "restart the server" in record.message
+
+
+def test_slow_syncs_are_told_together_and_not_too_often(caplog: pytest.LogCaptureFixture) -> None:
+    engine = FakeEngine()
+    watch = DiskWatch(cast("Any", engine))
+    with caplog.at_level(logging.WARNING, "fluxdb.server"):
+        for _ in range(2):
+            engine.histogram[SLOW_BUCKET] += 2
+            engine.histogram[SLOW_BUCKET + 1] += 1
+            engine.histogram[SLOW_BUCKET - 1] += 1
+            watch.look()
+    (record,) = caplog.records
+    assert record.message.startswith("the disk is slow: 3 syncs")
