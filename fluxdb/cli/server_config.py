@@ -18,13 +18,12 @@ import orjson
 
 from fluxdb.limits import RANGES, SERVER_RANGES, Limits, ServerLimits
 from fluxdb.net.web_access import origin_host
-from fluxdb.net.web_limits import WEB_RANGES, WebLimits
+from fluxdb.net.web_limits import SETTINGS_PREFIX, WEB_RANGES, WebLimits
 
 PASSWORD_VARIABLE = "FLUXDB_PASSWORD"  # the name, not the password
 _NOT_SETTINGS = {"config", "print_config", "version", "help"}
-_WEB = "web_"
 _BOUNDS: tuple[tuple[Any, Mapping[str, tuple[float, float]], str], ...] = (
-    (WebLimits(), WEB_RANGES, _WEB),
+    (WebLimits(), WEB_RANGES, SETTINGS_PREFIX),
     (ServerLimits(), SERVER_RANGES, ""),
     (Limits(), RANGES, ""),
 )  # the last come first in --help
@@ -72,7 +71,7 @@ def check_origins(context: click.Context, parameter: click.Parameter, origins: t
 def limits_of(settings: dict[str, Any]) -> tuple[Limits, ServerLimits, WebLimits]:
     database = {field.name: settings[field.name] for field in fields(Limits)}
     server = {field.name: settings[field.name] for field in fields(ServerLimits)}
-    web = {field.name: settings[_WEB + field.name] for field in fields(WebLimits)}
+    web = {field.name: settings[SETTINGS_PREFIX + field.name] for field in fields(WebLimits)}
     return Limits(**database), ServerLimits(**server), WebLimits(**web)
 
 

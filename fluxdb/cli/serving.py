@@ -124,6 +124,7 @@ async def _run(serving: Serving, engine: Engine, stopping: asyncio.Event, hurry:
         limits=serving.server_limits,
         password=serving.password,
         tls=serving.tls,
+        web_limits=serving.web_limits if serving.web is not None else None,
         version=fluxdb.__version__,
     )
     hurry.append(server.hurry)
@@ -144,6 +145,7 @@ async def _run(serving: Serving, engine: Engine, stopping: asyncio.Event, hurry:
                     tls=serving.tls,
                     metrics=lambda: render(server, web),
                     healthy=lambda: healthy(server),
+                    count=server.count,
                     limits=serving.web_limits,
                 )
             hurry.append(web.hurry)

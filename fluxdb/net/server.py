@@ -33,6 +33,7 @@ from fluxdb.net.listener import Listener
 from fluxdb.net.passwords import Password
 from fluxdb.net.plain_clients import PlainClients
 from fluxdb.net.protocol import ClientProtocol
+from fluxdb.net.web_limits import WebLimits
 
 logger = logging.getLogger("fluxdb.server")
 
@@ -54,6 +55,7 @@ class Server:
         limits: ServerLimits = DEFAULT_SERVER_LIMITS,
         password: bytes | None = None,
         tls: ssl.SSLContext | None = None,
+        web_limits: WebLimits | None = None,  # where there is a live page, too: to be shown
         version: str = "",
     ) -> None:
         self.engine = engine
@@ -67,6 +69,7 @@ class Server:
         self.evictions = 0
         self.connections_total = 0
         self.connections_refused = 0
+        self._limits_shown = asdict(limits) | (web_limits.as_settings() if web_limits else {})
         self._tls = tls
         self._clients: dict[Connection, ClientProtocol] = {}
         self._adopting: set[asyncio.Task[None]] = set()  # in their handshake
@@ -205,7 +208,7 @@ class Server:
                 "subscriptions": self.subscribers,
                 "commands": {kind: answered + refused for kind, (answered, refused) in self.counts.items()},
                 "waiting": self.totals(),
-                "limits": asdict(self.limits),
+                "limits": self._limits_shown,
             },
         }
 

@@ -26,7 +26,7 @@ from fluxdb.errors import FluxDBError
 from fluxdb.net.web_access import Access, is_loopback
 from fluxdb.net.web_http import HttpSite
 from fluxdb.net.web_limits import DEFAULT_WEB_LIMITS, WebLimits
-from fluxdb.net.web_session import Session, peer_of
+from fluxdb.net.web_session import Count, Session, count_nothing, peer_of
 
 DRAIN_SECONDS = 10.0
 
@@ -38,10 +38,13 @@ if protocol_logger.level == logging.NOTSET:
 class WebServer:
     """A live page that is being served."""
 
-    def __init__(self, engine: AsyncEngineHandle, access: Access, limits: WebLimits, *, secure: bool) -> None:
+    def __init__(
+        self, engine: AsyncEngineHandle, access: Access, limits: WebLimits, count: Count, *, secure: bool
+    ) -> None:
         self._engine = engine
         self._access = access
         self._limits = limits
+        self._count = count
         self._secure = secure
         self._sessions: dict[Session, asyncio.Task[Any]] = {}
         self._connections: set[ServerConnection] = set()  # those that are no WebSocket (yet) too
@@ -104,7 +107,7 @@ class WebServer:
             connection.transport.abort()
 
     async def _serve(self, connection: ServerConnection) -> None:
-        session = Session(connection, self._engine, self._access, self._limits)
+        session = Session(connection, self._engine, self._access, self._limits, self._count)
         task = asyncio.current_task()
         assert task is not None
         self._sessions[session] = task
@@ -147,12 +150,14 @@ async def start_web(
     tls: ssl.SSLContext | None = None,
     metrics: Callable[[], bytes] | None = None,
     healthy: Callable[[], bool] | None = None,
+    count: Count = count_nothing,
     limits: WebLimits = DEFAULT_WEB_LIMITS,
 ) -> WebServer:
     """Serve the live page of ``engine``, an engine of this event loop, until close(); port 0 picks one.
 
     ``origins``: of other pages that may open a WebSocket (``https://example.org``). ``metrics``: what ``/metrics``
-    answers; ``healthy``: whether ``/healthz`` answers 200; without them those pages are not there.
+    answers; ``healthy``: whether ``/healthz`` answers 200; without them those pages are not there. ``count`` is told of
+    each message that is answered: its kind as the wire names it, "invalid" for none, and whether it was refused.
     Raises FluxDBError for an address beyond this machine without a password, ValueError for an origin that is none,
     OSError where the address can't be bound.
     """
@@ -160,7 +165,7 @@ async def start_web(
         raise FluxDBError(f"{host}: a live page that other machines reach needs a password")
     access = Access(host, origins, password)
     site = HttpSite(access, metrics, healthy)
-    web = WebServer(engine, access, limits, secure=tls is not None)
+    web = WebServer(engine, access, limits, count, secure=tls is not None)
 
     def process_request(connection: ServerConnection, request: Request) -> Response | None:
         return site.answer(request, peer_of(connection))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 
 KIB = 1024
 MIB = 1024 * KIB
+SETTINGS_PREFIX = "web_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,10 @@ class WebLimits:
     ping_interval_seconds: float = 20.0
     ping_timeout_seconds: float = 20.0
     close_seconds_max: float = 2.0
+
+    def as_settings(self) -> dict[str, float]:
+        """By the names that they have among a server's settings."""
+        return {SETTINGS_PREFIX + name: value for name, value in asdict(self).items()}
 
     def __post_init__(self) -> None:
         for field in fields(self):

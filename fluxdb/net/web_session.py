@@ -24,7 +24,15 @@ logger = logging.getLogger("fluxdb.web")
 GOING_AWAY = 1001  # close codes of RFC 6455
 POLICY_VIOLATION = 1008
 INTERNAL_ERROR = 1011
+WIRE_KINDS = {"delete": "del"}  # by type, where the wire has another name
 VERSION_MAX = (1 << 63) - 1  # that a condition can name: the core keeps "no condition" in the bit above
+
+
+Count = Callable[[str, bool], None]
+
+
+def count_nothing(kind: str, refused: bool) -> None:
+    pass
 
 
 class Session:
@@ -35,12 +43,18 @@ class Session:
     """
 
     def __init__(
-        self, connection: ServerConnection, engine: AsyncEngineHandle, access: Access, limits: WebLimits
+        self,
+        connection: ServerConnection,
+        engine: AsyncEngineHandle,
+        access: Access,
+        limits: WebLimits,
+        count: Count = count_nothing,
     ) -> None:
         self._connection = connection
         self._engine = engine
         self._access = access
         self._limits = limits
+        self._count = count
         self._authenticated = not access.wants_password
         self._auth_failures = 0
         self._busy = False  # with a request
@@ -90,25 +104,31 @@ class Session:
 
     async def _take(self, message: str | bytes) -> None:
         request: dict[str, str] = {}
+        kind = ""
         try:
             if isinstance(message, bytes):
                 raise RequestError("a message is text: a JSON object")
             request = messages.members(message)
-            await self._answer(request)
+            kind = _string(request, "type")
+            answer = await self._answer(kind, request)
         except FluxDBError as error:
+            known = kind == "auth" or kind in self._handlers
+            self._count(WIRE_KINDS.get(kind, kind) if known else "invalid", True)
             await self._send(partial(messages.error_message, error, request))
             if self._auth_failures >= self._limits.auth_failures_max:
                 await self._connection.close(POLICY_VIOLATION, "wrong password")
+        else:
+            self._count(WIRE_KINDS.get(kind, kind), False)
+            await self._send(answer)
 
-    async def _answer(self, request: dict[str, str]) -> None:
-        kind = _string(request, "type")
+    async def _answer(self, kind: str, request: dict[str, str]) -> Callable[[], bytes]:
+        """Do what is asked; what makes the answer."""
         id_text = request.get("id", "")
         if id_text and not messages.is_id(id_text):
             raise RequestError("the member id is a number or a string")
         if kind == "auth":
             await self._authenticate(_string(request, "password"))
-            await self._send(partial(messages.response, "auth", "", id_text, b'{"kind":"ok"}'))
-            return
+            return partial(messages.response, "auth", "", id_text, b'{"kind":"ok"}')
         if not self._authenticated:
             raise AuthError("this server wants a password first")
         handler = self._handlers.get(kind)
@@ -118,7 +138,7 @@ class Session:
         if not is_text(key):
             raise InvalidKeyError("the key holds half a surrogate pair")
         data = await handler(key, request)
-        await self._send(partial(messages.response, kind, key, id_text, data))
+        return partial(messages.response, kind, key, id_text, data)
 
     async def _send(self, make: Callable[[], bytes]) -> None:
         async with self._sending:

@@ -11,6 +11,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from websockets.sync.client import connect
 
 from fluxdb.net.web_limits import WEB_RANGES
 from tests.net.wire import Process, Wire, run_program
@@ -88,7 +89,11 @@ def test_metrics_health_and_the_page_are_served(tmp_path: Path) -> None:
         assert server.said[1] == f"server listening on {tmp_path / 's'}"
         client.ask({"kind": "set", "key": "a", "value": 1}, {"kind": "get", "key": "a"}, {"kind": "x"})
         client.ask({"kind": "subscribe", "key": "a"}, {"kind": "snapshot"})
+        limits = client.ask({"kind": "info"})[0]["info"]["server"]["limits"]
         base = server.said[0].removeprefix("web page on ")
+        with connect(base.replace("http", "ws", 1), proxy=None) as page:
+            page.send('{"type":"delete","key":"none"}')
+            page.recv(30)
         with urllib.request.urlopen(f"{base}healthz", timeout=30) as reply:
             assert reply.status == 200
         with urllib.request.urlopen(f"{base}metrics", timeout=30) as reply:
@@ -97,11 +102,11 @@ def test_metrics_health_and_the_page_are_served(tmp_path: Path) -> None:
     assert lines >= {
         'fluxdb_commands_total{command="set",status="ok"} 1.0',
         'fluxdb_commands_total{command="get",status="ok"} 1.0',
+        'fluxdb_commands_total{command="del",status="ok"} 1.0',
         'fluxdb_commands_total{command="invalid",status="error"} 1.0',
         "fluxdb_keys 1.0",
         "fluxdb_revision 1.0",
         "fluxdb_connections 1.0",
-        "fluxdb_web_connections 0.0",
         "fluxdb_subscribers 1.0",
         "fluxdb_subscriber_evictions_total 0.0",
         "fluxdb_wal_fsync_duration_seconds_count 1.0",
@@ -112,6 +117,7 @@ def test_metrics_health_and_the_page_are_served(tmp_path: Path) -> None:
         'fluxdb_command_duration_seconds_count{command="get"} 1.0',
         'fluxdb_command_duration_seconds_count{command="del"} 0.0',
     }
+    assert {f"web_{name}" for name in WEB_RANGES} < set(limits)
     assert "fluxdb_build_info{" in numbers
     assert "fluxdb_last_checkpoint_timestamp_seconds 0.0" not in numbers
 

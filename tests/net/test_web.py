@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from fluxdb.errors import FluxDBError
+from fluxdb.limits import DEFAULT_LIMITS
 from fluxdb.net.web import start_web
 from tests.net.web_client import Site, ask, ask_text, run, serving
 
@@ -145,6 +146,25 @@ def test_deep_nesting_is_refused_in_words(tmp_path: Path) -> None:
             assert (await ask(socket, type="get", key="k"))["data"]["doc"] is None
 
     run(tmp_path, test)
+
+
+def test_each_message_is_counted_by_the_kind_that_the_wire_calls_it(tmp_path: Path) -> None:
+    counted: list[tuple[str, bool]] = []
+
+    async def test(site: Site) -> None:
+        async with site.connect() as socket:
+            for kind in ("set", "get", "patch", "delete", "subscribe", "unsubscribe"):
+                await ask(socket, type=kind, key="k", value=1, delta=1)
+            await ask(socket, type="auth", password="")
+            await ask(socket, type="set", key="k")
+            await ask(socket, type="delete", key="k", if_version=5)
+            await ask(socket, type="drop", key="k")
+            await ask_text(socket, "x")
+
+    run(tmp_path, test, DEFAULT_LIMITS, count=lambda kind, refused: counted.append((kind, refused)))
+    answered = ["set", "get", "patch", "del", "subscribe", "unsubscribe", "auth"]
+    refused = ["set", "del", "invalid", "invalid"]
+    assert counted == [*((kind, False) for kind in answered), *((kind, True) for kind in refused)]
 
 
 def test_a_condition_that_does_not_hold_says_what_the_version_is(tmp_path: Path) -> None:
