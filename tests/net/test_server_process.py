@@ -119,6 +119,7 @@ def test_metrics_health_and_the_page_are_served(tmp_path: Path) -> None:
     }
     assert {f"web_{name}" for name in WEB_RANGES} < set(limits)
     assert "fluxdb_build_info{" in numbers
+    assert "\nfluxdb_web_connections " in numbers
     assert "fluxdb_last_checkpoint_timestamp_seconds 0.0" not in numbers
 
 
