@@ -48,7 +48,8 @@ cdef tuple complaint(const Handed* handed, uint32_t depth_max):
     cdef int status = handed.wire_status
     cdef str kinds = ", ".join(WIRE_NAMES[1:])
     if status == WIRE_TOO_LONG:
-        return "too_large", f"a line of more than {handed.offset} bytes (line_bytes_max); it was passed over"
+        bound = "line_bytes_max" if handed.detail else "auth_line_bytes_max, until the password is told"
+        return "too_large", f"a line of more than {handed.offset} bytes ({bound}); it was passed over"
     if status == WIRE_BAD_JSON and handed.detail == JSON_DEPTH:
         message = f"the value is nested deeper than {depth_max} (depth_max), at byte {handed.offset} of the line"
         return "too_large", message

@@ -53,7 +53,7 @@ cdef struct Handed:
     uint64_t ticket         # the number of its place
     int kind                # WireKind: snapshot, subscribe, unsubscribe, info or auth; or what was wrong with a write
     int wire_status         # WireStatus: what can't be taken, and why
-    int detail              # WIRE_BAD_JSON
+    int detail              # WIRE_BAD_JSON; WIRE_TOO_LONG: was the password told?
     size_t offset           # WIRE_BAD_JSON, WIRE_TOO_LONG
     const char* member
     Outcome outcome         # where wire_status is OK and this is not: why a write was refused

@@ -257,6 +257,7 @@ cdef int refuse_long_line(Peer* peer, const uint8_t* line, size_t line_bytes) no
         return refuse_foreign(peer)
     memset(&wire, 0, sizeof(WireRequest))
     wire.offset = peer.line_bytes_max
+    wire.detail = peer.authenticated
     peer.first_line = False
     return complain(peer, WIRE_TOO_LONG, &wire)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fluxdb.errors import FluxDBError
+from fluxdb.limits import ServerLimits
 from fluxdb.net.listener import is_loopback, listen_unix
 from fluxdb.net.passwords import DELAY_SECONDS_MAX, Password
 from tests.net.wire import Wire, run_program, threaded
@@ -36,6 +37,15 @@ def test_g11_a_line_before_the_password_is_short_and_may_be_long_behind_it(tmp_p
     with threaded(tmp_path, password=b"p") as server, Wire(server.port) as client:
         replies = client.ask(request, {"kind": "auth", "password": "p"}, request)
     assert [reply.get("code", reply["kind"]) for reply in replies] == ["too_large", "ok", "ok"]
+
+
+def test_a_line_that_is_too_long_names_the_bound_that_it_went_over(tmp_path: Path) -> None:
+    request = {"kind": "set", "key": "a", "value": "x" * 10_000}
+    limits = ServerLimits(auth_line_bytes_max=300, line_bytes_max=9_000, drain_seconds=1)
+    with threaded(tmp_path, limits, password=b"p") as server, Wire(server.port) as client:
+        before, _, behind = client.ask(request, {"kind": "auth", "password": "p"}, request)
+    assert "300 bytes (auth_line_bytes_max, until the password is told)" in before["message"]
+    assert "9000 bytes (line_bytes_max)" in behind["message"]
 
 
 def test_failures_are_answered_later_and_later_up_to_a_bound() -> None:
