@@ -33,7 +33,7 @@ cdef enum PlaceKind:
 # A place in the queue; its bytes lie in held.
 cdef struct Place:
     uint8_t kind
-    uint8_t wire_kind       # PLACE_WRITE
+    uint8_t wire_kind       # PLACE_WRITE, PLACE_PYTHON
     uint8_t key_mark        # PLACE_WRITE, PLACE_GET: the lowest bits of the key's hash
     bint filled             # PLACE_PYTHON: line is there
     size_t start            # counted on from the peer's first byte; held_base is where held begins
@@ -81,6 +81,7 @@ cdef struct Peer:
     bint authenticated
     bint stalled            # goes on when replies have gone, or when the group has room
     bint choked             # goes on when output has gone
+    bint watching           # Python has yet to begin, or to end, a subscription: no write is taken until then
     bint ended              # the stream can't be followed any more: send what there is, and close
     bint broken             # there was no memory for it: close it
     # replies

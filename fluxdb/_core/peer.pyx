@@ -9,7 +9,7 @@ from fluxdb._core.replies cimport bytes_put, bytes_shrink, reply_document
 from fluxdb._core.state cimport State
 from fluxdb._core.table cimport RECORD_TOMBSTONE, Record, record_value, table_find, table_hash
 from fluxdb._core.waiting cimport line_leave
-from fluxdb._core.wire cimport WIRE_GET
+from fluxdb._core.wire cimport WIRE_GET, WIRE_SUBSCRIBE, WIRE_UNSUBSCRIBE
 
 cdef enum:
     KEPT_PLACES = 64            # of a queue that is empty
@@ -205,6 +205,8 @@ cdef int peer_reply(Peer* peer, uint64_t ticket, const void* line, size_t line_b
     memcpy(place.line, line, line_bytes)
     place.line_bytes = line_bytes
     place.filled = True
+    if place.wire_kind == WIRE_SUBSCRIBE or place.wire_kind == WIRE_UNSUBSCRIBE:
+        peer.watching = False
     set_waiting(peer, ticket, line_bytes)
     return peer_release(peer)
 

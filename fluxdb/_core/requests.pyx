@@ -7,7 +7,7 @@ from fluxdb._core.frame cimport KIND_DELETE, KIND_PATCH, KIND_PATCH_REMOVE_NULLS
 from fluxdb._core.outcome cimport CLOSED, MISSING, OK, WOULD_BLOCK, Outcome
 from fluxdb._core.peer cimport (
     KEY_MARKS, PLACE_GET, PLACE_WRITE, Handed, Place, Switchboard, peer_add_place, peer_hand_over, peer_is_full,
-    peer_put_document, peer_release, peer_target, peer_written,
+    peer_place, peer_put_document, peer_release, peer_target, peer_written,
 )
 from fluxdb._core.replies cimport (
     bytes_put, bytes_reserve, bytes_shrink, reply_nothing_deleted, reply_pong, reply_written,
@@ -17,7 +17,8 @@ from fluxdb._core.switchboard cimport switchboard_submit
 from fluxdb._core.table cimport table_hash
 from fluxdb._core.wire cimport (
     WIRE_AUTH, WIRE_DELETE, WIRE_EMPTY_KEY, WIRE_FOREIGN, WIRE_GET, WIRE_NONE, WIRE_OK, WIRE_PATCH, WIRE_PING,
-    WIRE_SET, WIRE_TOO_LONG, WIRE_UNAUTHENTICATED, Slice, WireRequest, wire_parse, wire_scratch_bytes,
+    WIRE_SET, WIRE_SUBSCRIBE, WIRE_TOO_LONG, WIRE_UNAUTHENTICATED, WIRE_UNSUBSCRIBE, Slice, WireRequest, wire_parse,
+    wire_scratch_bytes,
 )
 
 cdef enum:
@@ -156,7 +157,7 @@ cdef int take_write(Peer* peer, WireRequest* wire) noexcept nogil:
     cdef Place* place
     cdef int status
     cdef uint8_t mark = key_mark(board, &wire.key)
-    if peer.gets_of[mark]:
+    if peer.gets_of[mark] or peer.watching:
         return STALL
     memset(&request, 0, sizeof(Request))
     memset(&outcome, 0, sizeof(Outcome))
@@ -215,6 +216,8 @@ cdef int take_other(Peer* peer, const WireRequest* wire) noexcept nogil:
     if handed == NULL:
         return BROKEN
     handed.kind = wire.kind
+    peer_place(peer, handed.ticket).wire_kind = <uint8_t>wire.kind
+    peer.watching = wire.kind == WIRE_SUBSCRIBE or wire.kind == WIRE_UNSUBSCRIBE
     return HANDED
 
 

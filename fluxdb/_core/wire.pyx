@@ -2,7 +2,8 @@
 
 from libc.string cimport memcmp, memset
 
-from fluxdb._core.jsontext cimport JSON_OK, json_compact
+from fluxdb._core.jsontext cimport JSON_DEPTH, JSON_NUMBER_RANGE, JSON_OK, JSON_SURROGATE, json_compact
+from fluxdb._core.wire_id cimport wire_find_id
 
 cdef extern from "skip.h" nogil:
     const uint8_t* fluxdb_string_end(const uint8_t* begin, const uint8_t* at, const uint8_t* end) noexcept
@@ -204,6 +205,8 @@ cdef int wire_parse(
     # The line is one level of nesting around the value.
     request.detail = json_compact(line, line_bytes, depth_max + 1, scratch, &compact_bytes, &request.offset)
     if request.detail != JSON_OK:
+        if request.detail in (JSON_NUMBER_RANGE, JSON_SURROGATE, JSON_DEPTH):
+            wire_find_id(line, line_bytes, scratch, &request.id)
         return WIRE_BAD_JSON
     if scratch[0] != c"{":
         return WIRE_NOT_AN_OBJECT

@@ -183,6 +183,23 @@ def test_nothing_behind_an_http_request_is_executed(client: Client, beginning: b
 
 
 @pytest.mark.parametrize(
+    "value", [b"18446744073709551616", b"1e999", b'"\\ud800"', b"[" * 200 + b"]" * 200, b'{"id":1e999,"x":[{"id":2}]}']
+)
+@pytest.mark.parametrize(
+    ("id_text", "wanted"),
+    [(b"7", 7), (b'"\\u00e9 \\" }"', 'é " }'), (b"-1.5e3", -1500.0), (b"1e999", None), (b"[1]", None)],
+)
+def test_what_holds_a_value_that_can_not_be_kept_is_refused_with_its_id(
+    client: Client, value: bytes, id_text: bytes, wanted: object
+) -> None:
+    members = [b'"kind": "set"', b'"key": "\\"id\\":9"', b'"value": %b' % value, b'"id": 1', b'"id" : %b ' % id_text]
+    client.feed(b"{%b}\n{%b}\n" % (b", ".join(members), b",".join([members[4], *members[:3]])))
+    for reply in client.settle():
+        assert (reply["kind"], reply["code"]) in {("error", "invalid_request"), ("error", "too_large")}
+        assert reply.get("id") == wanted
+
+
+@pytest.mark.parametrize(
     "line", [b"hello", b"hello there", b"GET", b"x" * 11_000, b'"GET / HTTP/1.1"', b"\xff / HTTP/1.1"]
 )
 def test_a_first_line_of_no_protocol_is_only_a_bad_line(client: Client, line: bytes) -> None:
@@ -193,6 +210,18 @@ def test_a_first_line_of_no_protocol_is_only_a_bad_line(client: Client, line: by
 def test_an_http_request_later_on_is_only_a_bad_line(client: Client) -> None:
     client.feed(b'{"kind":"ping"}\nGET / HTTP/1.1\n{"kind":"ping"}\n')
     assert [reply["kind"] for reply in client.settle()] == ["pong", "error", "pong"]
+
+
+@pytest.mark.parametrize("kind", ["subscribe", "unsubscribe"])
+def test_a_write_behind_a_subscription_waits_until_that_has_begun_or_ended(client: Client, kind: str) -> None:
+    client.connection.feed(b'{"kind":"%b","key":"a"}\n{"kind":"set","key":"a","value":1}\n' % kind.encode())
+    request = client.connection.next_request()
+    assert request is not None
+    assert client.connection.next_request() is None
+    assert (client.connection.stalled, client.connection.pending) == (True, 1)
+    client.connection.reply(request[0], b'{"kind":"told"}\n')
+    client.pump()
+    assert [reply["kind"] for reply in client.settle()] == ["told", "ok"]
 
 
 def test_without_the_password_nothing_but_auth_and_ping_is_taken(log: Log) -> None:
