@@ -18,7 +18,8 @@ from fluxdb._core.merge cimport MERGE_OK, merge_bytes_max, merge_patch
 from fluxdb._core.outcome cimport BAD_JSON, CONFLICT, KEY_TOO_LONG, MISSING, NO_MEMORY, OK, USED_UP, VALUE_TOO_LARGE
 from fluxdb._core.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.table cimport (
-    NUMBER_MAX, RECORD_TOMBSTONE, record_bytes, record_key, record_value, table_find, table_hash, table_put,
+    NUMBER_MAX, RECORD_TOMBSTONE, record_bytes, record_key, record_value, table_fetch, table_find, table_hash,
+    table_put,
 )
 
 
@@ -52,6 +53,7 @@ cdef int request_prepare(Request* request, const StageLimits* limits, State* sta
     if request.key_bytes > limits.key_bytes_max:
         return KEY_TOO_LONG
     request.hash = table_hash(&state.table, request.key, request.key_bytes)
+    table_fetch(&state.table, request.hash)
     if request.kind == KIND_DELETE:
         request.record = new_record(request, 0)
         return OK if request.record != NULL else NO_MEMORY

@@ -11,6 +11,9 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 cdef extern from "hash.h" nogil:
     uint64_t fluxdb_hash(const void* data, size_t data_bytes, uint64_t seed) noexcept
 
+cdef extern from "fetch.h" nogil:
+    void fluxdb_fetch_slot(void* const* slots, const uint32_t* mask, uint32_t home) noexcept
+
 cdef extern from *:
     const uint64_t NUMBER_MAX "INT64_MAX"   # of versions and revisions: a client names a version in 63 bits
 
@@ -66,6 +69,16 @@ cdef inline uint32_t table_shard_of(const Table* table, uint64_t hash) noexcept 
 
 cdef inline uint64_t table_hash(const Table* table, const uint8_t* key, size_t key_bytes) noexcept nogil:
     return fluxdb_hash(key, key_bytes, table.seed)
+
+# Where the search for a key begins, but for the mask.
+cdef inline uint32_t home_of(uint64_t hash) noexcept nogil:
+    return <uint32_t>((hash >> 32) & 0xFFFF) | <uint32_t>(hash << 16)
+
+# Begins to fetch the slot at which the search for a key will begin: of a large table it is a miss of every cache, and
+# the caller may have something to do meanwhile. Needs no lock.
+cdef inline void table_fetch(const Table* table, uint64_t hash) noexcept nogil:
+    cdef Shard* shard = &table.shards[table_shard_of(table, hash)]
+    fluxdb_fetch_slot(<void* const*>&shard.slots, &shard.mask, home_of(hash))
 
 cdef inline Record* slot_record(uint64_t slot) noexcept nogil:
     return <Record*><size_t>(slot & 0x0000FFFFFFFFFFFFULL)

@@ -19,11 +19,6 @@ cdef inline bint slot_may_match(uint64_t slot, uint64_t hash) noexcept nogil:
     return (slot >> 48) == ((hash >> 32) & 0xFFFF)
 
 
-cdef inline uint32_t home_of(uint64_t hash) noexcept nogil:
-    """Where the search begins, but for the mask."""
-    return <uint32_t>((hash >> 32) & 0xFFFF) | <uint32_t>(hash << 16)
-
-
 cdef inline uint32_t home_of_slot(const Table* table, uint64_t slot, uint32_t mask) noexcept nogil:
     cdef Record* record
     if mask <= 0xFFFF:
