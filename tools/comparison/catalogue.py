@@ -101,7 +101,7 @@ FIGURES = (
          "checkpointing:p99_coroutines", "<= 5x", "<= 1.5x"),
         ("large-get", "one thread, GET at 5,000,000 documents", "at 10,000", "k/s", "scale:get_rate",
          ">= 0.8x", ">= 0.95x"),
-        ("large-get-dict", "one thread, GET at 5,000,000 documents", "orjson.loads(dict[key]) at as many", "k/s",
+        ("large-get-dict", "one thread, GET at 5,000,000 documents", "a dict of JSON", "k/s",
          "scale:get_rate_of_dict", "", ""),
         ("large-set", "100 coroutines, SET at 5,000,000 documents", "at 10,000", "/s", "scale:set_rate",
          ">= 0.8x", ">= 0.95x"),
