@@ -27,7 +27,8 @@ def project_files() -> list[Path]:
 
 
 def is_generated(path: Path) -> bool:
-    return path.suffix == ".c" and path.with_suffix(".pyx").exists()
+    is_of_dashboard = ".asv" in path.relative_to(ROOT).parts  # asv's environments and results
+    return is_of_dashboard or (path.suffix == ".c" and path.with_suffix(".pyx").exists())
 
 
 def relative(path: Path) -> str:

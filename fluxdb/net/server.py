@@ -29,6 +29,7 @@ from fluxdb.limits import DEFAULT_SERVER_LIMITS, ServerLimits
 from fluxdb.net import lines
 from fluxdb.net.answers import Answers
 from fluxdb.net.disk_watch import DiskWatch
+from fluxdb.net.evictions import Evictions
 from fluxdb.net.listener import Listener
 from fluxdb.net.passwords import Password
 from fluxdb.net.plain_clients import PlainClients
@@ -66,7 +67,7 @@ class Server:
         self.hub = Hub(engine.committer.channel())
         self.tick = 0  # counted on about once a second
         self.input_bytes = 0  # in requests that are not whole
-        self.evictions = 0
+        self.note_eviction = Evictions(self.loop).note  # of a subscriber, by the address of its client
         self.connections_total = 0
         self.connections_refused = 0
         self._limits_shown = asdict(limits) | (web_limits.as_settings() if web_limits else {})
@@ -247,10 +248,6 @@ class Server:
     def count(self, kind: str, refused: bool) -> None:
         """One more request that Python answered."""
         self.hub.count(kind, refused)
-
-    def note_eviction(self, address: str) -> None:
-        self.evictions += 1
-        logger.info("%s: a subscriber fell behind and was evicted", address)
 
     # The end
 
