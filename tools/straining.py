@@ -9,6 +9,7 @@ import socket
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,10 +25,11 @@ from tests.support.process_numbers import numbers_of
 LIMIT_BYTES = 128 << 20
 STALLED = 1_000
 WRITERS = 16
-WRITES = 20_000  # of a window
+WRITES = 40_000  # of a window
 WATCHED_EVERY = 16  # writes go to the key that all watch, the others to keys that nobody does
 VALUE_BYTES = 1_000
 FILL_BYTES, FILL_WRITES = 16_000, 24  # so much fills what the system holds for a client, and evicts none
+FILLED_SECONDS = 1.0  # in which the system hands over what it was given, before writes are timed
 RATIO_MAX = 1.25
 LEFT_BYTES_MAX = 16  # of a connection, when the allocator has found its shape
 
@@ -130,6 +132,7 @@ def fill(asking: Wire) -> None:
     value = "x" * FILL_BYTES
     for _ in range(FILL_WRITES):
         asking.ask({"kind": "set", "key": "news", "value": value})
+    time.sleep(FILLED_SECONDS)
 
 
 # ---- connections that come and go
