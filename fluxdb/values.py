@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from fluxdb._core.plain import DEPTH_MAX, is_plain
-from fluxdb.errors import InvalidValueError
+from fluxdb.errors import InvalidValueError, LimitError
 
 decode = orjson.loads
 
@@ -31,7 +31,8 @@ def encode(value: object) -> bytes:
     """The value as compact JSON text.
 
     Raises InvalidValueError, which names the place, for what is not plain JSON: other types, keys of objects that are
-    not strings, NaN and Infinity, integers beyond 64 bits, lone surrogates, nesting beyond all bounds.
+    not strings, NaN and Infinity, integers beyond 64 bits, lone surrogates, what contains itself; LimitError where it
+    is nested deeper than any setting allows.
     """
     if is_plain(value):
         try:
@@ -40,7 +41,7 @@ def encode(value: object) -> bytes:
             pass
     fault = find_fault(value)
     if fault is not None:
-        raise InvalidValueError(fault)
+        raise fault
     return encode_deep(value)
 
 
@@ -55,26 +56,39 @@ def check_version(if_version: object) -> int:
 _Place = tuple[Any, Any] | None
 
 
-def find_fault(value: object) -> str | None:
-    """The first place that is not plain JSON, in words, with the way out; None where there is none."""
+def find_fault(value: object) -> InvalidValueError | LimitError | None:
+    """About the first place that is not plain JSON, in words, with the way out; None where there is none."""
     todo: list[tuple[object, _Place, int]] = [(value, None, 0)]
     while todo:
         item, place, depth = todo.pop()
         reason = _scalar_fault(item)
         if reason is not None:
-            return f"{_words(place)} {reason}"
+            return InvalidValueError(f"{_words(place)} {reason}")
         if not isinstance(item, (dict, list, tuple)):
             continue
         if depth == DEPTH_MAX:
-            return f"{_words(place, parts_max=3)} is nested more than {DEPTH_MAX} deep, or contains itself"
+            return _depth_fault(value, place)
         if isinstance(item, dict):
             for member in item:
                 reason = _member_fault(member)
                 if reason is not None:
-                    return f"{_words(place)} {reason}"
+                    return InvalidValueError(f"{_words(place)} {reason}")
         steps = item.items() if isinstance(item, dict) else enumerate(item)
         todo.extend(reversed([(inner, (place, step), depth + 1) for step, inner in steps]))
     return None
+
+
+def _depth_fault(value: object, deepest: _Place) -> InvalidValueError | LimitError:
+    """About the way from value to the deepest place that was looked at."""
+    seen: set[int] = set()
+    item: Any = value
+    steps = _steps(deepest)
+    for number, step in enumerate(steps):
+        if id(item) in seen:
+            return InvalidValueError(f"{_path(steps[:number])} is one of those that hold it: that is no JSON")
+        seen.add(id(item))
+        item = item[step]
+    return LimitError(f"{_path(steps, 3)} is nested deeper than {DEPTH_MAX}, beyond which depth_max can't be set")
 
 
 def _scalar_fault(item: object) -> str | None:
@@ -118,15 +132,23 @@ def _way_out(item: object) -> str:
     return "convert it to dict, list, str, int, float, bool or None"
 
 
-def _words(place: _Place, parts_max: int = 20) -> str:
-    """value["a"][3]"""
-    steps: list[str] = []
+def _steps(place: _Place) -> list[Any]:
+    """From the value itself to the place."""
+    steps: list[Any] = []
     while place is not None:
         place, step = place
-        steps.append(f"[{json.dumps(step):.60}]")
-    steps.reverse()
+        steps.append(step)
+    return steps[::-1]
+
+
+def _words(place: _Place) -> str:
+    return _path(_steps(place))
+
+
+def _path(steps: list[Any], parts_max: int = 20) -> str:
+    """value["a"][3]"""
     more = "[...]" if len(steps) > parts_max else ""
-    return "value" + "".join(steps[:parts_max]) + more
+    return "value" + "".join(f"[{json.dumps(step):.60}]" for step in steps[:parts_max]) + more
 
 
 def encode_deep(value: object) -> bytes:

@@ -17,7 +17,7 @@ import orjson
 import pytest
 from hypothesis import given
 
-from fluxdb.errors import InvalidValueError
+from fluxdb.errors import InvalidValueError, LimitError
 from fluxdb.values import decode, encode, encode_deep
 
 PLAIN = st.recursive(
@@ -107,17 +107,27 @@ def test_nesting_goes_as_deep_as_can_be_set(depth: int) -> None:
     decode(text)
 
 
-def test_what_is_nested_too_deep_or_contains_itself_is_refused() -> None:
+def test_what_is_nested_deeper_than_any_setting_allows_hits_a_limit() -> None:
     deep: Any = []
     for _ in range(1023):
         deep = [deep]
+    with pytest.raises(LimitError, match=r"^value\[0\]\[0\]\[0\]\[\.\.\.\] is nested deeper than 1023, .* depth_max"):
+        encode(deep)
+
+
+def test_what_contains_itself_is_told_with_its_place() -> None:
     circle: list[Any] = [1]
     circle.append(circle)
     loop: dict[str, Any] = {}
     loop["x"] = {"y": loop}
-    for value in (deep, circle, loop):
-        with pytest.raises(InvalidValueError, match="nested more than 1023 deep, or contains itself"):
+    for value, place in (
+        (circle, "value[1]"),
+        (loop, 'value["x"]["y"]'),
+        ([0, {"a": (circle,)}], 'value[1]["a"][0][1]'),
+    ):
+        with pytest.raises(InvalidValueError) as caught:
             encode(value)
+        assert str(caught.value) == f"{place} is one of those that hold it: that is no JSON"
 
 
 def test_the_place_in_an_error_is_short_however_long_the_keys() -> None:

@@ -13,6 +13,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1
 say() { printf '%s\n' "$*" >&2; }
 fail() { printf 'error: %s\n' "$@" >&2; exit 1; }
 
+# help_if_asked [ARGUMENTS]: with -h or --help as the first, the tool says what its file begins with, and that is all.
+help_if_asked() {
+    case "${1:-}" in
+        -h | --help) sed -n -e '1d' -e '/^[^#]/q' -e 's/^# \{0,1\}//p' "$0" && exit 0 ;;
+    esac
+}
+
 # quietly WHAT COMMAND...: what the command says is shown only if it fails.
 quietly() {
     local what=$1 log

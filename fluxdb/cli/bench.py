@@ -56,7 +56,8 @@ COUNT = click.IntRange(1)
     "--data-dir",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Measure on this folder, and leave it; else on a temporary one in the working directory.",
+    help="Measure on this folder, and leave it; else on a temporary one in the working directory. What it has under "
+    "the keys bench:0, bench:1, ... is overwritten.",
 )
 @click.option(
     "--password-file",

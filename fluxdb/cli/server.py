@@ -14,6 +14,7 @@ import fluxdb
 from fluxdb.cli.output import standard_lines
 from fluxdb.cli.program import Tool
 from fluxdb.cli.server_config import (
+    Port,
     check_origins,
     config_lines,
     limit_options,
@@ -31,7 +32,7 @@ _PATH = click.Path(path_type=Path)
 @click.command(cls=Tool, context_settings={"auto_envvar_prefix": "FLUXDB"})
 @click.option("--config", type=_PATH, callback=read_config, is_eager=True, metavar="FILE", help="Settings, as TOML.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Beyond this machine only with a password.")
-@click.option("--port", type=click.IntRange(0, 65535), default=7000, show_default=True, help="0 picks one.")
+@click.option("--port", type=Port(), default=7000, show_default=True, help="0 picks one.")
 @click.option("--unix", type=_PATH, metavar="PATH", help="A Unix socket, besides; its owner alone can use it.")
 @click.option("--data-dir", type=_PATH, default="fluxdb-data", show_default=True, metavar="DIR")
 @click.option("--password-file", type=_PATH, metavar="FILE", help="Else FLUXDB_PASSWORD is asked, never an argument.")

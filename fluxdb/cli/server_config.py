@@ -58,6 +58,23 @@ class _Number(click.FloatRange):
         return number
 
 
+class Port(click.IntRange):
+    """Knows what Kubernetes puts in the environment for a service by the name of fluxdb."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 65535)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and value.startswith("tcp://"):
+            self.fail(
+                f"{value} is what Kubernetes sets for a service named fluxdb, not a port. Say --port, or "
+                "enableServiceLinks: false in the pod.",
+                param,
+                ctx,
+            )
+        return super().convert(value, param, ctx)
+
+
 def check_origins(context: click.Context, parameter: click.Parameter, origins: tuple[str, ...]) -> tuple[str, ...]:
     """Callback of --web-origin."""
     try:

@@ -146,6 +146,13 @@ def test_a_flag_goes_before_the_environment_that_before_the_file(tmp_path: Path)
     assert printed("--port", "3", environment=environment)["port"] == 3
 
 
+def test_the_port_that_kubernetes_sets_for_a_service_is_told_from_a_wrong_one(tmp_path: Path) -> None:
+    environment = {"FLUXDB_PORT": "tcp://10.0.0.1:7000"}
+    code, _, errors = run_program("--data-dir", str(tmp_path), environment=environment)
+    assert (code, "Kubernetes" in errors, "enableServiceLinks: false" in errors) == (2, True, True), errors
+    assert printed("--port", "3", environment=environment)["port"] == 3
+
+
 def test_what_is_no_setting_is_not_read_from_the_environment(tmp_path: Path) -> None:
     environment = {f"FLUXDB_{name}": "1" for name in ("VERSION", "HELP", "PRINT_CONFIG")}
     with Process("--port", "0", "--data-dir", str(tmp_path), environment=environment) as server:
