@@ -63,9 +63,9 @@ def _run(setting: Setting, count: int) -> dict[str, Any]:
             "scale:measure",
             folder=str(folder),
             count=count,
-            turns=setting.pick(10, 2),
+            turns=setting.pick(20, 2),
             gets=setting.pick(300_000, 5_000),
-            sets_each=setting.pick(500, 20),
+            sets_each=setting.pick(1_000, 20),
         )
 
 
