@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from fluxdb import errors
@@ -42,3 +43,9 @@ def failure(reply: dict[str, Any]) -> errors.FluxDBError:
     if reply.get("maybe_applied"):
         refused.maybe_applied = True
     return refused
+
+
+def copy_of(error: errors.FluxDBError) -> errors.FluxDBError:
+    """One of its own for each raise: several who wait have the same, and its traceback would grow."""
+    copied: errors.FluxDBError = copy.copy(error)
+    return copied

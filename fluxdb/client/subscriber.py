@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from fluxdb.client import request
+from fluxdb.client import failure, request
 from fluxdb.engine.handle import RawEvent
 from fluxdb.errors import ClosedError, FluxDBError, SubscriberEvictedError
 from fluxdb.limits import Limits
@@ -111,11 +111,18 @@ class RemoteSubscriber:
 
     def interrupt(self, error: FluxDBError) -> None:
         """The connection was lost: tell, behind the events before, that some may have been missed. Others follow."""
-        if self.active and self._end is None and not (self._queue and isinstance(self._queue[-1], FluxDBError)):
+        if self.active and self._end is None and not self._is_told_last():
             self._queue.append(error)
             self.wake()
         self.active.clear()
         self.after_revision = 0
+
+    def _is_told_last(self) -> bool:
+        """Is the last that waits for the taker, who may take it just now, an interruption?"""
+        try:
+            return isinstance(self._queue[-1], FluxDBError)
+        except IndexError:
+            return False
 
     def end(self, error: FluxDBError) -> None:
         """Nothing comes any more; what is there can still be taken."""
@@ -129,14 +136,15 @@ class RemoteSubscriber:
     def take(self) -> RawEvent | None:
         item: RawEvent | FluxDBError | None
         self._hungry = False
+        end = self._end  # looked at first: what comes between is told before it
         try:
             item = self._queue.popleft()
         except IndexError:
-            item = self._end
+            item = end
         if item is None:
             return None
         if isinstance(item, FluxDBError):
-            raise self._copy_of(item)
+            raise failure.copy_of(item)
         self._bytes_out += event_bytes(item)
         self.last_revision = item[5]
         return item
@@ -155,13 +163,6 @@ class RemoteSubscriber:
     @property
     def has_news(self) -> bool:
         return bool(self._queue) or self._end is not None
-
-    @staticmethod
-    def _copy_of(error: FluxDBError) -> FluxDBError:
-        """One of its own for each raise: several subscribers have the same, and its traceback would grow."""
-        if isinstance(error, SubscriberEvictedError):
-            return SubscriberEvictedError(error.last_revision)
-        return type(error)(*error.args)
 
 
 def event_bytes(event: RawEvent) -> int:
