@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
+import os
+import re
 import socket
 import ssl
 from collections.abc import Callable
@@ -16,6 +20,10 @@ from fluxdb.errors import ConnectionLostError, FluxDBError
 KEEPALIVE_IDLE_SECONDS = 15
 KEEPALIVE_INTERVAL_SECONDS = 5
 KEEPALIVE_PROBES = 3
+SILENCE_SECONDS_MAX = KEEPALIVE_IDLE_SECONDS + KEEPALIVE_PROBES * KEEPALIVE_INTERVAL_SECONDS
+
+_REFUSED = "connection refused (is the server running?)"
+_NUMBERS = re.compile(r"\[Errno ([0-9]+)\]")
 
 
 class LinkLostError(Exception):
@@ -26,8 +34,12 @@ class Link(asyncio.Protocol):
     """Used in the thread of its event loop only. ``pushed`` gets the lines that answer nothing, and ``tell`` is called
     when all that one read brought was seen; ``on_lost`` once, after all who waited were told."""
 
-    def __init__(self, pushed: Taker, tell: Callable[[], None], on_lost: Callable[[Link], None]) -> None:
+    def __init__(
+        self, pushed: Taker, tell: Callable[[], None], on_lost: Callable[[Link], None], *, patient: bool = True
+    ) -> None:
         self._loop = asyncio.get_running_loop()
+        self._patient = patient  # a request may take longer than SILENCE_SECONDS_MAX
+        self.made_at = self._loop.time()
         self._protocol = Protocol(pushed)
         self._tell = tell
         self._on_lost = on_lost
@@ -83,11 +95,17 @@ class Link(asyncio.Protocol):
         self._flush()
         self._transport.close()
 
+    def abort(self) -> None:
+        """Close it without waiting for anything."""
+        self._transport.abort()
+
     async def wait_lost(self, seconds_max: float) -> None:
         """Behind close(): return when the socket is closed, by force after so long."""
-        await asyncio.wait([self._ended], timeout=seconds_max)
-        if not self.lost:
-            self._transport.abort()
+        try:
+            await asyncio.wait([self._ended], timeout=seconds_max)
+        finally:
+            if not self._ended.done():
+                self._transport.abort()
 
     @property
     def why(self) -> str:
@@ -101,18 +119,22 @@ class Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        keep_alive(transport.get_extra_info("socket"))
+        keep_alive(transport.get_extra_info("socket"), busy=not self._patient)
 
     def data_received(self, data: bytes) -> None:
+        broken = False
         try:
             self._protocol.feed(data)
         except FluxDBError as error:
-            self._reason = str(error)
-            self._transport.abort()
+            broken, self._reason = True, str(error)
         finally:
             self._tell()
-        if self._protocol.last_words is not None:
-            self._transport.abort()  # what is asked from here on goes over the next connection
+        if broken or self._protocol.last_words is not None:
+            self._give_up()
+
+    def eof_received(self) -> None:
+        """No reply comes any more: nobody waits for the server to take what is still to be sent."""
+        self._give_up()
 
     def pause_writing(self) -> None:
         self._writable = self._loop.create_future()
@@ -123,20 +145,30 @@ class Link(asyncio.Protocol):
         self._writable = None
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.lost = True
         self._transport.abort()  # does nothing; but Python 3.10 would warn of a TLS transport that was never closed
         if error is not None:
             self._reason = self._reason or words(error)
+        self._lose()
+        if not self._ended.done():
+            self._ended.set_result(None)
+
+    def _give_up(self) -> None:
+        """What is asked from here on goes over the next connection."""
+        self._transport.abort()
+        self._lose()
+
+    def _lose(self) -> None:
+        if self.lost:
+            return
+        self.lost = True
         self.resume_writing()
         for future in list(self._futures):
             if not future.done():
                 future.set_exception(LinkLostError(self.why))
         self._on_lost(self)
-        if not self._ended.done():
-            self._ended.set_result(None)
 
     def _flush(self) -> None:
-        if self._outgoing and not self.lost:
+        if self._outgoing and not self._transport.is_closing():
             self._transport.write(b"".join(self._outgoing))
         self._outgoing.clear()
 
@@ -169,22 +201,32 @@ async def connect(address: Address, link: Callable[[], Link], tls: ssl.SSLContex
 
 def words(error: Exception) -> str:
     """Without numbers and addresses, which asyncio adds."""
-    if isinstance(error, ConnectionRefusedError):
-        return "connection refused (is the server running?)"
     if isinstance(error, ssl.SSLError):
         return f"TLS: {error.reason or error}"
+    if isinstance(error, OSError):
+        # Of a host with several addresses asyncio has only text, with the number of what each of them said.
+        numbers = [error.errno] if error.errno else [int(found) for found in _NUMBERS.findall(str(error))]
+        told = dict.fromkeys(_REFUSED if number == errno.ECONNREFUSED else os.strerror(number) for number in numbers)
+        if told and min(numbers) > 0:  # those of the resolver are negative
+            return "; ".join(told)
     return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
 
 
-def keep_alive(connected: socket.socket | None) -> None:
-    """Notice within half a minute that the server's machine is gone."""
+def keep_alive(connected: socket.socket | None, *, busy: bool) -> None:
+    """Notice within half a minute that the server's machine is gone; where ``busy``, also while it has requests to
+    take, for which the system alone has a quarter of an hour's patience. Then a server that reads nothing for so long
+    is given up, too: that is for those whose requests have timed out by then."""
     if connected is None or connected.family not in (socket.AF_INET, socket.AF_INET6):
         return
-    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in (
+    options = [
         ("TCP_KEEPIDLE", KEEPALIVE_IDLE_SECONDS),
         ("TCP_KEEPINTVL", KEEPALIVE_INTERVAL_SECONDS),
         ("TCP_KEEPCNT", KEEPALIVE_PROBES),
-    ):
-        if hasattr(socket, name):
-            connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    ]
+    if busy:
+        options.append(("TCP_USER_TIMEOUT", SILENCE_SECONDS_MAX * 1_000))
+    with contextlib.suppress(OSError):  # some systems refuse where the peer has closed it already
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in options:
+            if hasattr(socket, name):
+                connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

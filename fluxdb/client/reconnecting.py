@@ -12,8 +12,8 @@ import logging
 import random
 from functools import partial
 
-from fluxdb.client import reply, request
-from fluxdb.client.link import Link, LinkLostError, connect
+from fluxdb.client import failure, reply, request
+from fluxdb.client.link import SILENCE_SECONDS_MAX, Link, LinkLostError, connect
 from fluxdb.client.settings import Settings
 from fluxdb.client.watchers import Watchers
 from fluxdb.errors import AuthError, ClosedError, ConnectionLostError, FluxDBError
@@ -75,7 +75,9 @@ class Reconnecting:
 
     async def _connect(self) -> Link:
         settings = self._settings
-        make = partial(Link, self.watchers.pushed, self.watchers.tell, self._lost)
+        patient = settings.timeout_seconds is None or settings.timeout_seconds > SILENCE_SECONDS_MAX
+        make = partial(Link, self.watchers.pushed, self.watchers.tell, self._lost, patient=patient)
+        until = self._loop.time() + settings.connect_seconds
         link = await connect(settings.address, make, settings.tls, settings.connect_seconds)
         try:
             await self._greet(link)

@@ -2,16 +2,57 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import socket
+import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+import fluxdb
 from fluxdb import ClosedError, ConnectionLostError, Limits
+from fluxdb.client.link import words
 from fluxdb.client.subscriber import RemoteSubscriber
 from fluxdb.model import Kind
+from tests.client.test_faults import PATIENCE_SECONDS, until
+from tests.support.small_server import SmallServer
 
 GREETED = b'{"kind":"value","doc":null,"id":1}\n'
+
+
+@contextmanager
+def peer() -> Iterator[tuple[str, deque[socket.socket]]]:
+    """Its URL, and the connections that it has greeted."""
+    greeted: deque[socket.socket] = deque()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def greet() -> None:
+            connection, _ = listening.accept()
+            connection.recv(1_000)
+            connection.sendall(GREETED)
+            greeted.append(connection)
+
+        greeting = threading.Thread(target=greet, daemon=True)
+        greeting.start()
+        yield f"fluxdb://127.0.0.1:{listening.getsockname()[1]}", greeted
+        greeting.join(PATIENCE_SECONDS)
+    for connection in greeted:
+        connection.close()
+
+
+def test_a_server_that_ends_its_half_and_reads_nothing_is_lost_at_once() -> None:
+    with peer() as (url, greeted), fluxdb.open(url, timeout=10) as db:
+        until(lambda: bool(greeted))
+        ending = threading.Timer(0.05, greeted[0].shutdown, (socket.SHUT_WR,))
+        ending.start()
+        with pytest.raises(ConnectionLostError) as caught:
+            db.set("k", "x" * (12 << 20))  # more than the system takes
+        assert caught.value.maybe_applied
+        ending.join(PATIENCE_SECONDS)
 
 
 class TakenFrom(deque[object]):
@@ -60,3 +101,43 @@ def test_events_that_come_with_the_end_are_taken_before_it() -> None:
     assert event[5] == 1
     with pytest.raises(ClosedError):
         last.take()
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.EHOSTUNREACH, "Connect call failed ('10.0.0.1', 7000)"), "No route to host"),
+        (
+            ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed"),
+            "connection refused (is the server running?)",
+        ),
+        (
+            OSError(
+                "Multiple exceptions: [Errno 111] Connect call failed ('::1', 7000, 0, 0), "
+                "[Errno 111] Connect call failed ('127.0.0.1', 7000)"
+            ),
+            "connection refused (is the server running?)",
+        ),
+        (
+            OSError("Multiple exceptions: [Errno 101] Connect call failed ('::1', 1), [Errno 111] Connect call failed"),
+            "Network is unreachable; connection refused (is the server running?)",
+        ),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "Name or service not known"),
+        (OSError("plain words"), "plain words"),
+    ],
+)
+def test_why_there_is_no_connection_is_said_in_words_alone(error: OSError, told: str) -> None:
+    assert words(error) == told
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="of Linux")
+@pytest.mark.parametrize(("timeout", "milliseconds"), [(30, 30_000), (1, 30_000), (31, 0), (None, 0)])
+def test_a_machine_that_takes_no_requests_any_more_is_given_up(
+    server: SmallServer, timeout: float | None, milliseconds: int
+) -> None:
+    async def main() -> None:
+        async with fluxdb.aio.open(server.url, timeout=timeout) as db:
+            connected = db.handle._line.live._transport.get_extra_info("socket")  # type: ignore[attr-defined]
+            assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == milliseconds
+
+    asyncio.run(main())
