@@ -34,11 +34,12 @@ class Reconnecting:
         self._connecting: asyncio.Task[Link] | None = None
         self._retrying: asyncio.Task[None] | None = None
         self._closed = False
+        self._pause_seconds = PAUSE_SECONDS_MIN
         self.watchers = Watchers()
         self.live: Link | None = None
 
-    async def link(self) -> Link:
-        """The connection; where there is none it is made, once for all who ask meanwhile.
+    async def link(self, until: float | None = None) -> Link:
+        """The connection; where there is none it is made, once for all who ask meanwhile, and wait ``until`` then.
 
         Raises ConnectionLostError, AuthError, and whatever the server refuses the connection with.
         """
@@ -49,15 +50,28 @@ class Reconnecting:
         if self._connecting is None:
             self._connecting = self._loop.create_task(self._connect())
             self._connecting.add_done_callback(self._connected)
-        return await asyncio.shield(self._connecting)
+        connecting = self._connecting
+        # Not awaited itself: cancelled by close(), it is no cancellation of those who wait.
+        await asyncio.wait([connecting], timeout=None if until is None else until - self._loop.time())
+        if not connecting.done():
+            seconds = self._settings.timeout_seconds
+            raise ConnectionLostError(f"no connection to {self._settings.address}: not made within {seconds:g} s")
+        if connecting.cancelled():
+            raise ClosedError("the connection was closed")
+        error = connecting.exception()
+        if isinstance(error, FluxDBError):
+            raise failure.copy_of(error) from error.__cause__
+        return connecting.result()
 
     async def close(self, seconds_max: float) -> None:
         """Wait for the replies on their way, at most so long; then end everything."""
         self._closed = True
-        if self.live is not None:
-            with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
-                await asyncio.wait_for(self.live.drain(), seconds_max)
-        live = self.abandon()
+        try:
+            if self.live is not None:
+                with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
+                    await asyncio.wait_for(self.live.drain(), seconds_max)
+        finally:
+            live = self.abandon()
         if live is not None:
             await live.wait_lost(seconds_max)
 
@@ -80,23 +94,25 @@ class Reconnecting:
         until = self._loop.time() + settings.connect_seconds
         link = await connect(settings.address, make, settings.tls, settings.connect_seconds)
         try:
-            await self._greet(link)
-            if self._closed or link.lost:
+            await self._greet(link, until)
+            if self._closed:
                 raise ClosedError("the connection was closed")
+            if link.lost:
+                raise ConnectionLostError(f"no connection to {settings.address}: {link.why}")
         except BaseException:
-            link.close()
+            link.abort()
             raise
         self.live = link
         for key in self.watchers.keys:
             link.send(request.subscribe(key), partial(self.watchers.answered, key))
         return link
 
-    async def _greet(self, link: Link) -> None:
+    async def _greet(self, link: Link, until: float) -> None:
         settings = self._settings
         password = settings.address.password if settings.password is None else settings.password
         body = request.get(PROBE_KEY) if password is None else request.auth(password)
         try:
-            line = await asyncio.wait_for(link.request(body), settings.connect_seconds)
+            line = await asyncio.wait_for(link.request(body), until - self._loop.time())
         except (TimeoutError, asyncio.TimeoutError):
             raise ConnectionLostError(f"no connection to {settings.address}: nobody answers there") from None
         except LinkLostError as lost:
@@ -123,14 +139,16 @@ class Reconnecting:
             "The subscription goes on by itself: read the keys again, then go on with it"
         )
         self.watchers.interrupt(ConnectionLostError(message))
+        if self._loop.time() - link.made_at > self._pause_seconds:  # not one that is lost again and again
+            self._pause_seconds = PAUSE_SECONDS_MIN
         if self._retrying is None or self._retrying.done():
             self._retrying = self._loop.create_task(self._retry())
 
     async def _retry(self) -> None:
-        pause = PAUSE_SECONDS_MIN
         while self.live is None and self.watchers.keys:
+            pause = self._pause_seconds
+            self._pause_seconds = min(2 * pause, PAUSE_SECONDS_MAX)
             await asyncio.sleep(random.uniform(pause / 2, pause))  # not all clients in the same instant
-            pause = min(2 * pause, PAUSE_SECONDS_MAX)
             try:
                 await self.link()
             except AuthError as error:

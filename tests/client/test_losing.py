@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import random
 import socket
 import threading
 from collections import deque
@@ -15,10 +16,13 @@ import pytest
 
 import fluxdb
 from fluxdb import ClosedError, ConnectionLostError, Limits
-from fluxdb.client.link import words
+from fluxdb.client import reconnecting
+from fluxdb.client.link import Link, words
+from fluxdb.client.reconnecting import Reconnecting
 from fluxdb.client.subscriber import RemoteSubscriber
 from fluxdb.model import Kind
 from tests.client.test_faults import PATIENCE_SECONDS, until
+from tests.support.odd_peer import odd_peer
 from tests.support.small_server import SmallServer
 
 GREETED = b'{"kind":"value","doc":null,"id":1}\n'
@@ -53,6 +57,39 @@ def test_a_server_that_ends_its_half_and_reads_nothing_is_lost_at_once() -> None
             db.set("k", "x" * (12 << 20))  # more than the system takes
         assert caught.value.maybe_applied
         ending.join(PATIENCE_SECONDS)
+
+
+def test_a_connection_that_is_lost_behind_its_greeting_was_not_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    greet = Reconnecting._greet
+
+    async def greet_and_lose(self: Reconnecting, link: Link, *until: float) -> None:
+        await greet(self, link, *until)
+        await link.wait_lost(PATIENCE_SECONDS)
+
+    monkeypatch.setattr(Reconnecting, "_greet", greet_and_lose)
+    with peer() as (url, greeted):
+
+        def close() -> None:
+            until(lambda: bool(greeted))
+            greeted[0].close()
+
+        closing = threading.Thread(target=close)
+        closing.start()
+        with pytest.raises(ConnectionLostError, match="the server closed the connection"):
+            fluxdb.open(url)
+        closing.join(PATIENCE_SECONDS)
+
+
+def test_all_who_wait_for_one_connection_have_errors_of_their_own(server: SmallServer) -> None:
+    async def main() -> None:
+        async with fluxdb.aio.open(server.url) as db:
+            await asyncio.to_thread(server.stop)
+            await asyncio.sleep(0.01)
+            errors = await asyncio.gather(*(db.set("k", 1) for _ in range(3)), return_exceptions=True)
+            assert all(type(error) is ConnectionLostError and not error.maybe_applied for error in errors)
+            assert len(set(map(id, errors))) == 3
+
+    asyncio.run(main())
 
 
 class TakenFrom(deque[object]):
@@ -128,6 +165,26 @@ def test_events_that_come_with_the_end_are_taken_before_it() -> None:
 )
 def test_why_there_is_no_connection_is_said_in_words_alone(error: OSError, told: str) -> None:
     assert words(error) == told
+
+
+def test_a_server_that_loses_every_connection_is_tried_more_and_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+
+    def noting(shortest: float, longest: float) -> float:
+        pauses.append(longest)
+        return 0.0
+
+    monkeypatch.setattr(random, "uniform", noting)
+    monkeypatch.setattr(reconnecting, "PAUSE_SECONDS_MIN", PATIENCE_SECONDS)  # no connection lasts that long
+    monkeypatch.setattr(reconnecting, "PAUSE_SECONDS_MAX", 8 * PATIENCE_SECONDS)
+    first = [b'{"kind":"subscribed","key":"a","revision":0,"id":2}\n']
+    with odd_peer(lambda line, request_id: first.pop() if first else None) as url, fluxdb.open(url) as db:
+        events = db.subscribe("a")
+        with pytest.raises(ConnectionLostError):
+            db.set("a", 1)
+        until(lambda: len(pauses) > 5)
+        events.close()
+    assert [pause / PATIENCE_SECONDS for pause in pauses[:6]] == [1, 2, 4, 8, 8, 8]
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="of Linux")
