@@ -40,9 +40,10 @@ def open(
     Raises LockedError (another process, or this one, has it open), CorruptionError, DiskFullError, StorageError.
 
     A server: ``fluxdb://[:password@]host[:port]``, ``fluxdbs://...`` (TLS; ``tls`` for settings of your own) or
-    ``fluxdb+unix:///path``. ``timeout``: seconds that a reply may take (None: as long as it takes), else
-    RequestTimeoutError. Of ``limits``, those of subscribers count. A connection that is lost is made anew by the next
-    call; a write that was on its way then raises ConnectionLostError with ``maybe_applied``, and is never sent twice.
+    ``fluxdb+unix:///path``. ``timeout``: seconds that a call may take, connecting anew included (None: as long as it
+    takes; so does checkpoint()), else RequestTimeoutError. Of ``limits``, those of subscribers count. A connection that
+    is lost is made anew by the next call; a write that was on its way then raises ConnectionLostError with
+    ``maybe_applied``, and is never sent twice.
     A subscription goes on by itself, too, but raises ConnectionLostError once, since events may have been missed.
     Raises ConnectionLostError, AuthError, ValueError (no such address, an unknown scheme). A folder whose name has
     ``://`` in it is named by a pathlib.Path.

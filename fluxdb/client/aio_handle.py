@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Sequence
 from functools import partial
+from threading import get_ident
 from typing import Any
 
 from fluxdb.client import failure, forgotten, reply, request
@@ -27,7 +29,9 @@ class RemoteLoopEngine(AsyncEngineHandle):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._loop = asyncio.get_running_loop()
+        self._thread = get_ident()
         self._line = Reconnecting(settings)
+        self._leaving: deque[RemoteSubscriber] = deque()  # they watch no more, but the server has yet to hear of it
         self.closed = False
 
     @classmethod
@@ -82,7 +86,10 @@ class RemoteLoopEngine(AsyncEngineHandle):
         reply.answer(await self.ask(request.PING))
 
     async def close(self) -> None:
-        if not self.closed:
+        if self._loop.is_closed():
+            self.close_forgotten()
+        elif not self.closed:
+            self._check_open()
             self.closed = True
             await self._line.close(CLOSE_SECONDS_MAX)
 
@@ -99,20 +106,23 @@ class RemoteLoopEngine(AsyncEngineHandle):
 
     def __del__(self) -> None:
         if getattr(self, "_line", None) is not None and not self.closed:
-            forgotten.warn(self, stacklevel=2)
-            self.close_forgotten()
+            try:
+                forgotten.warn(self, stacklevel=2)
+            finally:  # warnings can be errors
+                self.close_forgotten()
 
     # Requests: the reply's line. What changes something is sent once, whatever happens.
 
     async def ask(self, body: bytes) -> bytes:
         """Of what changes nothing: sent once more where the connection was lost."""
-        return await self._ask_again(body, self._settings.timeout_seconds)
+        return await self._ask_again(body, self._until())
 
     async def write(self, body: bytes) -> Written | None:
         """Version and revision; None where there was nothing to delete."""
-        link = await self._ready()
+        until = self._until()
+        link = await self._ready(until)
         try:
-            done = reply.written(await self._line_of(link, body, self._settings.timeout_seconds, changes=True))
+            done = reply.written(await self._line_of(link, body, until, changes=True))
         except LinkLostError as lost:
             raise ConnectionLostError(
                 f"the connection to {self.name} was lost before the reply ({lost}): the write was made, or not",
@@ -122,73 +132,88 @@ class RemoteLoopEngine(AsyncEngineHandle):
             link.revision = done[1]  # what came before it is no news to those who subscribe from here on
         return done
 
-    async def _ask_again(self, body: bytes, seconds: float | None) -> bytes:
+    async def _ask_again(self, body: bytes, until: float | None) -> bytes:
         with contextlib.suppress(LinkLostError):
-            return await self._reply(await self._ready(), body, seconds)
+            return await self._reply(await self._ready(until), body, until)
         try:
-            return await self._reply(await self._ready(), body, seconds)
+            return await self._reply(await self._ready(until), body, until)
         except LinkLostError as lost:
             raise ConnectionLostError(f"the connection to {self.name} was lost: {lost}") from None
 
-    async def _ready(self) -> Link:
+    def _until(self) -> float | None:
+        """When a request that is begun now has taken too long; the reconnecting and asking again count."""
+        seconds = self._settings.timeout_seconds
+        return None if seconds is None else self._loop.time() + seconds
+
+    async def _ready(self, until: float | None) -> Link:
         """A connection that takes requests. Nothing was sent where this fails."""
         self._check_open()
-        link = self._line.live or await self._line.link()
+        link = self._line.live or await self._line.link(until)
         if link.congested:
             try:
-                await asyncio.wait_for(link.wait_writable(), self._settings.timeout_seconds)
+                await asyncio.wait_for(link.wait_writable(), None if until is None else until - self._loop.time())
             except (TimeoutError, asyncio.TimeoutError):
                 raise RequestTimeoutError(f"{self.name} has not taken the request in time") from None
             self._check_open()
+        if link.lost:  # while this waited
+            link = self._line.live or await self._line.link(until)
+        if self._leaving:
+            self._forget_leaving()
         return link
 
     async def ask_raw(self, body: bytes, *, changes: bool) -> bytes:
         """The reply as it is, an error's too; sent once."""
+        until = self._until()
         try:
-            return await self._line_of(await self._ready(), body, self._settings.timeout_seconds, changes=changes)
+            return await self._line_of(await self._ready(until), body, until, changes=changes)
         except LinkLostError as lost:
             raise ConnectionLostError(
                 f"the connection was lost before the reply: {lost}", maybe_applied=changes
             ) from None
 
-    async def _reply(self, link: Link, body: bytes, seconds: float | None, first: Taker | None = None) -> bytes:
+    async def _reply(self, link: Link, body: bytes, until: float | None, first: Taker | None = None) -> bytes:
         """Raises LinkLostError, and the server's errors."""
-        line = await self._line_of(link, body, seconds, changes=False, first=first)
+        line = await self._line_of(link, body, until, changes=False, first=first)
         if line.startswith(failure.ERROR):
             raise failure.failure(reply.members(line))
         return line
 
     async def _line_of(
-        self, link: Link, body: bytes, seconds: float | None, *, changes: bool, first: Taker | None = None
+        self, link: Link, body: bytes, until: float | None, *, changes: bool, first: Taker | None = None
     ) -> bytes:
         """``first`` sees the line before anything behind it. Raises LinkLostError, RequestTimeoutError."""
         future = link.request(body, first)
-        timer = None if seconds is None else self._loop.call_later(seconds, self._expire, future, seconds, changes)
+        timer = None if until is None else self._loop.call_at(until, self._expire, future, changes)
         try:
             return await future
         finally:
             if timer is not None:
                 timer.cancel()
 
-    def _expire(self, future: asyncio.Future[bytes], seconds: float, changes: bool) -> None:
+    def _expire(self, future: asyncio.Future[bytes], changes: bool) -> None:
         if not future.done():
             unknown = ": the write was made, or not, or will be" if changes else ""
-            message = f"no reply from {self.name} within {seconds:g} s{unknown}"
+            message = f"no reply from {self.name} within {self._settings.timeout_seconds:g} s{unknown}"
             future.set_exception(RequestTimeoutError(message, maybe_applied=changes))
 
     def _check_open(self) -> None:
         if self.closed:
             raise ClosedError("the connection was closed")
+        if self._loop.is_closed():
+            raise ClosedError("the connection was closed with the event loop that it belonged to: open a new one")
+        if get_ident() != self._thread:
+            raise RuntimeError("a connection belongs to the event loop that made it: open one in each loop")
 
     # Subscriptions
 
     async def watch(self, subscriber: RemoteSubscriber) -> None:
         """Return when the server tells it of all its keys."""
+        until = self._until()
         try:
             with contextlib.suppress(LinkLostError):
-                return await self._watch(await self._ready(), subscriber)
+                return await self._watch(await self._ready(until), subscriber, until)
             self._forget(subscriber)
-            await self._watch(await self._ready(), subscriber)
+            await self._watch(await self._ready(until), subscriber, until)
         except LinkLostError as lost:
             self._forget(subscriber)
             raise ConnectionLostError(f"the connection to {self.name} was lost: {lost}") from None
@@ -196,30 +221,31 @@ class RemoteLoopEngine(AsyncEngineHandle):
             self._forget(subscriber)
             raise
 
-    async def _watch(self, link: Link, subscriber: RemoteSubscriber) -> None:
+    async def _watch(self, link: Link, subscriber: RemoteSubscriber, until: float | None) -> None:
         watchers = self._line.watchers
         watchers.add(subscriber)
         subscriber.after_revision = link.revision
-        seconds = self._settings.timeout_seconds
         replies = []
         for key in subscriber.keys:
             # Of a key that the server tells already, it changes nothing: its reply comes behind all older events.
-            first = partial(watchers.answered, key)
-            replies.append(self._reply(link, request.subscribe(key), seconds, first))
+            first = partial(watchers.answered, key, [subscriber])
+            replies.append(self._reply(link, request.subscribe(key), until, first))
         for outcome in await asyncio.gather(*replies, return_exceptions=True):
             if isinstance(outcome, BaseException):
                 raise outcome
             reply.answer(outcome)
 
     def forget(self, subscriber: RemoteSubscriber) -> None:
-        """It watches no more. From any thread; from finalizers."""
+        """It watches no more. From any thread; from finalizers, which run in the middle of anything, this class too."""
         if self.closed:
             return
-        if asyncio._get_running_loop() is self._loop:
-            self._forget(subscriber)
-        else:
-            with contextlib.suppress(RuntimeError):  # the loop is closed, and so is the connection
-                self._loop.call_soon_threadsafe(self._forget, subscriber)
+        self._leaving.append(subscriber)
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and so is the connection
+            self._loop.call_soon_threadsafe(self._forget_leaving)
+
+    def _forget_leaving(self) -> None:
+        while self._leaving:
+            self._forget(self._leaving.popleft())
 
     def _forget(self, subscriber: RemoteSubscriber) -> None:
         link = self._line.live

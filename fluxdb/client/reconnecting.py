@@ -104,7 +104,7 @@ class Reconnecting:
             raise
         self.live = link
         for key in self.watchers.keys:
-            link.send(request.subscribe(key), partial(self.watchers.answered, key))
+            link.send(request.subscribe(key), partial(self.watchers.answered, key, self.watchers.of(key)))
         return link
 
     async def _greet(self, link: Link, until: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fluxdb.client import reply
 from fluxdb.client.reply import UnexpectedReplyError
 from fluxdb.client.subscriber import RemoteSubscriber
@@ -43,19 +45,25 @@ class Watchers:
                 orphans.append(key)
         return orphans
 
-    def answered(self, key: str, line: bytes) -> None:
-        """The reply to a subscription came: from here on the server tells of ``key``, or says why it does not.
+    def of(self, key: str) -> Sequence[RemoteSubscriber]:
+        """Who watches ``key`` now; it changes no more."""
+        return self._by_key.get(key, ())
 
+    def answered(self, key: str, those: Sequence[RemoteSubscriber], line: bytes) -> None:
+        """The reply to what was asked for ``those`` came: from here on the server tells of ``key``, or says why not.
+
+        Whoever asked behind that has a reply of his own to come: the server may have ended it in between.
         Raises UnexpectedReplyError.
         """
+        those = [subscriber for subscriber in those if subscriber in self.of(key)]
         try:
             told_after = reply.revision(line)  # events up to this one are older
         except UnexpectedReplyError:
             raise
         except FluxDBError as error:
-            self._leave(self._by_key.pop(key, []), error)
+            self._leave(those, error)
             return
-        for subscriber in self._by_key.get(key, ()):
+        for subscriber in those:
             if key not in subscriber.active:
                 subscriber.active[key] = max(subscriber.after_revision, told_after)
 

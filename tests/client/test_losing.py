@@ -20,6 +20,7 @@ from fluxdb.client import reconnecting
 from fluxdb.client.link import Link, words
 from fluxdb.client.reconnecting import Reconnecting
 from fluxdb.client.subscriber import RemoteSubscriber
+from fluxdb.client.watchers import Watchers
 from fluxdb.model import Kind
 from tests.client.test_faults import PATIENCE_SECONDS, until
 from tests.support.odd_peer import odd_peer
@@ -92,6 +93,47 @@ def test_all_who_wait_for_one_connection_have_errors_of_their_own(server: SmallS
     asyncio.run(main())
 
 
+def test_asking_again_is_within_the_time_of_the_request(server: SmallServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = []
+    call_at = asyncio.base_events.BaseEventLoop.call_at
+
+    def noting(self: asyncio.base_events.BaseEventLoop, when: float, callback: Any, *rest: Any, **more: Any) -> Any:
+        if getattr(callback, "__name__", "") == "_expire":
+            ends.append(when)
+        return call_at(self, when, callback, *rest, **more)
+
+    monkeypatch.setattr(asyncio.base_events.BaseEventLoop, "call_at", noting)
+    with fluxdb.open(server.url) as db:
+        server.reply_bytes_until_cut = 5
+        assert db.get("a") is None
+    assert server.accepted == 2
+    assert len(ends) == 2
+    assert len(set(ends)) == 1
+
+
+class Ending:
+    """The body of a request, in whose making a finalizer closes a subscription."""
+
+    def __init__(self, events: fluxdb.aio.Subscription) -> None:
+        self._events = events
+
+    def __bytes__(self) -> bytes:
+        self._events.close()
+        return b'{"kind":"ping"'
+
+
+def test_a_finalizer_in_the_middle_of_a_request_shifts_nothing(server: SmallServer) -> None:
+    async def main() -> None:
+        async with fluxdb.aio.open(server.url) as db:
+            events = await db.subscribe("k")
+            await db.handle.ask(Ending(events))  # type: ignore[attr-defined]
+            assert await db.set("k", 1) == 1
+            assert (await db.info())["subscribers"] == 0
+        assert server.accepted == 1
+
+    asyncio.run(main())
+
+
 class TakenFrom(deque[object]):
     """Somebody takes the last item between a look at the length and one at it."""
 
@@ -138,6 +180,22 @@ def test_events_that_come_with_the_end_are_taken_before_it() -> None:
     assert event[5] == 1
     with pytest.raises(ClosedError):
         last.take()
+
+
+def test_the_reply_to_one_subscriber_speaks_for_nobody_who_asked_later() -> None:
+    watchers = Watchers()
+    first, second = subscriber(), subscriber()
+    watchers.add(first)
+    watchers.remove(first)  # and so the server is told to end it
+    watchers.add(second)
+    watchers.answered("k", [first], b'{"kind":"subscribed","key":"k","revision":1}')
+    watchers.pushed(b'{"kind":"event","event":{"key":"k","old":null,"new":1,"version":2,"op":"set","revision":2}}')
+    watchers.answered("k", [second], b'{"kind":"subscribed","key":"k","revision":3}')
+    watchers.pushed(b'{"kind":"event","event":{"key":"k","old":1,"new":2,"version":4,"op":"set","revision":4}}')
+    watchers.tell()
+    event = second.take()
+    assert event is not None
+    assert event[5] == 4  # without 2, since it has not 3
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ class Bench:
     def subscriber(self) -> ThreadSubscriber:
         subscriber = ThreadSubscriber(["k"], self.limits, self.watchers.remove)  # type: ignore[arg-type]
         self.watchers.add(subscriber)
-        self.watchers.answered("k", b'{"kind":"subscribed","key":"k","revision":0}')
+        self.watchers.answered("k", [subscriber], b'{"kind":"subscribed","key":"k","revision":0}')
         return subscriber
 
     def read(self, revisions: Iterable[int], value: bytes = b"1") -> None:
