@@ -13,10 +13,11 @@ from typing import Any, TypeVar
 
 from fluxdb.client import forgotten, reply, request
 from fluxdb.client.aio_handle import CLOSE_SECONDS_MAX, RemoteLoopEngine, took_effect
+from fluxdb.client.link import words
 from fluxdb.client.settings import Settings
 from fluxdb.client.subscriber import ThreadSubscriber
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Written
-from fluxdb.errors import ClosedError
+from fluxdb.errors import ClosedError, ConnectionLostError
 from fluxdb.model import Document
 
 T = TypeVar("T")
@@ -30,10 +31,13 @@ class RemoteEngine(EngineHandle):
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._close_lock = threading.Lock()
-        self._hand_over_lock = threading.Lock()
+        self._close_lock = threading.RLock()  # a signal handler may close it, too
+        self._hand_over_lock = threading.RLock()
         self._stopped = False
-        self._loop = asyncio.new_event_loop()
+        try:
+            self._loop = asyncio.new_event_loop()
+        except OSError as error:  # too many open files
+            raise ConnectionLostError(f"no connection to {settings.address}: {words(error)}") from error
         self._thread = threading.Thread(target=_run, args=(self._loop,), name="fluxdb-client", daemon=True)
         self.closed = False
         self._thread.start()
@@ -80,7 +84,7 @@ class RemoteEngine(EngineHandle):
 
     def ask_raw(self, body: bytes, *, changes: bool) -> bytes:
         """The reply as it is, an error's too."""
-        return self._call(self._handle.ask_raw(body, changes=changes))
+        return self._call(self._handle.ask_raw(body, changes=changes), changes=changes)
 
     def close(self) -> None:
         with self._close_lock:  # a second caller returns when it is closed, not before
@@ -90,6 +94,7 @@ class RemoteEngine(EngineHandle):
             try:
                 self._wait(self._handle.close(), 4 * CLOSE_SECONDS_MAX)
             finally:
+                self._handle.close_forgotten()  # where that was interrupted
                 self._stop()
 
     def close_forgotten(self) -> None:
@@ -99,8 +104,8 @@ class RemoteEngine(EngineHandle):
         """After fork, in the child: the thread and the connection are its parent's, and the locks may be held by
         threads that are not there."""
         self.closed = self._stopped = True
-        self._close_lock = threading.Lock()
-        self._hand_over_lock = threading.Lock()
+        self._close_lock = threading.RLock()
+        self._hand_over_lock = threading.RLock()
         self._handle.abandon()
 
     def close_aside(self) -> None:
@@ -109,31 +114,45 @@ class RemoteEngine(EngineHandle):
 
     def __del__(self) -> None:
         if getattr(self, "_handle", None) is not None and not self.closed:
-            forgotten.warn(self, stacklevel=2)
-            self.close_aside()
+            try:
+                forgotten.warn(self, stacklevel=2)
+            finally:  # warnings can be errors
+                self.close_aside()
 
     def _write(self, body: bytes) -> Written | None:
-        return self._call(self._handle.write(body))
+        return self._call(self._handle.write(body), changes=True)
 
-    def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    def _call(self, coroutine: Coroutine[Any, Any, T], *, changes: bool = False) -> T:
         if self.closed:
             coroutine.close()
             raise ClosedError("the connection was closed")
-        return self._wait(coroutine)
+        return self._wait(coroutine, changes=changes)
 
-    def _wait(self, coroutine: Coroutine[Any, Any, T], seconds_max: float | None = None) -> T:
-        with self._hand_over_lock:  # what is handed over before the loop is stopped is begun, and so cancelled
-            if self._stopped:
-                coroutine.close()
-                raise ClosedError("the connection was closed")
-            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+    def _wait(self, coroutine: Coroutine[Any, Any, T], seconds_max: float | None = None, *, changes: bool = False) -> T:
+        if threading.current_thread() is self._thread:  # in a handler of its log, say
+            coroutine.close()
+            raise RuntimeError("a blocking call from the connection's own thread would wait for itself")
+        future = self._hand_over(coroutine)
         try:
             return future.result(seconds_max)
         except concurrent.futures.CancelledError:
-            raise ClosedError("the connection was closed") from None
+            error = ClosedError("the connection was closed before the reply")
+            error.maybe_applied = changes
+            raise error from None
         except BaseException:  # Ctrl-C, for one: nobody waits for the reply any more
             future.cancel()
             raise
+
+    def _hand_over(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        """To the loop. What it has before it is stopped is begun, and so cancelled."""
+        with self._hand_over_lock:
+            try:
+                if not self._stopped:
+                    return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+            except RuntimeError:  # a signal handler has closed it just now
+                pass
+        coroutine.close()
+        raise ClosedError("the connection was closed")
 
     def _stop(self) -> None:
         with self._hand_over_lock:
@@ -149,6 +168,10 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
         left = asyncio.all_tasks(loop)
         for task in left:
             task.cancel()
-        if left:
-            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(_settled(left))
         loop.close()
+
+
+async def _settled(tasks: set[asyncio.Task[Any]]) -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.sleep(0)  # sockets get closed; and threads hear of tasks that ended in the very turn of the stop
