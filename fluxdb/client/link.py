@@ -146,6 +146,11 @@ class Link(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport.abort()  # does nothing; but Python 3.10 would warn of a TLS transport that was never closed
+        # A forked child may hold the socket, too: closing alone would tell the server nothing. (TLS has told it by now.)
+        connected = self._transport.get_extra_info("socket")
+        if connected is not None:
+            with contextlib.suppress(OSError):
+                connected.shutdown(socket.SHUT_RDWR)
         if error is not None:
             self._reason = self._reason or words(error)
         self._lose()

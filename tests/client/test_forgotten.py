@@ -65,11 +65,15 @@ def is_refused(call: Callable[[], object]) -> bool:
     return False
 
 
-def exit_code_of_child(work: Callable[[], int]) -> int:
-    """What a forked child returns; it is ended where it hangs."""
+def fork() -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of fork in a process with threads
-        child = os.fork()
+        return os.fork()
+
+
+def exit_code_of_child(work: Callable[[], int]) -> int:
+    """What a forked child returns; it is ended where it hangs."""
+    child = fork()
     if child == 0:
         code = 255
         try:
@@ -113,6 +117,22 @@ def test_a_forked_child_is_refused_every_call_and_the_parent_goes_on(server: Sma
         db.set("l", 1)
         waiting.join(30)
         assert not waiting.is_alive()
+
+
+def test_the_server_hears_that_it_was_closed_though_a_forked_child_lives(server: SmallServer) -> None:
+    db = fluxdb.open(server.url)
+    reading, writing = os.pipe()
+    child = fork()
+    if child == 0:
+        signal.alarm(20)
+        os.close(writing)
+        os.read(reading, 1)
+        os._exit(0)
+    db.close()
+    until(lambda: not server._clients)
+    os.close(writing)
+    os.close(reading)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_forked_child_is_refused_what_it_awaits_and_the_parent_goes_on(server: SmallServer) -> None:

@@ -52,7 +52,12 @@ def peer() -> Iterator[tuple[str, deque[socket.socket]]]:
 def test_a_server_that_ends_its_half_and_reads_nothing_is_lost_at_once() -> None:
     with peer() as (url, greeted), fluxdb.open(url, timeout=10) as db:
         until(lambda: bool(greeted))
-        ending = threading.Timer(0.05, greeted[0].shutdown, (socket.SHUT_WR,))
+
+        def end() -> None:
+            greeted[0].recv(1)  # the write is on its way
+            greeted[0].shutdown(socket.SHUT_WR)
+
+        ending = threading.Thread(target=end)
         ending.start()
         with pytest.raises(ConnectionLostError) as caught:
             db.set("k", "x" * (12 << 20))  # more than the system takes
