@@ -117,10 +117,15 @@ class Reconnecting:
             raise ConnectionLostError(f"no connection to {settings.address}: nobody answers there") from None
         except LinkLostError as lost:
             raise ConnectionLostError(f"no connection to {settings.address}: {lost}") from None
-        if password is None:
-            reply.document_text(line)
-        else:
-            reply.answer(line)
+        try:
+            if password is None:
+                reply.document_text(line)
+            else:
+                reply.answer(line)
+        except AuthError as error:
+            if password is None:  # the server tells how to give it on the wire
+                raise AuthError(f"{settings.address} wants a password: the argument password of open()") from None
+            raise AuthError(f"{settings.address} did not take the password: {error}") from None
 
     def _connected(self, connecting: asyncio.Task[Link]) -> None:
         self._connecting = None
