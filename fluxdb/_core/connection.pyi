@@ -19,7 +19,7 @@ class Hub:
         """Of GETs, and of writes that took effect, by kind: from when each was taken to when it was answered. The sum,
         in nanoseconds, and how many took so many bits of them."""
     def count(self, kind: str, refused: bool) -> None:
-        """One more request that Python answered."""
+        """One more request that Python answered; kind: one of those in counts."""
     def close(self) -> None: ...
 
 class Connection:

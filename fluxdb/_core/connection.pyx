@@ -85,7 +85,7 @@ cdef dict board_durations(const Switchboard* board):
 
 
 cdef int board_count(Switchboard* board, str kind, bint refused) except -1:
-    cdef size_t i = WIRE_NAMES.index(kind)
+    cdef size_t i = 0 if kind == "invalid" else WIRE_NAMES.index(kind)
     if refused:
         board.refused[i] += 1
     else:

@@ -68,3 +68,6 @@ def test_requests_are_counted_by_kind_and_outcome(log: Log) -> None:
     )
     counts = {kind: count for kind, count in client.hub.counts.items() if count != (0, 0)}
     assert counts == {"set": (1, 1), "get": (1, 1), "del": (1, 0), "invalid": (0, 1), "ping": (1, 0)}
+    for kind, (answered, refused) in client.hub.counts.items():
+        client.hub.count(kind, True)
+        assert client.hub.counts[kind] == (answered, refused + 1)

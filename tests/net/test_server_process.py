@@ -123,6 +123,22 @@ def test_metrics_health_and_the_page_are_served(tmp_path: Path) -> None:
     assert "fluxdb_last_checkpoint_timestamp_seconds 0.0" not in numbers
 
 
+def test_a_message_of_the_page_that_can_not_be_read_is_told_so_counted_and_the_next_one_is_taken(tmp_path: Path) -> None:
+    wrong: list[str | bytes] = ["x", b"{}", '{"key":"a"}', '{"type":"drop","key":"a"}', '{"type":7,"key":"a"}']
+    arguments = ("--port", "0", "--data-dir", str(tmp_path), "--web", "127.0.0.1:0")
+    with Process(*arguments) as server, Wire(server.port) as client:
+        base = server.said[0].removeprefix("web page on ")
+        with connect(base.replace("http", "ws", 1), proxy=None) as page:
+            for message in wrong:
+                page.send(message)
+                assert json.loads(page.recv(30))["type"] == "error"
+            page.send('{"type":"get","key":"a"}')
+            assert json.loads(page.recv(30))["type"] == "get_response"
+        commands = client.ask({"kind": "info"})[0]["info"]["server"]["commands"]
+        assert (commands["invalid"], commands["get"]) == (len(wrong), 1)
+        assert server.stop() == (0, "")
+
+
 def printed(*arguments: str, environment: dict[str, str] | None = None) -> dict[str, object]:
     code, output, errors = run_program("--print-config", *arguments, environment=environment)
     assert (code, errors) == (0, "")
