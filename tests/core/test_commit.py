@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from fluxdb._core.crc32c import crc32c
 from fluxdb._core.replay import STOP_END
 from fluxdb.errors import InvalidKeyError, InvalidValueError, LimitError, VersionConflictError
 from fluxdb.model import Kind
 from tests.core.conftest import drain, wait_readable
 
 MakeLog = Callable[..., Any]
+FLOOR_BUCKETS = 4096
 
 
 def test_g2_a_write_that_returned_is_in_the_files(log: Any) -> None:
@@ -44,6 +47,24 @@ def test_versions_never_repeat_when_tombstones_are_forgotten(make_log: MakeLog) 
             last[key], _ = write(Kind.DELETE, key, None)
             assert last[key] > version
     assert log.documents.tombstones == 2
+    assert log.replayed()[0].digest() == log.documents.digest()
+
+
+def test_versions_never_fall_back_behind_another_forgotten_key_of_the_same_bucket(make_log: MakeLog) -> None:
+    """Keys of one bucket share the highest version that any of them had, whichever is forgotten last."""
+    bucket = crc32c(b"k0") % FLOOR_BUCKETS
+    same = (f"k{i}" for i in range(100_000) if crc32c(b"k%d" % i) % FLOOR_BUCKETS == bucket)
+    high, low, other = itertools.islice(same, 3)
+    log = make_log(tombstones_max=0)
+    write = log.committer.write
+    for i in range(5):
+        write(Kind.SET, high, b"%d" % i)
+    write(Kind.SET, low, b"0")
+    assert write(Kind.DELETE, high, None)[0] == 6
+    assert write(Kind.DELETE, low, None)[0] == 2
+    assert log.documents.tombstones == 0, "they are forgotten"
+    assert write(Kind.SET, other, b"1")[0] == 7
+    assert write(Kind.SET, high, b"1")[0] == 7
     assert log.replayed()[0].digest() == log.documents.digest()
 
 

@@ -184,6 +184,38 @@ def test_g2_the_zeros_are_written_again_where_their_sync_may_have_failed(tmp_pat
 
 
 @pytest.mark.guarantee(2)
+def test_g2_where_a_torn_tail_lies_is_durable_before_the_first_zero_over_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a power cut might leave half of the zeros, and nothing that says where the rest belongs."""
+    _, _, offset, _ = with_last_group(tmp_path)
+    overwrite(segment_path(tmp_path, 1), offset, bytes(SECTOR_BYTES))
+    calls: list[str] = []
+
+    def note(doing: str, file: os.stat_result) -> None:
+        places = {".": tmp_path, NOTE_NAME: tmp_path / NOTE_NAME, "log": segment_path(tmp_path, 1)}
+        calls.extend(f"{doing} {name}" for name, path in places.items() if os.path.samestat(file, path.stat()))
+
+    def write_all(descriptor: int, data: bytes, offset: int) -> None:
+        note("write", os.fstat(descriptor))
+        durable.write_all(descriptor, data, offset)
+
+    def sync_file(descriptor: int) -> None:
+        note("sync", os.fstat(descriptor))
+        durable.sync_file(descriptor)
+
+    def sync_directory(directory: Path) -> None:
+        note("sync", directory.stat())
+        durable.sync_directory(directory)
+
+    for spy in (write_all, sync_file, sync_directory):
+        monkeypatch.setattr(f"fluxdb.storage.tail.{spy.__name__}", spy)
+    with opened(tmp_path):
+        pass
+    assert calls == [f"write {NOTE_NAME}", f"sync {NOTE_NAME}", "sync .", "write log", "write log", "sync log"]
+
+
+@pytest.mark.guarantee(2)
 def test_g2_an_old_note_of_a_torn_tail_never_reaches_what_was_written_since(tmp_path: Path) -> None:
     before, _, offset, _ = with_last_group(tmp_path)
     position = group_offsets(tmp_path, 1)[-1]
