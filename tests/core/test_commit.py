@@ -135,6 +135,21 @@ def test_g1_a_refusal_that_rests_on_an_undurable_write_waits_for_it(log: Any) ->
     assert outcomes[2:] == [None, None]
 
 
+def test_g1_a_refusal_told_to_a_thread_waits_for_what_it_rests_on(log: Any) -> None:
+    channel = log.committer.channel()
+    for i in range(0, 150, 3):  # each time the writes before are on their way
+        key = f"k{i}"
+        channel.submit(Kind.SET, key, b"1")
+        channel.submit(Kind.DELETE, key, None)
+        assert log.committer.write(Kind.DELETE, key, None) is None
+        assert log.documents.position.revision == i + 2
+        channel.submit(Kind.SET, key, b"2")
+        with pytest.raises(VersionConflictError):
+            log.committer.write(Kind.SET, key, b"3", 0)
+        assert log.documents.position.revision == i + 3
+    drain(channel)
+
+
 @pytest.mark.parametrize(
     ("key", "text", "error"),
     [

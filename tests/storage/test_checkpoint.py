@@ -116,6 +116,28 @@ def test_g9_nothing_is_retired_before_the_new_name_is_durable(tmp_path: Path, mo
         assert list_folder(tmp_path).segments == [3]
 
 
+@pytest.mark.guarantee(9)
+@pytest.mark.parametrize("removed", range(4))
+def test_g9_a_crash_between_the_removals_leaves_a_log_without_gaps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, removed: int
+) -> None:
+    digest, left = fill(tmp_path, 5), removed
+    unlink = Path.unlink
+
+    def unlink_some(path: Path, missing_ok: bool = False) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise OSError(5, os.strerror(5))
+        unlink(path, missing_ok)
+
+    with opened(tmp_path) as database, monkeypatch.context() as patches:
+        patches.setattr(Path, "unlink", unlink_some)
+        database.checkpoint()
+    assert list_folder(tmp_path).segments == list(range(removed + 1, 6))
+    assert digest_of(tmp_path) == digest
+
+
 def test_checkpoints_from_many_threads_take_turns(tmp_path: Path) -> None:
     with opened(tmp_path) as database:
         errors: list[BaseException] = []
