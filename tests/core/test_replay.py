@@ -108,6 +108,16 @@ def test_a_forged_length_is_not_believed(segment: bytearray) -> None:
         assert (stop.groups, stop.reason) == (0, STOP_BODY)
 
 
+@pytest.mark.guarantee(7)
+def test_g7_a_whole_record_in_the_place_of_another_makes_no_group(segment: bytearray) -> None:
+    frame = bytearray(segment[4096 + 64 : 4096 + 64 + 36])
+    struct.pack_into("<Q", frame, 12, 2)
+    struct.pack_into("<I", frame, 0, crc32c(bytes(frame[4:])))
+    segment[4096 + 64 : 4096 + 64 + 36] = frame
+    stop = stopped(segment)
+    assert (stop.groups, stop.reason) == (0, STOP_BODY)
+
+
 def test_records_that_do_not_follow_from_the_state_stop_the_replay(segment: bytearray) -> None:
     documents = Documents()
     documents.begin(START, b"")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import fluxdb
+from fluxdb.limits import MIB
 from fluxdb.sync import FluxDB
 from tests.support.engine import write
 from tests.support.script import LIMITS
@@ -142,3 +144,37 @@ def test_g1_nothing_shows_a_write_before_it_is_durable(
     assert said["told"][:2] == [1, None], "no event tells it"
     assert said["unacknowledged"]
     assert said["after"] == after and said["told"][2] == 2
+
+
+def group_of_many_pieces(path: str, count: int) -> dict[str, Any]:
+    """Writes of which each takes a piece of memory for itself, all in one group."""
+    limits = replace(LIMITS, group_bytes_max=32 * MIB)
+    text = "piece" * 27_000  # more than half of a piece
+    shim = Shim()
+    shim.begin(path)
+
+    async def run() -> int:
+        async with fluxdb.aio.open(Path(path) / "db", limits=limits) as db:
+            held = shim.hold(Call.SYNC, part="log-")
+            tasks = [asyncio.create_task(db.set("leader", 1))]
+            while not held.fired:
+                await asyncio.sleep(0.001)
+            tasks += [asyncio.create_task(db.set(f"k{i}", [i, text])) for i in range(count)]
+            await asyncio.sleep(0)  # each is staged in its task's first step
+            held.release()
+            await asyncio.gather(*tasks)
+            commits: Any = (await db.info())["commits"]
+            return int(commits["groups"])
+
+    groups = asyncio.run(run())
+    shim.end()
+    with fluxdb.open(Path(path) / "db", limits=limits) as db:
+        found = (db.get(f"k{i}") for i in range(count))
+        kept = sum(document is not None and document.value == [i, text] for i, document in enumerate(found))
+    return {"groups": groups, "kept": kept}
+
+
+@pytest.mark.guarantee(4)
+def test_g4_a_group_of_more_pieces_than_one_system_call_takes_is_kept_whole(worker: Worker, tmp_path: Path) -> None:
+    said = worker.call(f"{__name__}:group_of_many_pieces", path=str(tmp_path), count=70)
+    assert said == {"groups": 2, "kept": 70}

@@ -100,6 +100,40 @@ def test_g5_a_log_that_fails_tells_every_waiter_and_takes_no_more_writes(
     assert said["next"] == said["versions"] + 1
 
 
+def sync_fails_before_a_group(path: str) -> dict[str, Any]:
+    """A lone write whose sync fails; five of other threads wait in the group behind it."""
+    shim = Shim()
+    shim.begin(path)
+    told: dict[str, Any] = {}
+    with fluxdb.open(Path(path) / "db", limits=LIMITS) as db:
+        held = shim.hold(Call.WRITE, part="log-")
+        shim.fail(Call.SYNC, errno.EIO, part="log-")
+        threads = [
+            threading.Thread(target=lambda key=key: told.update({key: attempt(lambda: db.set(key, LONG))}))
+            for key in ("leader", *FIVE)
+        ]
+        threads[0].start()
+        held.wait()
+        for thread in threads[1:]:
+            thread.start()
+        threads[1].join(0.1)  # until they wait, too
+        held.release()
+        for thread in threads:
+            thread.join()
+    shim.end()
+    with fluxdb.open(Path(path) / "db", limits=LIMITS) as db:
+        return {"told": told, "reopened": values(db, *FIVE)}
+
+
+@pytest.mark.guarantee(5)
+def test_g5_those_behind_a_group_that_failed_hear_that_nothing_of_theirs_was_written(
+    worker: Worker, tmp_path: Path
+) -> None:
+    said = worker.call(f"{HERE}:sync_fails_before_a_group", path=str(tmp_path))
+    assert said["told"] == {"leader": "PoisonedError?", **dict.fromkeys(FIVE, "PoisonedError")}
+    assert said["reopened"] == {}
+
+
 async def group_of_five_async(shim: Shim, path: Path) -> dict[str, Any]:
     told: dict[str, Any] = {}
     async with fluxdb.aio.open(path, limits=LIMITS) as db:

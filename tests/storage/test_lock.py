@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +72,31 @@ def test_readers_share_and_keep_owners_out(tmp_path: Path) -> None:
     with pytest.raises(LockedError):
         FolderLock.share(tmp_path)
     owner.release()
+
+
+@pytest.mark.guarantee(10)
+def test_g10_where_the_system_locks_no_folders_the_file_alone_keeps_others_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flock = fcntl.flock
+
+    def flock_files(descriptor: int, how: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        flock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock_files)
+    owner = FolderLock.own(tmp_path)
+    for lock in (FolderLock.own, FolderLock.share):
+        with pytest.raises(LockedError, match=str(os.getpid())):
+            lock(tmp_path)
+    owner.release()
+    reader = FolderLock.share(tmp_path)
+    FolderLock.share(tmp_path).release()
+    with pytest.raises(LockedError):
+        FolderLock.own(tmp_path)
+    reader.release()
+    FolderLock.own(tmp_path).release()
 
 
 def test_sharing_changes_nothing_in_the_folder(tmp_path: Path) -> None:

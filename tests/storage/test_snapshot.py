@@ -158,6 +158,21 @@ def test_a_count_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     assert "holds 1" in str(refused(tmp_path))
 
 
+@pytest.mark.guarantee(7)
+def test_g7_a_block_that_is_missing_is_noticed_though_all_that_is_there_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = small_snapshot(tmp_path, monkeypatch)
+    whole = path.read_bytes()
+    with closing(SnapshotReader(tmp_path, POSITION.revision)) as reader:
+        starts = [at for at, _, _ in reader.blocks()]
+    ends = [*starts[1:], len(whole) - snapshot_format.FOOTER_BYTES]
+    assert len(starts) > 2
+    for start, end in zip(starts, ends, strict=True):
+        path.write_bytes(whole[:start] + whole[end:])
+        assert isinstance(refused(tmp_path), CorruptionError)
+
+
 def test_a_renamed_snapshot_is_refused(tmp_path: Path) -> None:
     write(tmp_path, some_documents(1)).rename(tmp_path / snapshot_name(901))
     with pytest.raises(CorruptionError, match="renamed"):
