@@ -11,6 +11,7 @@ import pytest
 
 from fluxdb._core.crc32c import crc32c
 from fluxdb._core.replay import STOP_END
+from fluxdb._core.segment import SEGMENT_HEADER_BYTES, decode_header, segment_name
 from fluxdb.errors import InvalidKeyError, InvalidValueError, LimitError, VersionConflictError
 from fluxdb.model import Kind
 from tests.core.conftest import drain, wait_readable
@@ -217,6 +218,19 @@ def test_a_record_larger_than_a_segment_gets_a_segment_of_its_own_size(make_log:
     for i in range(3):
         log.committer.write(Kind.SET, f"big{i}", big)
         log.committer.write(Kind.SET, f"small{i}", b"1")
+    assert log.replayed()[0].digest() == log.documents.digest()
+
+
+def test_a_spare_segment_that_is_too_small_for_a_record_is_not_taken(make_log: MakeLog) -> None:
+    """Room for a group is had before a byte of it is written: so a full disk is a refusal, and no failure."""
+    log = make_log(segment_bytes=65536, value_bytes_max=1 << 20)
+    log.committer.prepare_spare()
+    assert (log.folder / "log.spare").stat().st_size == 65536
+    log.committer.write(Kind.SET, "big", b'"' + b"x" * 300_000 + b'"')
+    segment = log.folder / segment_name(2)
+    size = segment.stat().st_size
+    assert decode_header(segment.read_bytes()[:SEGMENT_HEADER_BYTES]).segment_bytes == size > 300_000
+    assert not (log.folder / "log.spare").exists()
     assert log.replayed()[0].digest() == log.documents.digest()
 
 
