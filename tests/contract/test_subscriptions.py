@@ -72,6 +72,19 @@ def test_several_keys_are_told_in_the_order_of_commits(db: Store) -> None:
     events.close()
 
 
+def test_a_key_is_told_to_those_who_watch_it_alone_and_to_those_who_watch_others_too(db: Store) -> None:
+    alone, both, other = db.subscribe("a"), db.subscribe("a", "b"), db.subscribe("b", "a")
+    db.set("a", 1)
+    db.set("b", 2)
+    assert [event.new for event in take(alone, 1)] == [1]
+    assert [[event.new for event in take(events, 2)] for events in (both, other)] == [[1, 2]] * 2
+    both.close()
+    db.set("a", 3)
+    assert [[event.new for event in take(events, 1)] for events in (alone, other)] == [[3]] * 2
+    alone.close()
+    other.close()
+
+
 def test_each_subscriber_has_objects_of_its_own(db: Store) -> None:
     first, second = db.subscribe("k"), db.subscribe("k")
     db.set("k", {"a": []})

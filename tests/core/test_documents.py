@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from fluxdb._core.documents import Documents, Reader, pack_record, read_records
 from fluxdb.errors import ClosedError, InvalidKeyError
 from fluxdb.model import Document, Kind, Position
+from tests.core.conftest import drain, wait_readable
 
 MakeLog = Callable[..., Any]
 
@@ -165,6 +166,21 @@ def test_g9_a_view_shows_one_revision_while_writers_go_on(log: Any) -> None:
         seen[key] = (text, version)
     assert seen == before
     assert position.revision == 3001
+
+
+def test_g9_a_view_keeps_what_is_replaced_in_the_shard_that_it_copies_next(log: Any) -> None:
+    channel = log.committer.channel()
+    keys = [f"k{i}" for i in range(12_000)]  # of 4,096 shards: some are in the first one
+    for text in (b"0", b"1"):
+        for key in keys:
+            while channel.submit(Kind.SET, key, text) is False:
+                wait_readable(channel.fd)
+                channel.collect()
+        drain(channel)
+        if text == b"0":
+            view = log.documents.open_view()
+    with view:
+        assert read_all(view) == dict.fromkeys(keys, (b"0", 1))
 
 
 def test_one_view_at_a_time(log: Any) -> None:
