@@ -123,7 +123,7 @@ def test_metrics_health_and_the_page_are_served(tmp_path: Path) -> None:
     assert "fluxdb_last_checkpoint_timestamp_seconds 0.0" not in numbers
 
 
-def test_a_message_of_the_page_that_can_not_be_read_is_told_so_counted_and_the_next_one_is_taken(tmp_path: Path) -> None:
+def test_a_message_of_the_page_that_can_not_be_read_is_told_so_and_the_next_is_taken(tmp_path: Path) -> None:
     wrong: list[str | bytes] = ["x", b"{}", '{"key":"a"}', '{"type":"drop","key":"a"}', '{"type":7,"key":"a"}']
     arguments = ("--port", "0", "--data-dir", str(tmp_path), "--web", "127.0.0.1:0")
     with Process(*arguments) as server, Wire(server.port) as client:
