@@ -24,12 +24,13 @@ WITHOUT_SERVER = (
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if not metafunc.module.__name__.rpartition(".")[2].startswith(WITHOUT_SERVER):
-        metafunc.fixturenames.insert(0, "clients_in")  # before any that starts a server
         ways = ["reactor", "loop"] if server.HAS_REACTOR else ["loop"]
         metafunc.parametrize("clients_in", ways, indirect=True)
 
 
-@pytest.fixture
-def clients_in(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(server, "HAS_REACTOR", request.param == "reactor")
-    return str(request.param)
+@pytest.fixture(autouse=True)  # what no test asks for by name is not made, whatever it is parametrized with
+def clients_in(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str | None:
+    way: str | None = getattr(request, "param", None)
+    if way is not None:
+        monkeypatch.setattr(server, "HAS_REACTOR", way == "reactor")
+    return way

@@ -17,6 +17,12 @@ def server(tmp_path: Path) -> Iterator[Threaded]:
         yield server
 
 
+def test_plain_clients_are_served_in_the_way_that_the_tests_name_says(
+    server: Threaded, request: pytest.FixtureRequest
+) -> None:
+    assert (server.server.plain is not None) == (request.node.callspec.params["clients_in"] == "reactor")
+
+
 TABLE = [
     (b'{"kind":"get","key":"a"}', b'{"kind":"value","doc":null}'),
     (b'{"kind":"set","key":"a","value":1}', b'{"kind":"ok","version":1,"revision":1}'),
