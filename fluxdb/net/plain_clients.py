@@ -108,6 +108,7 @@ class PlainClients:
                 try:
                     self.server.answer(client, ticket, kind, request_id, key, password)
                 except Exception as error:
+                    client.reply(ticket, lines.error(error, request_id))  # else the farewell waits for it, for ever
                     self._fail(client, error)
         for number in roomy:
             client = self._clients.get(number)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -11,7 +13,9 @@ import pytest
 
 from fluxdb.limits import ServerLimits
 from fluxdb.net import plain_clients
+from fluxdb.net.answers import Answers
 from fluxdb.net.plain_clients import PlainClients
+from tests.net.wire import Wire, threaded
 
 News = tuple[list[tuple[Any, ...]], list[int], list[int]]
 
@@ -25,6 +29,7 @@ class FakeReactor:
         self.coming: News = ([], [], [])
         self.adopted = 0
         self.sent_away: list[int] = []
+        self.replies: list[tuple[int, int, bytes]] = []
 
     def adopt(self, *_: object, **__: object) -> int:
         self.adopted += 1
@@ -35,6 +40,9 @@ class FakeReactor:
 
     def push(self, *_: object, **__: object) -> list[int]:
         return []
+
+    def reply(self, *reply: Any) -> None:
+        self.replies.append(reply)
 
     def send_away(self, number: int, line: bytes) -> None:
         assert b"MemoryError" in line
@@ -73,4 +81,19 @@ def test_a_request_that_fails_unexpectedly_costs_its_own_client_alone(
     assert answered == [2], "those behind it are answered, those who are gone need no answer"
     assert (gone, len(clients)) == ([True], 2)
     assert reactor.sent_away == [1]
+    assert [reply[:2] for reply in reactor.replies] == [(1, 7)]
     assert [record.message for record in caplog.records] == ["127.0.0.1: a connection was closed by MemoryError"]
+
+
+def test_who_asks_what_fails_unexpectedly_is_told_so_and_the_connection_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> bytes:
+        raise ValueError
+
+    monkeypatch.setattr(Answers, "_info", fail)
+    with threaded(tmp_path / "data") as server, Wire(server.port) as client:
+        client.send({"kind": "info", "id": 4}, {"kind": "ping"})
+        reply, farewell = [json.loads(line) for line in client.rest().splitlines() if b"pong" not in line]
+    assert (reply["code"], reply["id"], farewell["code"], farewell["closing"]) == ("error", 4, "error", True)
+    assert "ValueError" in reply["message"]
