@@ -18,7 +18,7 @@ from fluxdb._core.platform cimport (
 )
 from fluxdb._core.stage cimport Request, request_free, request_prepare
 from fluxdb._core.state cimport LogPosition
-from fluxdb._core.watch cimport Event, event_data, events_free, watch_add, watch_remove
+from fluxdb._core.watch cimport Event, event_data, events_free, watch_add, watch_remove, watch_take
 from fluxdb._core.write_path cimport Commit, commit_write
 
 import os
@@ -124,12 +124,14 @@ cdef class Committer:
     def unwatch(self, key):
         cdef Py_ssize_t key_bytes = 0
         cdef const uint8_t* utf8 = key_utf8(key, &key_bytes)
+        cdef Event* untold
         if self.abandoned:
             return
         with nogil:
             pthread_mutex_lock(&self.documents.state.lock)
-            watch_remove(&self.commit.watch, utf8, <size_t>key_bytes)
+            untold = watch_remove(&self.commit.watch, utf8, <size_t>key_bytes)
             pthread_mutex_unlock(&self.documents.state.lock)
+            events_free(untold)
 
     def take_events(self):
         cdef Event* first
@@ -137,11 +139,8 @@ cdef class Committer:
         cdef bint overflowed
         self.check_usable()
         pthread_mutex_lock(&self.documents.state.lock)
-        first = self.commit.watch.first
         overflowed = self.commit.watch.overflowed
-        self.commit.watch.first = self.commit.watch.last = NULL
-        self.commit.watch.bytes = 0
-        self.commit.watch.overflowed = False
+        first = watch_take(&self.commit.watch)
         pthread_mutex_unlock(&self.documents.state.lock)
         events = []
         event = first

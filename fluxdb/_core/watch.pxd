@@ -37,6 +37,9 @@ cdef void watch_free(Watch* watch) noexcept nogil
 cdef void events_free(Event* first) noexcept nogil
 # How many watch the key now, or -1 where there is no memory.
 cdef int64_t watch_add(Watch* watch, const uint8_t* key, size_t key_bytes) noexcept nogil
-cdef void watch_remove(Watch* watch, const uint8_t* key, size_t key_bytes) noexcept nogil
+# Where nobody watches any key any more: the events that nobody is to be told, for events_free, which needs no lock.
+cdef Event* watch_remove(Watch* watch, const uint8_t* key, size_t key_bytes) noexcept nogil
+# The queue, for events_free; it is empty then.
+cdef Event* watch_take(Watch* watch) noexcept nogil
 # If the key is watched: copy what happened to it (old may be NULL) to the end of the queue. True where it was.
 cdef bint watch_commit(Watch* watch, uint8_t kind, Record* old, Record* new) noexcept nogil

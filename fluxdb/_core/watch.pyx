@@ -49,14 +49,23 @@ cdef int64_t watch_add(Watch* watch, const uint8_t* key, size_t key_bytes) noexc
     return <int64_t>entry.version
 
 
-cdef void watch_remove(Watch* watch, const uint8_t* key, size_t key_bytes) noexcept nogil:
+cdef Event* watch_remove(Watch* watch, const uint8_t* key, size_t key_bytes) noexcept nogil:
     cdef uint64_t hash = table_hash(&watch.keys, key, key_bytes)
     cdef Record* entry = table_find(&watch.keys, key, key_bytes, hash)
     if entry == NULL:
-        return
+        return NULL
     entry.version -= 1
     if entry.version == 0:
         free(table_remove(&watch.keys, key, key_bytes, hash))
+    return watch_take(watch) if watch.keys.used == 0 else NULL
+
+
+cdef Event* watch_take(Watch* watch) noexcept nogil:
+    cdef Event* first = watch.first
+    watch.first = watch.last = NULL
+    watch.bytes = 0
+    watch.overflowed = False
+    return first
 
 
 cdef bint watch_commit(Watch* watch, uint8_t kind, Record* old, Record* new) noexcept nogil:

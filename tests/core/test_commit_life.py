@@ -135,6 +135,20 @@ def test_events_of_watched_keys_come_in_the_order_of_commits(log: Any) -> None:
     assert log.committer.take_events() == ([], False)
 
 
+def test_events_are_let_go_with_the_last_who_watches_any_key(log: Any) -> None:
+    committer = log.committer
+    for key in ("a", "b"):
+        committer.watch(key)
+    committer.write(Kind.SET, "a", b"1")
+    committer.unwatch("a")
+    assert committer.wait_for_events(0), "another is there to take them"
+    committer.unwatch("b")
+    assert not committer.wait_for_events(0), "whoever waits would be woken for what nobody takes, for ever"
+    committer.watch("a")
+    committer.write(Kind.SET, "a", b"2")
+    assert committer.take_events() == ([(Kind.SET, "a", b"1", b"2", 2, 2)], False)
+
+
 def test_watched_keys_are_found_again_however_many_there_are(log: Any) -> None:
     committer = log.committer
     keys = [f"key {number}" for number in range(120_000)]  # more than 65,536 slots in one shard
