@@ -146,7 +146,7 @@ class Link(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport.abort()  # does nothing; but Python 3.10 would warn of a TLS transport that was never closed
-        # A forked child may hold the socket, too: closing alone would tell the server nothing. (TLS has told it by now.)
+        # A forked child may hold the socket, too: closing alone would tell the server nothing. (TLS has told it.)
         connected = self._transport.get_extra_info("socket")
         if connected is not None:
             with contextlib.suppress(OSError):
