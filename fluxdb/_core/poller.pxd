@@ -14,5 +14,6 @@ cdef extern from "poller.h" nogil:
     int fluxdb_poller_open() noexcept
     int fluxdb_poller_add(int poller, int descriptor, uint64_t number) noexcept
     int fluxdb_poller_wait(int poller, fluxdb_happening* happenings, int timeout_ms) noexcept
+    bint fluxdb_is_sending(int descriptor) noexcept
     ssize_t fluxdb_receive(int descriptor, void* data, size_t bytes) noexcept
     ssize_t fluxdb_send(int descriptor, const void* data, size_t bytes) noexcept

@@ -6,6 +6,7 @@ from fluxdb._core.peer cimport peer_reply, peer_unsent
 from fluxdb._core.platform cimport (
     fluxdb_bell_ring, fluxdb_bell_silence, pthread_mutex_lock, pthread_mutex_unlock,
 )
+from fluxdb._core.poller cimport fluxdb_is_sending
 from fluxdb._core.reactor_thread cimport reactor_goes_first
 from fluxdb._core.replies cimport bytes_put
 from fluxdb._core.sending cimport line_release
@@ -152,7 +153,10 @@ cdef void tick(
     cdef uint64_t now = state.tick
     if socket.peer.ended and socket.ended_tick == 0:
         socket.ended_tick = now
-    if socket.leaving:
+    if socket.leaving and socket.draining and not socket.peer.ended:
+        if not fluxdb_is_sending(socket.descriptor):    # else it has until ask_abort
+            socket_close(state, socket)
+    elif socket.leaving:
         if now - socket.leaving_tick > 1:
             socket_close(state, socket)
     elif socket.peer.ended:

@@ -30,7 +30,7 @@ cdef struct Socket:
     bint writable           # there may be room to send
     bint hung_up            # the other side sends no more
     bint again              # in the reactor's list of those that go on in the next turn
-    bint draining           # reads no more; goes when all that was asked for is answered and sent
+    bint draining           # takes no more; goes when all that was asked for is answered, and the other side has it
     bint leaving            # has all that it was to be told; what comes is dropped
     bint shut               # and nothing more is sent
     bint behind             # had no room for an event: Python wants to know when it has

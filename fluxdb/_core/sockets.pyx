@@ -4,7 +4,7 @@ from libc.errno cimport EAGAIN
 
 from fluxdb._core.peer cimport peer_close, peer_push, peer_say, peer_unsent, peer_waiting_bytes
 from fluxdb._core.platform cimport fluxdb_bell_ring
-from fluxdb._core.poller cimport fluxdb_receive
+from fluxdb._core.poller cimport fluxdb_is_sending, fluxdb_receive
 from fluxdb._core.replies cimport bytes_put, bytes_shrink
 from fluxdb._core.requests cimport TAKEN_BROKEN, TAKEN_HANDED, requests_feed, requests_take
 from fluxdb._core.sending cimport line_release, sending_go_on, sending_is_free, sending_push, socket_unsent
@@ -97,9 +97,11 @@ cdef void leave_if_done(ReactorState* reactor, Socket* socket) noexcept nogil:
     cdef Peer* peer = socket.peer
     if peer.place_count or socket_unsent(socket):
         return
-    if peer.ended:
-        leave(reactor, socket)
-    elif socket.draining and not (peer.choked or peer.stalled):
+    if not peer.ended and (not socket.draining or peer.choked or peer.stalled):
+        return
+    if peer.ended or fluxdb_is_sending(socket.descriptor):
+        leave(reactor, socket)      # else what it says meanwhile would cost it the replies that it has not got yet
+    else:
         socket_close(reactor, socket)
 
 
