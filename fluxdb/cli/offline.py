@@ -14,7 +14,7 @@ import click
 import orjson
 
 from fluxdb.cli import exits, render
-from fluxdb.cli.output import standard_lines
+from fluxdb.cli.output import naming_stream, standard_lines
 from fluxdb.cli.progress import progress_bar
 from fluxdb.cli.text import escape_text, one_line
 from fluxdb.limits import WIDEST_LIMITS
@@ -132,11 +132,12 @@ def _writer(target: Path) -> Iterator[Callable[[bytes], object]]:
     Where this ends without an error, a file is there whole and durable, else it is as it was.
     """
     if str(target) == STANDARD_STREAM:
-        if sys.stdout.isatty():
-            yield lambda line: sys.stdout.write(escape_text(line.decode()))
-        else:
-            yield sys.stdout.buffer.write
-        sys.stdout.flush()
+        with naming_stream("stdout"):
+            if sys.stdout.isatty():
+                yield lambda line: sys.stdout.write(escape_text(line.decode()))
+            else:
+                yield sys.stdout.buffer.write
+            sys.stdout.flush()
         return
     if target.exists() and not target.is_file():  # a device, a named pipe
         with target.open("wb") as stream:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
@@ -42,8 +44,20 @@ class Lines:
 
     def _write(self, stream: TextIO, line: str, colour: str = "") -> None:
         wanted = colours_wanted(stream) if self._colours is None else self._colours
-        stream.write(f"\x1b[{colour}m{line}\x1b[0m\n" if colour and wanted else line + "\n")
-        stream.flush()
+        with naming_stream("stdout" if stream is self.output else "stderr"):
+            stream.write(f"\x1b[{colour}m{line}\x1b[0m\n" if colour and wanted else line + "\n")
+            stream.flush()
+
+
+@contextmanager
+def naming_stream(name: str) -> Iterator[None]:
+    """Have an OSError of the body say what could not be written: it must not be taken for one of the database."""
+    try:
+        yield
+    except OSError as error:  # one of a pipe that nobody reads stays a BrokenPipeError
+        if error.errno is None or error.filename:
+            raise
+        raise OSError(error.errno, error.strerror, name) from error
 
 
 def standard_lines() -> Lines:

@@ -6,12 +6,13 @@ import contextlib
 import os
 import sys
 import traceback
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from fluxdb.cli import exits, render
-from fluxdb.cli.output import guard_standard_streams, show_warnings, standard_lines
+from fluxdb.cli.output import guard_standard_streams, naming_stream, show_warnings, standard_lines
 from fluxdb.errors import FluxDBError
 
 TRACEBACK_SETTING = "FLUXDB_TRACEBACK"
@@ -21,28 +22,42 @@ TRACEBACK_SETTING = "FLUXDB_TRACEBACK"
 class Tool(click.Command):
     """A command whose errors end as the exit codes say."""
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _errors_ending(), naming_stream("stdout"):  # --help and --version write already here
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
         guard_standard_streams()
         show_warnings()
-        try:
+        with _errors_ending():
             return super().invoke(ctx)
-        except (KeyboardInterrupt, click.Abort):
-            code = exits.INTERRUPTED
-        except BrokenPipeError:
-            _silence_stdout()
-            code = exits.BROKEN_PIPE
-        except (FluxDBError, OSError) as error:
-            standard_lines().error(render.error(_words(error)))
-            code = exits.exit_code(error)
-        except (click.ClickException, click.exceptions.Exit):
-            raise
-        except Exception as error:
-            if os.environ.get(TRACEBACK_SETTING):
-                traceback.print_exc()
-            message = f"unexpected {type(error).__name__}: {error} (a bug: {TRACEBACK_SETTING}=1 shows where)"
-            standard_lines().error(render.error(message))
-            code = exits.REFUSED
-        raise click.exceptions.Exit(code)
+
+
+@contextlib.contextmanager
+def _errors_ending() -> Iterator[None]:
+    """Make of an error of the body its line on stderr, and Exit with its code."""
+    try:
+        yield
+    except (KeyboardInterrupt, click.Abort):
+        code = exits.INTERRUPTED
+    except BrokenPipeError:
+        _silence_stdout()
+        code = exits.BROKEN_PIPE
+    except (FluxDBError, OSError) as error:
+        standard_lines().error(render.error(_words(error)))
+        code = exits.exit_code(error)
+        _give_up_unwritten()
+    except (click.ClickException, click.exceptions.Exit):
+        raise
+    except Exception as error:
+        if os.environ.get(TRACEBACK_SETTING):
+            traceback.print_exc()
+        message = f"unexpected {type(error).__name__}: {error} (a bug: {TRACEBACK_SETTING}=1 shows where)"
+        standard_lines().error(render.error(message))
+        code = exits.REFUSED
+    else:
+        return
+    raise click.exceptions.Exit(code)
 
 
 class Program(Tool, click.Group):
@@ -54,6 +69,15 @@ def _words(error: FluxDBError | OSError) -> str:
     if isinstance(error, FluxDBError) or not error.strerror:
         return str(error)
     return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+
+
+def _give_up_unwritten() -> None:
+    """What can't be written now, the interpreter would try once more when it ends, and end with a code of its own."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        _silence_stdout()
 
 
 def _silence_stdout() -> None:

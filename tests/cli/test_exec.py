@@ -96,6 +96,25 @@ def test_version_and_help_are_data() -> None:
         assert word in text
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["exec", "SET k 1"]], ids=" ".join)
+def test_output_that_can_not_be_written_is_told_in_one_line_that_names_stdout(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "fluxdb", *arguments],
+            cwd=tmp_path,
+            env=environment(tmp_path),
+            timeout=PATIENCE_SECONDS,
+            check=False,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert (done.returncode, done.stderr) == (5, "error: stdout: No space left on device\n")
+
+
 @pytest.mark.parametrize("folder", ["file", "file/data", "/proc/data"])
 def test_a_folder_that_cannot_be_one_is_told_in_one_line(fluxdb: Program, tmp_path: Path, folder: str) -> None:
     (tmp_path / "file").write_text("")
