@@ -244,32 +244,36 @@ cdef int peer_release(Peer* peer) noexcept nogil:
 
 
 cdef int settle_place(Peer* peer, Place* place) noexcept nogil:
-    """Put the reply of the first place out."""
+    """Put the reply of the first place out. -1: there is no memory, and all is as before."""
     cdef Switchboard* board = peer.board
     cdef uint8_t* text
     cdef Slice id
-    cdef bint done
     if place.kind == PLACE_PYTHON:
-        done = bytes_put(&peer.output, place.line, place.line_bytes)
+        if not bytes_put(&peer.output, place.line, place.line_bytes):
+            return -1
         peer.waiting_bytes -= place.waiting_bytes
         free(place.line)
         place.line = NULL
-        return 0 if done else -1
+        return 0
     text = peer.held.data + (place.start - peer.held_base)
     id.data = text + place.bytes
     id.bytes = place.id_bytes
     if place.kind == PLACE_GET:
+        if not put_document(board.commit.state, &peer.output, text, place.bytes, &id):
+            return -1
         peer.gets_of[place.key_mark] -= 1
         board.answered[<size_t>WIRE_GET] += 1
         durations_count(&board.durations[<size_t>WIRE_GET], board.now_ns - place.began, 1)
-        return 0 if put_document(board.commit.state, &peer.output, text, place.bytes, &id) else -1
+        return 0
+    if not bytes_put(&peer.output, text, place.bytes):
+        return -1
     if place.kind == PLACE_EVENT:
         peer.event_places -= 1
     elif place.kind == PLACE_WRITE:
         peer.writes_of[place.key_mark] -= 1
         board.answered[place.wire_kind] += 1
         durations_count(&board.durations[place.wire_kind], board.now_ns - place.began, 1)
-    return 0 if bytes_put(&peer.output, text, place.bytes) else -1
+    return 0
 
 
 cdef void squeeze(Bytes* bytes, size_t* base, size_t gone) noexcept nogil:

@@ -73,7 +73,7 @@ cdef void socket_pump(ReactorState* reactor, Socket* socket) noexcept nogil:
     if socket.leaving:
         finish_leaving(reactor, socket)
         return
-    while taken == TAKEN_HANDED:
+    while taken == TAKEN_HANDED and not peer.broken:
         taken = requests_take(peer)
     if taken == TAKEN_BROKEN or peer.broken:
         socket_close(reactor, socket)

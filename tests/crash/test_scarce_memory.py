@@ -15,6 +15,7 @@ from fluxdb.model import Kind
 from fluxdb.storage.database import Database
 from tests.core.client import Client
 from tests.core.conftest import Log, drain
+from tests.core.sides import Loop, Side
 from tests.support.attempts import attempt
 from tests.support.script import LIMITS
 from tests.support.shim import Call, Shim
@@ -22,6 +23,7 @@ from tests.support.worker import Worker
 
 HERE = __name__
 FAILURE_BYTES = 64  # of what is kept of a write that was refused or failed, until its loop asks
+GROWTH_BYTES = 256  # that a buffer of replies is given beyond what it needs
 TOMBSTONES_BYTES = 1024  # of the first queue of tombstones
 
 
@@ -93,6 +95,35 @@ def test_g1_a_refusal_that_can_not_be_kept_is_no_success_on_the_wire(worker: Wor
     replies = worker.call(f"{HERE}:refusal_is_lost_on_the_wire", path=str(tmp_path))
     assert [reply["kind"] for reply in replies] == ["ok", "ok", "error", "ok", "ok"]
     assert (replies[2]["id"], replies[2]["code"], replies[2]["maybe_applied"]) == (3, "storage", True)
+
+
+def reply_has_no_room_once(path: str) -> list[Any]:
+    shim = Shim()
+    shim.begin(path)
+    log = Log(Path(path))
+    loop = Loop(log)
+    side, other = Side(loop), Side(loop)
+    held = shim.hold(Call.SYNC, part="log-")
+    side.send({"kind": "set", "key": "a", "value": 1}, {"kind": "nothing"})
+    held.wait()
+    written = b'{"kind":"ok","version":1,"revision":1}\n'
+    words = b'"' + b"x" * 9_000 + b'"\n'
+    loop.reactor.reply(side.number, 1, words)  # the second's; it waits for the write before it
+    shim.scarce_growth(len(written) + len(words) + GROWTH_BYTES)
+    held.release()
+    said: list[Any] = [side.rest().decode()]
+    said += [shim.scarce_growth_fired, other.ask({"kind": "get", "key": "a"})]
+    loop.reactor.close()
+    log.committer.close()
+    shim.end()
+    return said
+
+
+def test_a_client_whose_reply_there_was_no_room_for_is_closed_and_others_go_on(worker: Worker, tmp_path: Path) -> None:
+    rest, fired, others = worker.call(f"{HERE}:reply_has_no_room_once", path=str(tmp_path))
+    assert fired
+    assert rest == ""
+    assert others == [{"kind": "value", "doc": {"value": 1, "version": 1}}]
 
 
 def group_is_half_applied(path: str) -> dict[str, Any]:

@@ -105,6 +105,7 @@ class Shim:
         library.shim_sync_delay.argtypes = [ctypes.c_long]
         library.shim_scarce.argtypes = [ctypes.c_size_t]
         library.shim_scarce_fired.restype = ctypes.c_long
+        library.shim_scarce_growth.argtypes = [ctypes.c_size_t]
         library.shim_rule.argtypes = [ctypes.c_int, ctypes.c_char_p, *[ctypes.c_long] * 2, ctypes.c_int, ctypes.c_long]
         self._library = library
 
@@ -133,6 +134,14 @@ class Shim:
     def scarce_fired(self) -> int:
         """How many pieces malloc did not have."""
         return int(self._library.shim_scarce_fired())
+
+    def scarce_growth(self, byte_count: int) -> None:
+        """The next time that a piece is to grow to exactly that size, realloc can't; then it can again."""
+        self._library.shim_scarce_growth(byte_count)
+
+    @property
+    def scarce_growth_fired(self) -> bool:
+        return bool(self._library.shim_scarce_growth_fired())
 
     def count(self, call: Call) -> int:
         """How many such calls there were since ``begin``."""

@@ -116,3 +116,18 @@ void *malloc(size_t bytes) {
     }
     return __libc_malloc(bytes);
 }
+
+extern void *__libc_realloc(void *piece, size_t bytes);
+static volatile size_t scarce_growth_bytes;
+
+void shim_scarce_growth(size_t bytes) { scarce_growth_bytes = bytes; }
+int shim_scarce_growth_fired(void) { return scarce_growth_bytes == 0; }
+
+void *realloc(void *piece, size_t bytes) {
+    if (bytes && bytes == scarce_growth_bytes) {
+        scarce_growth_bytes = 0;
+        errno = ENOMEM;
+        return NULL;
+    }
+    return __libc_realloc(piece, bytes);
+}
