@@ -21,6 +21,7 @@ from fluxdb.cli.server_config import (
     limits_of,
     read_config,
     read_password,
+    setting,
     split_address,
     tls_context,
 )
@@ -30,16 +31,30 @@ _PATH = click.Path(path_type=Path)
 
 
 @click.command(cls=Tool, context_settings={"auto_envvar_prefix": "FLUXDB"})
-@click.option("--config", type=_PATH, callback=read_config, is_eager=True, metavar="FILE", help="Settings, as TOML.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Beyond this machine only with a password.")
-@click.option("--port", type=Port(), default=7000, show_default=True, help="0 picks one.")
-@click.option("--unix", type=_PATH, metavar="PATH", help="A Unix socket, besides; its owner alone can use it.")
-@click.option("--data-dir", type=_PATH, default="fluxdb-data", show_default=True, metavar="DIR")
-@click.option("--password-file", type=_PATH, metavar="FILE", help="Else FLUXDB_PASSWORD is asked, never an argument.")
-@click.option("--tls-cert", type=_PATH, metavar="FILE", help="The certificate chain, PEM.")
-@click.option("--tls-key", type=_PATH, metavar="FILE", help="Its key, PEM; where it is not in the same file.")
-@click.option("--web", metavar="HOST:PORT", help="Serve the live page, /metrics and /healthz there.")
-@click.option(
+@setting("--config", type=_PATH, callback=read_config, is_eager=True, metavar="FILE", help="Settings, as TOML.")
+@setting(
+    "--host", default="127.0.0.1", show_default=True, metavar="HOST", help="Beyond this machine only with a password."
+)
+@setting("--port", type=Port(), default=7000, show_default=True, metavar="PORT", help="0 picks one.")
+@setting("--unix", type=_PATH, metavar="PATH", help="A Unix socket, besides; its owner alone can use it.")
+@setting(
+    "--data-dir",
+    type=_PATH,
+    default="fluxdb-data",
+    show_default=True,
+    metavar="DIR",
+    help="The folder of the database; made where there is none.",
+)
+@setting(
+    "--password-file",
+    type=_PATH,
+    metavar="FILE",
+    help="Its one line is the password; else FLUXDB_PASSWORD in the environment is.",
+)
+@setting("--tls-cert", type=_PATH, metavar="FILE", help="The certificate chain, PEM.")
+@setting("--tls-key", type=_PATH, metavar="FILE", help="Its key, PEM; where it is not in the same file.")
+@setting("--web", metavar="HOST:PORT", help="Serve the live page, /metrics and /healthz there.")
+@setting(
     "--web-origin",
     multiple=True,
     callback=check_origins,
@@ -47,15 +62,16 @@ _PATH = click.Path(path_type=Path)
     help="http(s)://HOST[:PORT] of another page that may use the live page's server; or of this one, where it is "
     "reached by a name that is not the one in --web.",
 )
-@click.option(
+@setting(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
     default="warning",
     show_default=True,
+    help="What is logged to stderr: this and worse.",
 )
-@click.option("--log-json", is_flag=True, help="Log lines as JSON.")
+@setting("--log-json", is_flag=True, help="Log lines as JSON.")
 @limit_options
-@click.option(
+@setting(
     "--print-config",
     is_flag=True,
     allow_from_autoenv=False,
@@ -68,7 +84,10 @@ def main(context: click.Context, /, **settings: Any) -> None:
     """Serve the database in DIR on HOST:PORT, until SIGTERM or SIGINT.
 
     Each option can also be set in the environment (FLUXDB_DATA_DIR for --data-dir) and in the file that --config names
-    (data_dir = "..."). A flag goes before the environment, that before the file.
+    (data_dir = "..."). A flag goes before the environment, that before the file. The bounds are bytes, seconds or
+    counts, as their names say.
+
+    Exit codes: 0 stopped by a signal, 1 unexpected, 2 usage, 5 storage, or an address that can't be listened on.
     """
     if settings["print_config"]:
         for line in list(config_lines(context)):

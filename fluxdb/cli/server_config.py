@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import math
 import os
 import ssl
 import stat
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 import orjson
+from click.core import ParameterSource
 
+from fluxdb.cli.setting_words import WORDS
 from fluxdb.limits import RANGES, SERVER_RANGES, Limits, ServerLimits
 from fluxdb.net.web_access import origin_host
 from fluxdb.net.web_limits import SETTINGS_PREFIX, WEB_RANGES, WebLimits
@@ -30,6 +34,24 @@ _BOUNDS: tuple[tuple[Any, Mapping[str, tuple[float, float]], str], ...] = (
 _Decorator = Callable[[Any], Any]
 
 
+class Setting(click.Option):
+    """An option that says where a value that it can't take comes from: it may not be the command line."""
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        hint = super().get_error_hint(ctx)
+        source = None if ctx is None or self.name is None else ctx.get_parameter_source(self.name)
+        if ctx is None or self.name is None:
+            return hint
+        if source is ParameterSource.ENVIRONMENT:
+            return f"{hint} ({ctx.auto_envvar_prefix}_{self.name.upper()} in the environment)"
+        if source is ParameterSource.DEFAULT_MAP:
+            return f"{hint} ({self.name} in {ctx.params['config']})"
+        return hint
+
+
+setting = partial(click.option, cls=Setting)
+
+
 def limit_options(command: Any) -> Any:
     """An option for each bound of the database, of the server, and (--web-...) of the live page's server."""
     for limits, ranges, prefix in _BOUNDS:
@@ -37,19 +59,27 @@ def limit_options(command: Any) -> Any:
             low, high = ranges[field.name]
             default = getattr(limits, field.name)
             whole = isinstance(default, int)
-            option: _Decorator = click.option(
-                "--" + (prefix + field.name).replace("_", "-"),
-                type=click.IntRange(int(low), int(high)) if whole else _Number(low, high),
+            name = prefix + field.name
+            option: _Decorator = setting(
+                "--" + name.replace("_", "-"),
+                type=_Whole(int(low), int(high)) if whole else _Number(low, high),
                 default=default,
                 show_default=True,
                 metavar="N",
+                help=WORDS[name],
             )
             command = option(command)
     return command
 
 
+class _Whole(click.IntRange):
+    name = "whole number"
+
+
 class _Number(click.FloatRange):
     """A range that "not a number" is not in."""
+
+    name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = super().convert(value, param, ctx)
@@ -58,7 +88,7 @@ class _Number(click.FloatRange):
         return number
 
 
-class Port(click.IntRange):
+class Port(_Whole):
     """Knows what Kubernetes puts in the environment for a service by the name of fluxdb."""
 
     def __init__(self) -> None:
@@ -100,29 +130,40 @@ def read_config(context: click.Context, parameter: click.Parameter, path: Path |
     try:
         found: dict[str, Any] = toml.loads(path.read_text("utf-8"))
     except (ValueError, OSError) as error:
-        raise click.UsageError(f"{path}: {error}", context) from None
+        raise click.UsageError(f"{path}: {getattr(error, 'strerror', None) or error}", context) from None
     known = {option.name: option for option in context.command.params if option.name not in _NOT_SETTINGS}
     unknown = sorted(set(found) - set(known))
     if unknown:
-        hint = " (a password is not kept there: see password_file)" if "password" in unknown else ""
-        raise click.UsageError(f"{path}: there is no setting {', '.join(unknown)}{hint}", context)
+        raise click.UsageError(f"{path}: there is no setting {', '.join(unknown)} ({_hint(unknown, known)})", context)
     for name, value in found.items():
-        if not _fits(known[name], value):
-            raise click.UsageError(f"{path}: {name} is of the wrong type", context)
+        wanted = _misfit(known[name], value)
+        if wanted:
+            raise click.UsageError(f"{path}: {name} must be {wanted}, not {value!r}", context)
     context.default_map = found
     return path
 
 
-def _fits(option: click.Parameter, value: object) -> bool:
+def _hint(unknown: Iterable[str], known: Iterable[str | None]) -> str:
+    if "password" in unknown:
+        return "a password is not kept there: see password_file"
+    names = [name for name in known if name is not None]
+    near = [name for word in unknown for name in difflib.get_close_matches(word, names, n=1)]
+    return f"is {', '.join(near)} meant?" if near else "--print-config shows those that there are"
+
+
+def _misfit(option: click.Parameter, value: object) -> str:
+    """What ``option`` wants instead; nothing where ``value`` is of its type."""
     if option.multiple if isinstance(option, click.Option) else False:
-        return isinstance(value, list) and all(isinstance(item, str) for item in value)
-    if isinstance(option.type, click.types.BoolParamType):
-        return isinstance(value, bool)
-    if isinstance(option.type, click.types.IntParamType):
-        return isinstance(value, int) and not isinstance(value, bool)
-    if isinstance(option.type, click.types.FloatParamType):
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    return isinstance(value, str)
+        fits, wanted = isinstance(value, list) and all(isinstance(item, str) for item in value), "a list of strings"
+    elif isinstance(option.type, click.types.BoolParamType):
+        fits, wanted = isinstance(value, bool), "true or false"
+    elif isinstance(option.type, click.types.IntParamType):
+        fits, wanted = isinstance(value, int) and not isinstance(value, bool), "a whole number"
+    elif isinstance(option.type, click.types.FloatParamType):
+        fits, wanted = isinstance(value, (int, float)) and not isinstance(value, bool), "a number"
+    else:
+        fits, wanted = isinstance(value, str), "a string"
+    return "" if fits else wanted
 
 
 def config_lines(context: click.Context) -> Iterator[str]:
@@ -186,14 +227,28 @@ def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | 
         return None
     if certificate is None:
         raise click.UsageError("--tls-key without --tls-cert")
+    files = [("--tls-cert", certificate), *([("--tls-key", key)] if key is not None else [])]
+    for option, path in files:
+        _check_readable(option, path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         context.load_cert_chain(certificate, key, password=_no_passphrase)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
-        raise click.UsageError(f"--tls-cert {certificate}, --tls-key {key}: {reason}") from None
+        reason = getattr(error, "reason", None) or "a certificate and its key, both as PEM, are wanted"
+        if not isinstance(error, OSError):
+            reason = str(error)
+        named = ", ".join(f"{option} {path}" for option, path in files)
+        raise click.UsageError(f"{named}: {reason}") from None
     return context
+
+
+def _check_readable(option: str, path: Path) -> None:
+    """Of the two files, ssl does not say which it could not read."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise click.UsageError(f"{option} {path}: {error.strerror}") from None
 
 
 def _no_passphrase() -> str:

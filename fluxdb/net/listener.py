@@ -33,7 +33,8 @@ def resolve(host: str) -> list[tuple[socket.AddressFamily, str]]:
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
-        raise FluxDBError(f"there is no address for the host {host!r}: {error}") from None
+        why = getattr(error, "strerror", None) or error  # without the number, which says nothing to a user
+        raise FluxDBError(f"there is no address for the host {host!r}: {why}") from None
     addresses = {(family, str(address[0])): None for family, _, _, _, address in found}
     return sorted(addresses, key=lambda address: address[0] != socket.AF_INET)
 

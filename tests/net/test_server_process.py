@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import connect
 
+from fluxdb.cli.server import main as server_program
 from fluxdb.net.web_limits import WEB_RANGES
 from tests.net.wire import Process, Wire, run_program
 
@@ -192,6 +193,10 @@ def test_g11_the_bounds_of_the_live_page_are_settings_too(tmp_path: Path) -> Non
                 assert second.recv(1) == b"", "there is no room for a second connection"
 
 
+def test_help_explains_every_setting() -> None:
+    assert [option.name for option in server_program.params if not getattr(option, "help", None)] == []
+
+
 def test_what_is_printed_can_be_read_again_and_never_shows_the_password(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("hush-hush")
@@ -205,11 +210,12 @@ def test_what_is_printed_can_be_read_again_and_never_shows_the_password(tmp_path
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("prot = 1\nhots = 2\n", "hots, prot"),
+        ("prot = 1\nhots = 2\n", "hots, prot (is host, port meant?)"),
+        ("frobnicate = 1\n", "frobnicate (--print-config shows those that there are)"),
         ('password = "x"\n', "password_file"),
-        ('port = "1"\n', "port"),
-        ("port = true\n", "port"),
-        ("port = 70000\n", "port"),
+        ('port = "1"\n', "port must be a whole number, not '1'"),
+        ("port = true\n", "port must be a whole number, not True"),
+        ("port = 70000\n", "'--port' (port in "),
         ("web_origin = [1]\n", "web_origin"),
         ("port = \n", "fluxdb.toml"),
         ("[server]\nport = 1\n", "server"),
@@ -237,6 +243,9 @@ def test_g11_a_wrong_file_of_settings_is_refused_by_name(tmp_path: Path, text: s
         ((), {"FLUXDB_WEB_ORIGIN": "example.org"}, "https://example.org"),
         (("--web-ping-interval-seconds", "nan"), {}, "web-ping-interval-seconds"),
         (("--web-ping-interval-seconds", "inf"), {}, "web-ping-interval-seconds"),
+        ((), {"FLUXDB_DEPTH_MAX": "x"}, "(FLUXDB_DEPTH_MAX in the environment): 'x' is not a valid whole number"),
+        (("--depth-max", "x"), {}, "Invalid value for '--depth-max': 'x' is not a valid whole number"),
+        (("--config", "/nodir/f.toml"), {}, "Error: /nodir/f.toml: No such file or directory"),
         (("--web", "127.0.0.1:0"), {"FLUXDB_PASSWORD": "\udcff"}, "FLUXDB_PASSWORD"),
         (("--print-config", "--unix", "/\udcff"), {}, "unix"),
     ],

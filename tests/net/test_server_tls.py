@@ -124,10 +124,15 @@ def test_a_key_that_is_not_the_certificates_is_refused_at_the_start(tmp_path: Pa
     (tmp_path / "other").mkdir()
     _, other = make_certificate(tmp_path / "other")
     arguments = ("--port", "0", "--data-dir", str(tmp_path / "data"), "--tls-cert", str(files[0]))
-    for key in (other, tmp_path / "nothing", files[0]):
+    certificate = f"--tls-cert {files[0]}"
+    for key, told in (
+        (other, f"{certificate}, --tls-key {other}: KEY_VALUES_MISMATCH"),
+        (tmp_path / "nothing", f"Error: --tls-key {tmp_path / 'nothing'}: No such file or directory"),
+        (files[0], f"{certificate}, --tls-key {files[0]}: a certificate and its key, both as PEM, are wanted"),
+    ):
         code, _, errors = run_program(*arguments, "--tls-key", str(key))
         assert code == 2
-        assert "--tls-cert" in errors
+        assert told in errors
         assert "Traceback" not in errors
     assert not (tmp_path / "data").exists()
 
