@@ -27,7 +27,7 @@ class Folder(click.Path):
         return super().convert(value, param, ctx)
 
 
-_FOLDER = Folder(path_type=Path)
+_FOLDER = Folder(readable=False, path_type=Path)  # storage says what is wrong with one, and the way out
 _DIRECTORY = click.argument("directory", type=_FOLDER, metavar="DIR")
 
 

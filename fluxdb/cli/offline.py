@@ -17,6 +17,7 @@ from fluxdb.cli import exits, render
 from fluxdb.cli.output import naming_stream, standard_lines
 from fluxdb.cli.progress import progress_bar
 from fluxdb.cli.text import escape_text, one_line
+from fluxdb.errors import StorageError
 from fluxdb.limits import WIDEST_LIMITS
 from fluxdb.storage.oserrors import storage_errors
 
@@ -139,6 +140,8 @@ def _writer(target: Path) -> Iterator[Callable[[bytes], object]]:
                 yield sys.stdout.buffer.write
             sys.stdout.flush()
         return
+    if target.is_dir():
+        raise StorageError(f"can't write {target}: it is a folder: name a file")
     if target.exists() and not target.is_file():  # a device, a named pipe
         with target.open("wb") as stream:
             yield stream.write

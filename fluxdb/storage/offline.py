@@ -11,6 +11,7 @@ from fluxdb.errors import StorageError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.storage.layout import list_folder
 from fluxdb.storage.lock import FolderLock
+from fluxdb.storage.oserrors import storage_errors
 from fluxdb.storage.progress import ProgressCallback
 from fluxdb.storage.reader import Recovered, read_folder
 
@@ -19,13 +20,23 @@ from fluxdb.storage.reader import Recovered, read_folder
 def shared_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A folder that exists, locked against owners. Raises LockedError, StorageError."""
     directory = Path(path).absolute()
-    if not directory.is_dir():
-        raise StorageError(f"there is no database folder {directory}")
+    require_folder(directory)
     lock = FolderLock.share(directory)
     try:
         yield directory
     finally:
         lock.release()
+
+
+def require_folder(directory: Path) -> None:
+    """Raises StorageError where there is none, or one that can't be reached."""
+    with storage_errors(f"can't read the folder {directory}"):
+        if directory.is_dir():
+            return
+        is_there = directory.exists()
+    if is_there:
+        raise StorageError(f"{directory} is a file: a database is a folder")
+    raise StorageError(f"there is no database folder {directory}")
 
 
 def require_database(directory: Path) -> None:

@@ -27,7 +27,7 @@ from fluxdb.storage.layout import list_folder
 from fluxdb.storage.lock import FolderLock
 from fluxdb.storage.mend_log import cut_log, mend_header
 from fluxdb.storage.mend_snapshot import begin_anew
-from fluxdb.storage.offline import require_database
+from fluxdb.storage.offline import require_database, require_folder
 from fluxdb.storage.progress import ProgressCallback
 from fluxdb.storage.reader import Recovered, read_folder
 from fluxdb.storage.repair_report import RepairReport
@@ -43,8 +43,7 @@ def repair_database(
     Raises LockedError, DiskFullError, StorageError (no database there, a format from the future): it can be run again.
     """
     directory = Path(path).absolute()
-    if not directory.is_dir():
-        raise StorageError(f"there is no database folder {directory}")
+    require_folder(directory)
     report = RepairReport(directory)
     lock = FolderLock.own(directory)
     try:

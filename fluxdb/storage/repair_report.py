@@ -32,7 +32,9 @@ class RepairReport:
         if salvage.name is not None:
             self.salvage_files.append(salvage.name)
             self.salvaged_records += salvage.records
-        saved = f"{salvage.records} records of it are whole, and were saved to {salvage.name}" if salvage.name else ""
+        one = salvage.records == 1
+        count = "1 record of it is whole, and was" if one else f"{salvage.records} records of it are whole, and were"
+        saved = f"{count} saved to {salvage.name}" if salvage.name else ""
         if salvage.revision_max >= first_lost:
             span = f"revisions {first_lost} to {salvage.revision_max}, at least"
             self.lost.append(f"{span}: {saved or 'no record of it is whole'}")
