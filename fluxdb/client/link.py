@@ -23,6 +23,8 @@ KEEPALIVE_PROBES = 3
 SILENCE_SECONDS_MAX = KEEPALIVE_IDLE_SECONDS + KEEPALIVE_PROBES * KEEPALIVE_INTERVAL_SECONDS
 
 _REFUSED = "connection refused (is the server running?)"
+_UNTRUSTED = {18, 19, 20, 21}  # OpenSSL's: self-signed, or signed by somebody unknown
+_TRUST = " (tls=, or --tls-ca FILE of a command, says whom to trust)"
 _NUMBERS = re.compile(r"\[Errno ([0-9]+)\]")
 
 
@@ -113,6 +115,11 @@ class Link(asyncio.Protocol):
         if self._protocol.last_words is not None:
             return str(failure.failure(reply.members(self._protocol.last_words)))
         return self._reason or "the server closed the connection"
+
+    @property
+    def lost_without_a_word(self) -> bool:
+        """Nothing is known but that the other side closed it."""
+        return self.lost and not self._reason and self._protocol.last_words is None
 
     # What the transport does
 
@@ -206,8 +213,12 @@ async def connect(address: Address, link: Callable[[], Link], tls: ssl.SSLContex
 
 def words(error: Exception) -> str:
     """Without numbers and addresses, which asyncio adds."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        way_out = _TRUST if error.verify_code in _UNTRUSTED else ""
+        return f"TLS: the server's certificate is refused: {error.verify_message}{way_out}"
     if isinstance(error, ssl.SSLError):
-        return f"TLS: {error.reason or error}"
+        why = f"TLS: {error.reason or error}"
+        return f"{why} (does the server talk TLS there?)" if error.reason == "WRONG_VERSION_NUMBER" else why
     if isinstance(error, OSError):
         # Of a host with several addresses asyncio has only text, with the number of what each of them said.
         numbers = [error.errno] if error.errno else [int(found) for found in _NUMBERS.findall(str(error))]

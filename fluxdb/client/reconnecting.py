@@ -20,6 +20,7 @@ from fluxdb.errors import AuthError, ClosedError, ConnectionLostError, FluxDBErr
 
 PAUSE_SECONDS_MIN = 0.05
 PAUSE_SECONDS_MAX = 10.0
+_MAYBE_TLS = " without a word: it may want TLS (fluxdbs://), or be no FluxDB server"
 PROBE_KEY = "k"  # any key: the reply shows that this is a FluxDB server, and that it wants no password
 
 logger = logging.getLogger("fluxdb.client")
@@ -116,7 +117,8 @@ class Reconnecting:
         except (TimeoutError, asyncio.TimeoutError):
             raise ConnectionLostError(f"no connection to {settings.address}: nobody answers there") from None
         except LinkLostError as lost:
-            raise ConnectionLostError(f"no connection to {settings.address}: {lost}") from None
+            hint = _MAYBE_TLS if link.lost_without_a_word and not settings.address.tls else ""
+            raise ConnectionLostError(f"no connection to {settings.address}: {lost}{hint}") from None
         try:
             if password is None:
                 reply.document_text(line)
