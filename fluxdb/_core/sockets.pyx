@@ -188,7 +188,7 @@ cdef void socket_drain(ReactorState* reactor, Socket* socket) noexcept nogil:
 
 
 cdef void socket_send_away(ReactorState* reactor, Socket* socket, const void* line, size_t line_bytes) noexcept nogil:
-    if socket.peer.ended:
+    if socket.peer.ended or socket.leaving:
         return
     socket.peer.ended = True
     if peer_say(socket.peer, line, line_bytes) != 0:

@@ -55,6 +55,13 @@ def test_a_drained_client_stays_until_it_has_all_then_it_is_closed_by_a_tick(loo
         loop.reactor.tick(1, 1)
 
 
+def test_a_drained_client_that_is_sent_away_then_has_its_replies_first(loop: Loop, late: Side) -> None:
+    loop.reactor.drain()
+    loop.reactor.send_away(late.number, b"too late: nothing more is sent\n")
+    late.send({"kind": "ping"})
+    assert [len(line) > 3_000 for line in late.rest().splitlines()] == [True] * REPLIES
+
+
 def test_a_drained_client_that_reads_nothing_is_closed_by_an_abort(loop: Loop, late: Side) -> None:
     loop.reactor.drain()
     assert loop.reactor.connections == 1
