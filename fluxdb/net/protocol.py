@@ -21,6 +21,7 @@ from fluxdb._core.connection import Connection
 from fluxdb.net import lines
 from fluxdb.net.deliveries import EventDeliveries
 from fluxdb.net.subscriptions import EVENTS_BYTES_MAX, ConnectionSubscriber
+from fluxdb.net.unsent import is_sending
 
 if TYPE_CHECKING:
     from fluxdb.net.server import Server
@@ -52,6 +53,7 @@ class ClientProtocol(asyncio.Protocol):
         self.draining = False  # reads no more; is closed when all it has asked for is answered
         self.ending = False  # is being sent away; what comes is dropped
         self._leaving = False  # drained: is being closed
+        self._said_all = False  # the client has
         self._secure = secure
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)  # until connection_made
         self._reading = True
@@ -69,7 +71,7 @@ class ClientProtocol(asyncio.Protocol):
         self.server.add(self)
 
     def data_received(self, data: bytes) -> None:
-        if self.ending:
+        if self.ending or self._leaving:
             return
         self.tick = self.server.tick
         try:
@@ -81,8 +83,9 @@ class ClientProtocol(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The client has said all: it gets its replies, then the connection is closed."""
-        if self.ending:
+        if self.ending or self._leaving:
             return False
+        self._said_all = True
         self.drain()
         return not self._secure and not self._transport.is_closing()  # True: the other half stays open
 
@@ -169,9 +172,7 @@ class ClientProtocol(asyncio.Protocol):
         if self.draining:
             if not waits and not self._full and not connection.pending and not self._leaving:
                 self._leaving = True
-                transport.close()  # after what is in its buffer was sent; once: TLS could not be aborted after a second
-                if self._secure:
-                    self._leave_tls()
+                self._leave()
             return
         reading = not waits and not self._full
         if reading != self._reading:
@@ -235,6 +236,22 @@ class ClientProtocol(asyncio.Protocol):
             self._reading = False
             self._transport.pause_reading()
         self.pump()
+
+    def _leave(self) -> None:
+        """Close; but not before the client's system has all: what is said meanwhile would cost it the rest.
+
+        One that has said all says no more, and whoever drains has a deadline for the others.
+        """
+        if self.lost:
+            return
+        if not self._said_all and (self._transport.get_write_buffer_size() or is_sending(self._descriptor())):
+            self.server.loop.call_later(LEAVING_SECONDS, self._leave)
+            return
+        if self._secure:
+            self._transport.resume_reading()  # TLS that met the end while it was paused would never close
+        self._transport.close()  # after what is in its buffer was sent; once: TLS could not be aborted after a second
+        if self._secure:
+            self._leave_tls()
 
     def _leave_tls(self) -> None:
         """The transport says the end of TLS, then waits for the client to say it, too: an idle one may never do.
