@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 DELAY_SECONDS = 0.5
 """Work that is done sooner shows no bar."""
+
+COLUMNS_WIDE = 80
+BAR_COLUMNS = 36
 
 
 @contextmanager
@@ -43,7 +47,9 @@ class _Bar:
         if self._bar is None:
             if total_bytes == 0 or time.monotonic() < self._shown_from:
                 return
-            self._bar = click.progressbar(length=total_bytes, label=self._label, file=sys.stderr)
+            is_narrow = shutil.get_terminal_size().columns < COLUMNS_WIDE
+            width = 0 if is_narrow else BAR_COLUMNS  # 0: what is left of the line
+            self._bar = click.progressbar(length=total_bytes, label=self._label, width=width, file=sys.stderr)
             self._bar.__enter__()
         step = done_bytes - self._drawn_bytes
         if step >= total_bytes // 200 or done_bytes == total_bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import stat
 import sys
 from pathlib import Path
@@ -263,6 +264,19 @@ def test_long_work_draws_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) ->
             tell(done, 1000)
     assert "reading" in terminal.getvalue()
     assert "100%" in terminal.getvalue()
+
+
+def test_a_bar_stays_in_one_line_of_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = FakeTerminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(progress, "DELAY_SECONDS", 0)
+    monkeypatch.setenv("COLUMNS", "50")
+    with progress_bar("reading") as tell:
+        assert tell is not None
+        for done in range(0, 1001, 10):
+            tell(done, 1000)
+    drawn = re.sub(r"\x1b\[[?0-9]*[A-Za-z]", "", terminal.getvalue())
+    assert max(len(line.rstrip()) for line in re.split(r"[\r\n]", drawn)) <= 50
 
 
 def test_short_work_and_work_of_unknown_length_draw_none(monkeypatch: pytest.MonkeyPatch) -> None:
