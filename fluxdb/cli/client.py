@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 import fluxdb
-from fluxdb.cli.connecting import DEFAULT_ADDRESS, Seconds, read_password, server_url
+from fluxdb.cli.connecting import DEFAULT_ADDRESS, QUOTING, Seconds, read_password, server_url
 from fluxdb.cli.program import Program
 
 KEY = click.argument("key")
@@ -30,7 +30,12 @@ class Command(click.Command):
             if word.startswith("--") and name not in own:
                 hint = "it stands before the command" if name in before else "a key that begins so goes behind a --"
                 raise click.UsageError(f"No such option: {name} ({hint})", ctx)
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            if type(error) is click.UsageError and any(parameter.name == "json" for parameter in self.params):
+                raise click.UsageError(f"{error.message} ({QUOTING})", ctx) from None
+            raise
 
 
 def _options(command: click.Command, ctx: click.Context) -> set[str]:
@@ -50,7 +55,19 @@ class Server:
         self.raw = raw  # --json stood before the command
 
 
-@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
+_NAMES = {"delete": "del", "checkpoint": "snapshot"}  # of the shell's commands, where they differ
+
+
+class Client(Program):
+    """A stranger may come from the shell, where commands are in any case and some have other names."""
+
+    def meant(self, args: list[str]) -> str:
+        name = args[0].lower()
+        name = _NAMES.get(name, name)
+        return f"Did you mean {name!r}?" if name in self.commands else ""
+
+
+@click.group(cls=Client, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--addr",
     default=DEFAULT_ADDRESS,
@@ -66,7 +83,14 @@ class Server:
     metavar="FILE",
     help="Its first line is the password; else FLUXDB_PASSWORD is.",
 )
-@click.option("--timeout", type=Seconds(0, min_open=True), default=30.0, show_default=True, metavar="SECONDS")
+@click.option(
+    "--timeout",
+    type=Seconds(0, min_open=True),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="A server that does not answer for so long is given up.",
+)
 @click.option("--tls", is_flag=True, help="Talk TLS.")
 @click.option(
     "--tls-ca",
@@ -187,9 +211,10 @@ def _info(server: Server, raw: bool) -> int:
 
 @_command("subscribe", click.argument("keys", nargs=-1, required=True, metavar="KEY..."))
 def _subscribe(server: Server, keys: tuple[str, ...], raw: bool) -> int:
-    """Print each change of KEY as a line of JSON, until Ctrl-C; --json changes nothing of that.
+    """Print each change of KEY as a line of JSON.
 
-    A connection that is lost is made anew; stderr says that events may have been missed.
+    Until Ctrl-C; --json changes nothing of that. A connection that is lost is made anew; stderr says that events may
+    have been missed.
     """
     from fluxdb.cli import remote
 
@@ -198,8 +223,11 @@ def _subscribe(server: Server, keys: tuple[str, ...], raw: bool) -> int:
 
 @_command("shell", as_json=False)
 def _shell(server: Server) -> int:
-    """Talk to the server: history, completion, and events while you type. Fed by a pipe, it runs each line,
-    and prints the events of others between them, as long as the pipe is open."""
+    """Talk to the server in a terminal.
+
+    With history, completion, and events while you type. Fed by a pipe, it runs each line, and prints the events of
+    others between them, as long as the pipe is open.
+    """
     from fluxdb.cli import remote
 
     return remote.shell(server)

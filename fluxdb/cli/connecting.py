@@ -11,6 +11,7 @@ import click
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:7000"
 PASSWORD_VARIABLE: Final = "FLUXDB_PASSWORD"
+QUOTING: Final = """the shell takes quotes away, so JSON goes between single ones: set user '{"name": "v"}'"""
 
 
 class Seconds(click.FloatRange):

@@ -5,6 +5,7 @@ Only what a command needs is imported when it runs: ``fluxdb exec`` in a script 
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import click
 
 import fluxdb
+from fluxdb.cli.commands import NAMES
 from fluxdb.cli.program import Program
 from fluxdb.opening import is_url
 
@@ -27,11 +29,18 @@ class Folder(click.Path):
         return super().convert(value, param, ctx)
 
 
+class Terminal(Program):
+    def meant(self, args: list[str]) -> str:
+        if args[0].upper() not in NAMES:
+            return ""
+        return f"Is fluxdb exec {shlex.quote(' '.join(args))} meant?"
+
+
 _FOLDER = Folder(readable=False, path_type=Path)  # storage says what is wrong with one, and the way out
 _DIRECTORY = click.argument("directory", type=_FOLDER, metavar="DIR")
 
 
-@click.group(cls=Program, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Terminal, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--data-dir",
     type=_FOLDER,
@@ -62,9 +71,9 @@ def main(context: click.Context, data_dir: Path) -> None:
 @click.argument("commands", nargs=-1, required=True)
 @click.pass_context
 def execute(context: click.Context, data_dir: Path | None, commands: tuple[str, ...]) -> None:
-    """Run each COMMAND, such as 'GET user', up to the first that fails.
+    """Run each COMMAND, such as 'GET user'.
 
-    None is run where one of them can't be read. HELP lists the commands: fluxdb exec HELP
+    Up to the first that fails; none is run where one of them can't be read. HELP lists the commands: fluxdb exec HELP
     """
     from fluxdb.cli import online
 
@@ -76,7 +85,10 @@ def execute(context: click.Context, data_dir: Path | None, commands: tuple[str, 
 @click.option("--json", "as_json", is_flag=True, help="As one line of JSON.")
 @click.pass_context
 def info(context: click.Context, directory: Path, as_json: bool) -> None:
-    """Show what the database in DIR holds, with the digest of its state. Changes nothing."""
+    """Show what the database in DIR holds.
+
+    With the digest of its state. Changes nothing.
+    """
     from fluxdb.cli import offline
 
     context.exit(offline.info(directory, as_json))
@@ -86,9 +98,9 @@ def info(context: click.Context, directory: Path, as_json: bool) -> None:
 @_DIRECTORY
 @click.pass_context
 def check(context: click.Context, directory: Path) -> None:
-    """Read every byte of the database in DIR that counts, and tell what is wrong. Changes nothing.
+    """Look for damage in the database in DIR.
 
-    Exit code 0 where all is well, 5 where something is damaged.
+    Reads every byte that counts, and changes nothing. Exit code 0 where all is well, 5 where something is damaged.
     """
     from fluxdb.cli import offline
 
@@ -100,9 +112,10 @@ def check(context: click.Context, directory: Path) -> None:
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @click.pass_context
 def repair(context: click.Context, directory: Path, yes: bool) -> None:
-    """Make a damaged database in DIR open again, keeping what can be proven.
+    """Make a damaged database in DIR open again.
 
-    Tells what was lost. Whatever is changed is kept, under names that end in .broken. Asks before, on a terminal.
+    Keeps what can be proven, and tells what was lost. Whatever is changed is kept, under names that end in .broken.
+    Asks before, on a terminal.
     """
     from fluxdb.cli import offline
 
@@ -116,9 +129,10 @@ def repair(context: click.Context, directory: Path, yes: bool) -> None:
 )
 @click.pass_context
 def dump(context: click.Context, directory: Path, output: Path) -> None:
-    """Write the database in DIR as JSON Lines: key, value and version. Changes nothing.
+    """Write the database in DIR as JSON Lines.
 
-    FILE appears when the dump is whole. `fluxdb load` makes the same state of it again.
+    Each has a key, its value and version. Changes nothing. FILE appears when the dump is whole. `fluxdb load` makes
+    the same state of it again.
     """
     from fluxdb.cli import offline
 
@@ -130,9 +144,9 @@ def dump(context: click.Context, directory: Path, output: Path) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.pass_context
 def load(context: click.Context, directory: Path, file: Path) -> None:
-    """Make a new database in DIR from FILE (- for stdin), a dump or lines such as {"key":"a","value":1}.
+    """Make a new database in DIR from FILE.
 
-    All or nothing. DIR must be missing or empty.
+    FILE (- for stdin) is a dump, or lines such as {"key":"a","value":1}. All or nothing. DIR must be missing or empty.
     """
     from fluxdb.cli import offline
 

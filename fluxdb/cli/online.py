@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from fluxdb import __version__
-from fluxdb.cli import exits
+from fluxdb.cli import exits, render
 from fluxdb.cli.events import EventsInStep
 from fluxdb.cli.output import Lines, standard_lines
 from fluxdb.cli.script import find_grammar_error, run_arguments, run_lines
@@ -58,5 +58,5 @@ def _greeting(info: Mapping[str, object]) -> str:
     folder = one_line(str(info["path"]))
     return (
         f"FluxDB {__version__}, {folder}: {keys:,} {'key' if keys == 1 else 'keys'}, revision {revision:,}\n"
-        "HELP lists the commands, TAB completes, Alt-Enter goes on in the next line, Ctrl-D leaves."
+        f"{render.HINT}"
     )

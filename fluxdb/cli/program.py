@@ -63,6 +63,18 @@ def _errors_ending() -> Iterator[None]:
 class Program(Tool, click.Group):
     """A group of such commands."""
 
+    def meant(self, args: list[str]) -> str:
+        """Where a name is none of ours: what may be meant, as a sentence, or nothing."""
+        return ""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        meant = "" if self.get_command(ctx, args[0]) else self.meant(args)
+        if meant:
+            raise click.UsageError(f"No such command '{args[0]}'. {meant}", ctx)
+        return super().resolve_command(ctx, args)
+
 
 def _words(error: FluxDBError | OSError) -> str:
     """Without the number, which says nothing to a user."""

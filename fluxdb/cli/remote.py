@@ -11,7 +11,7 @@ import orjson
 
 from fluxdb import __version__
 from fluxdb.cli import commands, exits, render
-from fluxdb.cli.connecting import PASSWORD_VARIABLE
+from fluxdb.cli.connecting import PASSWORD_VARIABLE, QUOTING
 from fluxdb.cli.events import EventsInStep
 from fluxdb.cli.events_in_turn import EventsInTurn
 from fluxdb.cli.output import Lines, standard_lines
@@ -60,9 +60,9 @@ def write(
             body = request.delete(key, condition)
         return _print_raw(server, body, changes=True)
     if kind == "set":
-        return _run(server, commands.Set(key, _checked(text), if_version))
+        return _run_json(server, commands.Set(key, _checked(text), if_version))
     if kind == "patch":
-        return _run(server, commands.Patch(key, _checked(text), if_version, remove_nulls))
+        return _run_json(server, commands.Patch(key, _checked(text), if_version, remove_nulls))
     return _run(server, commands.Delete(key, if_version))
 
 
@@ -141,6 +141,15 @@ def _run(server: Server, command: commands.Command) -> int:
     return exits.OK
 
 
+def _run_json(server: Server, command: commands.Set | commands.Patch) -> int:
+    try:
+        return _run(server, command)
+    except InvalidValueError as error:
+        if str(error).startswith("not valid JSON"):
+            raise InvalidValueError(f"{error} ({QUOTING})") from None
+        raise
+
+
 def _print_raw(server: Server, body: bytes, *, changes: bool = False) -> int:
     """The reply's line, an error's too."""
     with connected(server) as handle:
@@ -166,7 +175,4 @@ def _checked(text: str) -> str:
 def _greeting(handle: RemoteEngine) -> str:
     keys = handle.info().get("keys")
     count = f": {keys:,} {'key' if keys == 1 else 'keys'}" if isinstance(keys, int) else ""
-    return (
-        f"FluxDB {__version__}, {handle.name}{count}\n"
-        "HELP lists the commands, TAB completes, Alt-Enter goes on in the next line, Ctrl-D leaves."
-    )
+    return f"FluxDB {__version__}, {handle.name}{count}\n{render.HINT}"

@@ -8,6 +8,7 @@ from fluxdb.cli.commands import SYNTAX, Syntax
 from fluxdb.cli.text import escape_text, one_line, quote_key
 
 NIL = "nil"
+HINT = "HELP lists the commands, TAB completes, Alt-Enter begins a line, Ctrl-D leaves."  # fits 80 columns
 
 
 def document(text: str, version: int) -> str:
@@ -65,7 +66,7 @@ def cell(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return "; ".join(map(cell, value)) or "none"
     if isinstance(value, float):
-        return f"{value:,.3f}"
+        return f"{value:,.3f}".rstrip("0").rstrip(".")  # 10.000 could be read as ten thousand
     return one_line(str(value))
 
 

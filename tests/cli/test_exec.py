@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from fluxdb import __version__
+from fluxdb.cli.client import main as client
 from fluxdb.cli.main import main
 from tests.cli.conftest import PATIENCE_SECONDS, Program, environment
 
@@ -73,6 +75,17 @@ def test_a_command_in_several_arguments_is_told_how_it_is_meant(fluxdb: Program)
     code, out, err = fluxdb("exec", "SET", "k", '"v"')
     assert (code, out) == (2, "")
     assert err.endswith("each command is one argument: fluxdb exec 'SET k \"v\"'\n")
+
+
+def test_a_command_of_the_terminal_is_told_how_it_is_run() -> None:
+    result = CliRunner().invoke(main, ["set", "k", "1"])
+    assert result.exit_code == 2
+    assert "No such command 'set'. Is fluxdb exec 'set k 1' meant?" in result.stderr
+
+
+@pytest.mark.parametrize("program", [main, client], ids=["fluxdb", "fluxdb-client"])
+def test_the_list_of_commands_cuts_no_sentence(program: click.Group) -> None:
+    assert "..." not in CliRunner().invoke(program, ["--help"]).stdout.partition("Commands:")[2]
 
 
 def test_an_argument_that_is_not_utf8_is_refused_in_one_line(fluxdb: Program) -> None:

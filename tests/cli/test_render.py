@@ -48,7 +48,7 @@ def test_info_is_an_aligned_table_with_what_is_nested_below() -> None:
         "keys              1,234,567",
         "poisoned          none",
         "open              yes",
-        "seconds           0.250",
+        "seconds           0.25",
         "path              a\\x0ab",
         "limits.depth_max  128",
     ]
@@ -73,3 +73,17 @@ def test_help_of_a_command_has_its_usage_its_options_and_an_example(name: str) -
     for alias in syntax.aliases:
         assert NAMES[alias] == name
         assert alias in text
+
+
+def test_a_number_with_a_fraction_is_not_taken_for_thousands() -> None:
+    assert [render.cell(value) for value in (10.0, 0.125, 0.0, 12_345.5, 10_000)] == [
+        "10",
+        "0.125",
+        "0",
+        "12,345.5",
+        "10,000",
+    ]
+
+
+def test_the_greeting_fits_a_terminal_of_80_columns() -> None:
+    assert len(render.HINT) < 80

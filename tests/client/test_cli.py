@@ -105,6 +105,24 @@ def test_exit_codes_say_what_went_wrong(client: Client, server: SmallServer) -> 
     assert "refused" in refused.stderr
 
 
+@pytest.mark.parametrize("typed", [("{name:v}",), ("{name:", "v}")])
+def test_json_that_the_shell_has_taken_the_quotes_from_is_told_how_to_type_it(
+    client: Client, typed: tuple[str, ...]
+) -> None:
+    done = client("set", "user", *typed)
+    assert done.returncode in (exits.REFUSED, exits.USAGE)
+    assert """set user '{"name": "v"}'""" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("SET", "set"), ("Delete", "del"), ("delete", "del"), ("checkpoint", "snapshot")]
+)
+def test_a_command_by_the_name_that_it_has_in_the_shell_is_told_its_own(client: Client, typed: str, meant: str) -> None:
+    done = client(typed, "user")
+    assert done.returncode == exits.USAGE
+    assert f"No such command '{typed}'. Did you mean '{meant}'?" in done.stderr
+
+
 def test_the_password_comes_from_the_environment_or_a_file(client: Client, server: SmallServer, tmp_path: Path) -> None:
     server.password = "secret"
     file = tmp_path / "password"
