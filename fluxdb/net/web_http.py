@@ -22,6 +22,10 @@ UNKNOWN_NAME = (
     b"this server does not know the name in the header Host as its own: tell it the name when it is started, by "
     b"--web-origin http://NAME:PORT (https:// behind TLS) or --web NAME:PORT, or come by its address\n"
 )
+UNKNOWN_ORIGIN = (
+    b"pages from this origin may not talk to this server: one that is started with --web-origin http://HOST:PORT "
+    b"lets them\n"
+)
 
 # The page may load, and talk to, nothing but this server; nobody may frame it.
 SECURITY_HEADERS = {
@@ -60,7 +64,7 @@ class HttpSite:
             if path not in WEBSOCKET_PATHS:
                 return reply(HTTPStatus.NOT_FOUND, b"the WebSocket is on / and on /ws\n")
             if not self._access.takes_origin(header(request.headers, "Origin"), host, peer):
-                return reply(HTTPStatus.FORBIDDEN, b"pages from this origin may not talk to this server\n")
+                return reply(HTTPStatus.FORBIDDEN, UNKNOWN_ORIGIN)
             return None
         return self._resource(path)
 

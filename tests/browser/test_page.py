@@ -161,6 +161,26 @@ def test_what_is_wrong_is_said_beside_the_form(make_server: MakeServer, open_win
     wait_for_text(page, "#write-note", "there is no k")
 
 
+def test_a_newcomer_is_told_where_changes_appear(make_server: MakeServer, open_window: OpenWindow) -> None:
+    server = make_server()
+    page = open_window(server)
+    placeholder = "getComputedStyle(document.getElementById('log'), '::before').content"
+    assert "Changes of the watched keys appear here" in page.evaluate(placeholder)
+    write(page, "set", "user", "nobody")
+    wait_for_text(page, "#write-note", "text needs double quotes: ")
+    write(page, "set", "user", "1")
+    wait_for_text(page, "#write-note", "stored: version 1. Subscribe to the key to see its changes")
+    watch(page, "user")
+    write(page, "set", "user", "2")
+    page.wait_for_function("() => document.getElementById('write-note').textContent === 'stored: version 2'")
+    wait_for_text(page, "#log", "user")
+    assert page.evaluate(placeholder) == "none"
+    server.stop()
+    page.wait_for_selector('#state[data-state="offline"]')
+    write(page, "set", "user", "3")
+    wait_for_text(page, "#write-note", "there is no connection: nothing was sent")
+
+
 def test_a_key_is_unsubscribed_and_keys_come_back_with_the_page(
     make_server: MakeServer, open_window: OpenWindow
 ) -> None:

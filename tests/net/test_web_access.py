@@ -124,6 +124,14 @@ def test_only_pages_of_origins_that_are_taken_may_open_a_websocket(tmp_path: Pat
     run(tmp_path, test, origins=["https://app.example"])
 
 
+def test_a_refused_origin_is_told_the_way_out(tmp_path: Path) -> None:
+    async def test(site: Site) -> None:
+        status, _, body = await site.http("/ws", Upgrade="websocket", Origin="http://app.example")
+        assert (status, b"--web-origin http://HOST:PORT" in body) == (403, True)
+
+    run(tmp_path, test)
+
+
 def test_its_own_origin_and_clients_that_are_no_browser_are_taken(tmp_path: Path) -> None:
     async def test(site: Site) -> None:
         assert await site.upgrade() == 101

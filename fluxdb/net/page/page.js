@@ -178,7 +178,7 @@ class Connection {
   // members: name -> JSON text. The reply's members.
   request(type, members) {
     if (this.#socket?.readyState !== WebSocket.OPEN) {
-      return Promise.reject(new RequestFailed("there is no connection", "connection_lost"));
+      return Promise.reject(new RequestFailed("there is no connection: nothing was sent", "connection_lost"));
     }
     const id = this.#nextId++;
     const parts = Object.entries({ type: JSON.stringify(type), id, ...members });
@@ -486,7 +486,11 @@ function log(what, key, version, text) {
 function typedJson() {
   const text = $("value").value.trim();
   if (!text) throw new Error("type a JSON value first");
-  JSON.parse(text);
+  try {
+    JSON.parse(text);
+  } catch (error) {
+    throw new Error(/^["{[\d-]/.test(text) ? error.message : `text needs double quotes: ${error.message}`);
+  }
   if (text.isWellFormed && !text.isWellFormed()) throw new Error("half a surrogate pair is no text");
   return text;
 }
@@ -502,7 +506,8 @@ async function act(action, key) {
   const member = { set: "value", patch: "delta" }[action];
   const reply = await connection.request(action, { ...keyMember(key), ...(member && { [member]: typedJson() }) });
   if (reply.get("deleted") === "false") return `there was no ${key}`;
-  return `${action === "delete" ? "deleted" : "stored"}: version ${reply.get("version")}`;
+  const hint = watched.has(key) ? "" : ". Subscribe to the key to see its changes";
+  return `${action === "delete" ? "deleted" : "stored"}: version ${reply.get("version")}${hint}`;
 }
 
 $("write").addEventListener("submit", async (event) => {
