@@ -107,11 +107,11 @@ def number(value: float, unit: str) -> str:
 
 
 def short(value: float) -> str:
-    """Three digits that count: 0.85, 17.3, 230, 52,100."""
+    """Three digits that count: 0.797, 17.3, 230, 52,100."""
     if value == 0:
         return "0"
     exact = float(f"{value:.3g}")
-    decimals = 0 if exact >= 100 else 1 if exact >= 10 else 2 if exact >= 0.1 else 4
+    decimals = 0 if exact >= 100 else 1 if exact >= 10 else 2 if exact >= 1 else 3 if exact >= 0.1 else 4
     return f"{exact:,.{decimals}f}"
 
 
