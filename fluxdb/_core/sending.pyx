@@ -6,7 +6,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from fluxdb._core.peer cimport Peer, peer_may_push, peer_sent, peer_unsent
-from fluxdb._core.poller cimport fluxdb_send
+from fluxdb._core.poller cimport fluxdb_is_sending, fluxdb_send
 from fluxdb._core.replies cimport bytes_put
 
 cdef enum:
@@ -115,3 +115,7 @@ cdef void line_release(ReactorState* reactor, SharedLine* line) noexcept nogil:
         reactor.youngest_shared = line.previous
     reactor.unread_bytes -= line.bytes
     free(line)
+
+
+def is_sending(int descriptor):
+    return fluxdb_is_sending(descriptor)

@@ -18,10 +18,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
 from fluxdb._core.connection import Connection
+from fluxdb._core.sending import is_sending
 from fluxdb.net import lines
 from fluxdb.net.deliveries import EventDeliveries
 from fluxdb.net.subscriptions import EVENTS_BYTES_MAX, ConnectionSubscriber
-from fluxdb.net.unsent import is_sending
 
 if TYPE_CHECKING:
     from fluxdb.net.server import Server
