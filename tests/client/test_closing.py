@@ -129,6 +129,8 @@ def test_a_blocking_call_from_the_connections_own_thread_is_refused(server: Smal
 
         handle_of(db)._loop.call_soon_threadsafe(call)
         until(lambda: bool(told))
+        assert "own thread" in str(told[0])
+        assert db.get("k") is None
 
 
 def test_a_forgotten_client_lets_go_where_warnings_are_errors(

@@ -37,7 +37,32 @@ FORGETFUL = {
 
 @pytest.mark.parametrize("program", FORGETFUL.values(), ids=FORGETFUL)
 def test_a_program_that_forgets_to_close_is_told_at_its_end(server: SmallServer, program: str) -> None:
-    done = subprocess.run(
+    done = run(server, program)
+    assert done.stderr.count("ResourceWarning: unclosed connection to 127.0.0.1") == 1, done.stderr
+    assert done.returncode == 0
+    assert server.engine.get("k") == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "with fluxdb.open(url) as db: db.set('k', 1)\ndel db",
+        "db = fluxdb.open(url); db.set('k', 1); db.close()",
+        (
+            "import asyncio\nasync def main():\n  async with fluxdb.aio.open(url) as db: await db.set('k', 1)\n"
+            "asyncio.run(main())"
+        ),
+    ],
+    ids=["with", "close", "asyncio"],
+)
+def test_a_program_that_closes_hears_nothing(server: SmallServer, program: str) -> None:
+    done = run(server, program)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert server.engine.get("k") == (1, 1)
+
+
+def run(server: SmallServer, program: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-X", "dev", "-c", f"import fluxdb\nurl = {server.url!r}\n{program}"],
         capture_output=True,
         text=True,
@@ -45,16 +70,6 @@ def test_a_program_that_forgets_to_close_is_told_at_its_end(server: SmallServer,
         env=environment(),
         check=False,
     )
-    assert done.stderr.count("ResourceWarning: unclosed connection to 127.0.0.1") == 1, done.stderr
-    assert done.returncode == 0
-    assert server.engine.get("k") == (1, 1)
-
-
-def test_a_program_that_closes_hears_nothing(server: SmallServer) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        with fluxdb.open(server.url) as db:
-            db.set("k", 1)
 
 
 def is_refused(call: Callable[[], object]) -> bool:
