@@ -15,6 +15,7 @@ from fluxdb._core.documents import Documents
 from fluxdb._core.replay import Stop, replay
 from fluxdb._core.segment import SEGMENT_HEADER_BYTES, SegmentHeader, create_segment, segment_name
 from fluxdb.model import Position
+from tests.core.sides import Loop
 
 START = Position(0, 0, 1, SEGMENT_HEADER_BYTES, 0)
 SEGMENT_BYTES = 1 << 20
@@ -100,3 +101,11 @@ def drain_once(channel: Any) -> list[Any]:
 
 def wait_readable(descriptor: int) -> None:
     assert select.select([descriptor], [], [], 30)[0], "the loop was never told that there is room again"
+
+
+@pytest.fixture
+def loop(log: Log) -> Iterator[Loop]:
+    """A reactor over that log."""
+    loop = Loop(log)
+    yield loop
+    loop.reactor.close()

@@ -6,10 +6,12 @@ import json
 import select
 import socket
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fluxdb._core.reactor import Reactor
-from tests.core.conftest import Log
+
+if TYPE_CHECKING:
+    from tests.core.conftest import Log
 
 PATIENCE_SECONDS = 30
 TOO_MUCH = b'{"kind":"error","code":"too_large","message":"too much"}\n'

@@ -20,13 +20,6 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is no epo
 
 
 @pytest.fixture
-def loop(log: Log) -> Iterator[Loop]:
-    loop = Loop(log)
-    yield loop
-    loop.reactor.close()
-
-
-@pytest.fixture
 def side(loop: Loop) -> Iterator[Side]:
     side = Side(loop)
     yield side

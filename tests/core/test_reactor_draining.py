@@ -8,19 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.core.conftest import Log
 from tests.core.sides import Loop, Side
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is no epoll")
 
 REPLIES = 60
-
-
-@pytest.fixture
-def loop(log: Log) -> Iterator[Loop]:
-    loop = Loop(log)
-    yield loop
-    loop.reactor.close()
 
 
 @pytest.fixture

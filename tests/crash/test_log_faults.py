@@ -24,14 +24,14 @@ from tests.support.worker import Worker
 HERE = __name__
 
 
-def group_of_five(shim: Shim, db: FluxDB) -> dict[str, Any]:
-    """ "leader" alone in a group, held at its sync; five writes of other threads behind it. What each was told."""
+def group_of_five(shim: Shim, db: FluxDB, call: Call = Call.SYNC) -> dict[str, Any]:
+    """ "leader" alone in a group, held at its ``call``; five writes of other threads behind it. What each was told."""
     told: dict[str, Any] = {}
 
     def set_one(key: str) -> None:
         told[key] = attempt(lambda: db.set(key, LONG))
 
-    held = shim.hold(Call.SYNC, part="log-")
+    held = shim.hold(call, part="log-")
     threads = [threading.Thread(target=set_one, args=(key,)) for key in ("leader", "w1", "w2", "w3", "w4", "w5")]
     threads[0].start()
     held.wait()
@@ -104,25 +104,12 @@ def sync_fails_before_a_group(path: str) -> dict[str, Any]:
     """A lone write whose sync fails; five of other threads wait in the group behind it."""
     shim = Shim()
     shim.begin(path)
-    told: dict[str, Any] = {}
     with fluxdb.open(Path(path) / "db", limits=LIMITS) as db:
-        held = shim.hold(Call.WRITE, part="log-")
-        shim.fail(Call.SYNC, errno.EIO, part="log-")
-        threads = [
-            threading.Thread(target=lambda key=key: told.update({key: attempt(lambda: db.set(key, LONG))}))
-            for key in ("leader", *FIVE)
-        ]
-        threads[0].start()
-        held.wait()
-        for thread in threads[1:]:
-            thread.start()
-        threads[1].join(0.1)  # until they wait, too
-        held.release()
-        for thread in threads:
-            thread.join()
+        rule = shim.fail(Call.SYNC, errno.EIO, part="log-")
+        told = group_of_five(shim, db, Call.WRITE)
     shim.end()
     with fluxdb.open(Path(path) / "db", limits=LIMITS) as db:
-        return {"told": told, "reopened": values(db, *FIVE)}
+        return {"fired": rule.fired, "told": told, "reopened": values(db, *FIVE)}
 
 
 @pytest.mark.guarantee(5)
@@ -130,6 +117,7 @@ def test_g5_those_behind_a_group_that_failed_hear_that_nothing_of_theirs_was_wri
     worker: Worker, tmp_path: Path
 ) -> None:
     said = worker.call(f"{HERE}:sync_fails_before_a_group", path=str(tmp_path))
+    assert said["fired"] == 1
     assert said["told"] == {"leader": "PoisonedError?", **dict.fromkeys(FIVE, "PoisonedError")}
     assert said["reopened"] == {}
 

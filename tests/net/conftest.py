@@ -14,6 +14,7 @@ WITHOUT_SERVER = (
     "test_bad_input",
     "test_stalled",
     "test_dropped",
+    "test_evictions",
     "test_lines",
     "test_health",
     "test_ending",
