@@ -13,7 +13,7 @@ FOLDERS = ("fluxdb", "tests", "tools", "asv_bench", "docs", ".ci")
 CODE = {".py", ".pyi", ".pyx", ".pxd", ".h", ".c", ".sh", ""}
 SUFFIXES = CODE | {".html", ".css", ".js", ".md", ".toml", ".in"}
 
-LINES_MAX = 300
+LINES_MAX = 400
 LINE_LENGTH_MAX = 120  # where ruff does not look
 
 UNFINISHED = re.compile("TO" + "DO|FIX" + "ME|X" + "XX")
