@@ -1,12 +1,10 @@
-"""What a reader may expect of every file here, where ruff does not look or does not ask."""
+"""What a reader may expect of every file here, where ruff does not look. One test a rule; it lists the offenders."""
 
 from __future__ import annotations
 
 import ast
 import re
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("fluxdb", "tests", "tools", "asv_bench", "docs", ".ci")
@@ -35,21 +33,21 @@ def relative(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-FILES = project_files()
-each_file = pytest.mark.parametrize("path", FILES, ids=relative)
-each_file_without_ruff = pytest.mark.parametrize(
-    "path", [path for path in FILES if path.suffix in CODE - {".py", ".pyi"}], ids=relative
-)
-each_code_file = pytest.mark.parametrize("path", [path for path in FILES if path.suffix in CODE], ids=relative)
-each_module = pytest.mark.parametrize(
-    "path",
-    [
-        path
-        for path in FILES
-        if path.suffix in {".py", ".pyx"} and path.relative_to(ROOT).parts[0] in ("fluxdb", "tools")
-    ],
-    ids=relative,
-)
+TEXTS = {path: path.read_text() for path in project_files()}
+CODE_TEXTS = {path: text for path, text in TEXTS.items() if path.suffix in CODE}
+
+
+def untidy(text: str) -> str | None:
+    """Name the first fault in the white space of a file."""
+    if "\t" in text or "\r" in text:
+        return "has a tab or a carriage return"
+    lines = text.split("\n")
+    trailing = [number for number, line in enumerate(lines, 1) if line != line.rstrip()]
+    if trailing:
+        return f"has trailing space in line {trailing[0]}"
+    if text and (not text.endswith("\n") or text.endswith("\n\n")):
+        return "does not end with exactly one newline"
+    return None
 
 
 def docstring(source: str, *, cython: bool) -> str | None:
@@ -60,37 +58,47 @@ def docstring(source: str, *, cython: bool) -> str | None:
 
 
 def test_there_are_files_to_look_at() -> None:
-    assert {"setup.py", "fluxdb/errors.py", "tests/test_tidy.py", "tools/run"} <= {relative(path) for path in FILES}
+    assert {"setup.py", "fluxdb/errors.py", "tests/test_tidy.py", "tools/run"} <= {relative(path) for path in TEXTS}
 
 
-@each_file
-def test_no_tabs_no_trailing_space_one_newline_at_the_end(path: Path) -> None:
-    text = path.read_text()
-    assert "\t" not in text
-    assert "\r" not in text
-    assert [number for number, line in enumerate(text.split("\n"), 1) if line != line.rstrip()] == []
-    assert text == "" or (text.endswith("\n") and not text.endswith("\n\n"))
+def test_no_tabs_no_trailing_space_one_newline_at_the_end() -> None:
+    faults = {relative(path): untidy(text) for path, text in TEXTS.items()}
+    assert [f"{name} {fault}" for name, fault in faults.items() if fault] == []
 
 
-@each_code_file
-def test_a_file_is_short_enough_to_have_one_purpose(path: Path) -> None:
-    assert path.read_text().count("\n") <= LINES_MAX
+def test_untidy_white_space_is_noticed() -> None:
+    faults = ["a\tb\n", "a\r\n", "a \nb\n", "a", "a\n\n"]
+    assert [fault for fault in faults if untidy(fault) is None] == []
+    assert untidy("") is None and untidy("a\n\nb\n") is None
 
 
-@each_file_without_ruff
-def test_lines_fit(path: Path) -> None:
-    lines = path.read_text().split("\n")
-    assert [number for number, line in enumerate(lines, 1) if len(line) > LINE_LENGTH_MAX] == []
+def test_a_file_is_short_enough_to_have_one_purpose() -> None:
+    lines = {relative(path): text.count("\n") for path, text in CODE_TEXTS.items()}
+    assert [f"{name} has {count} lines" for name, count in lines.items() if count > LINES_MAX] == []
 
 
-@each_code_file
-def test_nothing_is_left_for_later_in_a_comment(path: Path) -> None:
-    assert UNFINISHED.findall(path.read_text()) == []
+def test_lines_fit_where_ruff_does_not_look() -> None:
+    assert [
+        f"{relative(path)}:{number}"
+        for path, text in CODE_TEXTS.items()
+        if path.suffix not in {".py", ".pyi"}
+        for number, line in enumerate(text.split("\n"), 1)
+        if len(line) > LINE_LENGTH_MAX
+    ] == []
 
 
-@each_module
-def test_a_module_says_what_it_is_for(path: Path) -> None:
-    assert docstring(path.read_text(), cython=path.suffix == ".pyx")
+def test_nothing_is_left_for_later_in_a_comment() -> None:
+    assert [relative(path) for path, text in CODE_TEXTS.items() if UNFINISHED.search(text)] == []
+
+
+def test_a_module_says_what_it_is_for() -> None:
+    modules = {
+        path: text
+        for path, text in TEXTS.items()
+        if path.suffix in {".py", ".pyx"} and path.relative_to(ROOT).parts[0] in ("fluxdb", "tools")
+    }
+    assert len(modules) > 100
+    assert [relative(path) for path, text in modules.items() if not docstring(text, cython=path.suffix == ".pyx")] == []
 
 
 def test_a_missing_docstring_is_noticed() -> None:
