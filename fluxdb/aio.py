@@ -245,7 +245,7 @@ class Subscription(EventStream):
 
     @property
     def last_revision(self) -> int:
-        """The revision of the last event that was taken (0: none)."""
+        """The revision of the last event that was taken; before it, the one of its start (0: none yet)."""
         return 0 if self._subscriber is None else self._subscriber.last_revision
 
     def close(self) -> None:

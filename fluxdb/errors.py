@@ -168,13 +168,16 @@ class AuthError(FluxDBError):
 
 
 class SubscriberEvictedError(FluxDBError):
-    """This subscriber fell behind and was dropped. ``last_revision`` is the last one that it was given (0: none)."""
+    """This subscriber fell behind and was dropped.
+
+    ``last_revision`` is that of the last event that it was given; before the first, the one at which it subscribed.
+    """
 
     code = "evicted"
 
     def __init__(self, last_revision: int) -> None:
         super().__init__(
-            f"this subscriber fell behind and was evicted; its last event was revision {last_revision}: "
+            f"this subscriber fell behind and was evicted; it was told of all up to revision {last_revision}: "
             "read the key again and subscribe anew"
         )
         self.last_revision = last_revision

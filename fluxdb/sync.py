@@ -189,7 +189,7 @@ class Subscription:
 
     @property
     def last_revision(self) -> int:
-        """The revision of the last event that was taken (0: none)."""
+        """The revision of the last event that was taken; before the first, the one at which it subscribed."""
         return self._subscriber.last_revision
 
     def close(self) -> None:

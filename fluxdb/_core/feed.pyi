@@ -63,7 +63,7 @@ class FeedSubscriber:
     def keys(self) -> tuple[str, ...]: ...
     @property
     def last_revision(self) -> int:
-        """Of the last event that was taken (0: none)."""
+        """Of the last event that was taken; before the first one, the revision at which it subscribed."""
     @property
     def evicted(self) -> bool: ...
     @property

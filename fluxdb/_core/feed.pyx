@@ -173,18 +173,25 @@ cdef class FeedSubscriber:
     def take_many(self, uint64_t bytes_max):
         cdef list events = []
         cdef uint64_t taken_bytes = 0
+        cdef uint64_t last_revision = self.last_revision
+        cdef Node begin = self.at
         cdef Node before
         while taken_bytes < bytes_max:
             before = self.at
             try:
                 event = self.take()
+                if event is None:
+                    break
+                events.append(event)
             except FluxDBError:
                 if not events:
                     raise
                 break       # the next call raises it
-            if event is None:
-                break
-            events.append(event)
+            except BaseException:
+                if self.at is not None:     # what was taken is given to nobody: it is there for the next call
+                    self.at = begin
+                    self.last_revision = last_revision
+                raise
             taken_bytes += self.at.bytes_total - before.bytes_total if self.at is not None else 0
         return events
 

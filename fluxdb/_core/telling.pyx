@@ -120,7 +120,7 @@ cdef class Teller:
         try:
             feed = self.feed_for(keys)
             subscriber = make(feed, keys, self.on_end)
-            subscriber.after_revision = after_revision
+            subscriber.after_revision = subscriber.last_revision = after_revision
             feed.subscribers.add(subscriber)
         except BaseException:
             self.leave(feed, keys)

@@ -66,6 +66,8 @@ class Watchers:
         for subscriber in those:
             if key not in subscriber.active:
                 subscriber.active[key] = max(subscriber.after_revision, told_after)
+                if not subscriber.last_revision:  # it has missed nothing so far
+                    subscriber.last_revision = subscriber.active[key]
 
     def pushed(self, line: bytes) -> None:
         """A line that answers no request. Raises UnexpectedReplyError."""

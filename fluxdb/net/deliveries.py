@@ -66,14 +66,14 @@ class EventDeliveries:
         if subscriber.evicted or subscriber.closed:
             subscriber.taken = []
             if not subscriber.closed:
-                self._on_evicted(subscriber, subscriber.sent_revision)
+                self._on_evicted(subscriber, max(subscriber.sent_revision, subscriber.after_revision))
         try:
             while not subscriber.taken:
                 subscriber.taken = subscriber.take_many(ROUND_BYTES)
                 if not subscriber.taken and subscriber.wait():
                     return False
         except SubscriberEvictedError:
-            self._on_evicted(subscriber, subscriber.sent_revision)
+            self._on_evicted(subscriber, max(subscriber.sent_revision, subscriber.after_revision))
         except ClosedError:
             pass
         return True

@@ -19,6 +19,7 @@ from fluxdb.net import lines
 EVENTS_BYTES_MAX = 16 * 1024  # of a connection, waiting to be sent, when no more events are taken
 WAITING_SPARE = 64
 LINES_KEPT_BYTES = 1024 * 1024
+AGAIN_SECONDS = 0.05  # until what failed in the middle is tried again
 
 
 class Deliveries(Protocol):
@@ -71,14 +72,32 @@ class EventBell:
 
     def _deliver(self) -> None:
         self._ringing = False  # before looking: who rings from here on rings again
-        by_deliveries: dict[Deliveries, dict[ConnectionSubscriber, None]] = {}  # each once, in the order of the rings
-        while self._rung:
-            for subscriber in self._rung.popleft():
+        try:
+            lists = len(self._rung)
+            failed: Exception | None = None
+            for deliveries, subscribers in self._by_deliveries(lists).items():
+                try:
+                    deliveries.deliver(subscribers)
+                except Exception as error:  # noqa: PERF203 - the others are told first
+                    failed = failed or error
+            if failed is not None:
+                raise failed
+            for _ in range(lists):
+                self._rung.popleft()
+        except BaseException:  # no memory, say: whoever was not told has no other ring to come
+            self._loop.call_later(AGAIN_SECONDS, self._deliver)
+            raise
+        finally:
+            self.forget()
+
+    def _by_deliveries(self, lists: int) -> dict[Deliveries, dict[ConnectionSubscriber, None]]:
+        """Those of the first lists, each once, in the order of the rings."""
+        found: dict[Deliveries, dict[ConnectionSubscriber, None]] = {}
+        for number in range(lists):
+            for subscriber in self._rung[number]:
                 subscriber.waiting = False
-                by_deliveries.setdefault(subscriber.deliveries, {})[subscriber] = None
-        for deliveries, subscribers in by_deliveries.items():
-            deliveries.deliver(subscribers)
-        self.forget()
+                found.setdefault(subscriber.deliveries, {})[subscriber] = None
+        return found
 
 
 class ConnectionSubscriber(FeedSubscriber):
@@ -100,7 +119,7 @@ class ConnectionSubscriber(FeedSubscriber):
         self.number = number  # of the client, for those who deliver to many
         self.bell = bell
         self.taken: list[RawEvent] = []  # and not yet sent
-        self.sent_revision = 0  # of the last event that was sent
+        self.sent_revision = 0  # of the last event that was sent; 0: none
         self.behind = False  # there was no room for them
         self.waiting = False  # in the feed's list of those to be woken
 

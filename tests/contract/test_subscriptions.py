@@ -114,7 +114,7 @@ def test_closing_ends_one_that_waits(db: Store) -> None:
             events.get()
         ended.set()
 
-    waiting = threading.Thread(target=wait)
+    waiting = threading.Thread(target=wait, daemon=True)
     waiting.start()
     events.close()
     waiting.join(30)
@@ -164,6 +164,21 @@ def test_g8_as_many_as_the_limit_wait_and_one_more_evicts(place: Place) -> None:
         assert info["subscribers"] == 1
         if not place.is_remote:  # there the client, which reads for both, has evicted one; the server knows of none
             assert info["subscriber_evictions"] == 1
+        keeps.close()
+
+
+def test_g8_who_was_given_nothing_is_evicted_at_the_revision_of_its_subscription(place: Place) -> None:
+    with place.open(Limits(subscriber_events_max=4)) as db:
+        db.set("other", 1)
+        db.set("k", "before")
+        keeps, falls = db.subscribe("k"), db.subscribe("k")
+        assert falls.last_revision == keeps.last_revision == 2
+        for number in range(5):
+            db.set("k", number)
+            take(keeps, 1)
+        with pytest.raises(SubscriberEvictedError) as caught:
+            falls.get(timeout=1)
+        assert caught.value.last_revision == falls.last_revision == 2
         keeps.close()
 
 

@@ -27,7 +27,7 @@ class Subscriber:
     def __init__(self, bell: Bell, *revisions: int) -> None:
         self.number, self.bell, self.behind = 1, bell, False
         self.evicted = self.evicted_as_it_takes = self.closed = False
-        self.sent_revision = 0
+        self.sent_revision = self.after_revision = 0
         self.taken: list[RawEvent] = []
         self.coming = [cast(RawEvent, (1, "k", None, b"1", 1, revision)) for revision in revisions]
 

@@ -175,6 +175,17 @@ def test_who_was_evicted_hears_of_it_before_it_is_subscribed_anew(tmp_path: Path
         assert client.line() == {"kind": "pong"}
 
 
+def test_g8_who_was_sent_nothing_is_evicted_at_the_revision_of_its_subscription(tmp_path: Path) -> None:
+    with threaded(tmp_path) as server, Wire(server.port) as client:
+        client.ask({"kind": "set", "key": "b", "value": 1}, {"kind": "subscribe", "key": "a"})
+        teller = server.engine.notify.teller
+        with teller.lock:
+            (feed,) = teller.all_feeds()
+            teller.evict(list(feed.subscribers))
+        assert client.ask({"kind": "subscribe", "key": "a"})[0] == {"kind": "evicted", "key": "a", "last_revision": 1}
+        assert client.line() == {"kind": "subscribed", "key": "a", "revision": 1}
+
+
 def test_a_dropped_connection_frees_its_subscriptions(tmp_path: Path) -> None:
     with threaded(tmp_path) as server:
         with Wire(server.port) as client:
