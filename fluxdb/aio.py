@@ -81,16 +81,28 @@ class Opening:
             await self._db.close()
 
     async def _open(self) -> FluxDB:
+        loop = _running_loop()
         if is_url(self._path):
             return FluxDB(await connect(self._path, self._limits, self._remote))
         check_folder(self._remote)
-        opening = asyncio.get_running_loop().run_in_executor(None, open_engine, self._path, self._limits)
+        opening = loop.run_in_executor(None, open_engine, self._path, self._limits)
         try:
             engine = await asyncio.shield(opening)
         except asyncio.CancelledError:
             opening.add_done_callback(_close_unwanted)
             raise
         return FluxDB(LoopEngine(engine, closes_engine=True))
+
+
+def _running_loop() -> asyncio.AbstractEventLoop:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        message = (
+            "fluxdb.aio runs in an event loop of asyncio, or of uvloop, and none is running here: under trio, "
+            "call the blocking fluxdb.open in threads (trio.to_thread.run_sync)"
+        )
+        raise RuntimeError(message) from None
 
 
 def _close_unwanted(opening: asyncio.Future[Engine]) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 DEFAULT_PORT = 7000
+LABEL_BYTES_MAX = 63  # of a name's parts between dots (RFC 1035), as they are sent
 SCHEMES = ("fluxdb", "fluxdbs", "fluxdb+unix")
 
 
@@ -60,4 +61,31 @@ def parse_url(url: str) -> Address:
         return Address(path=unquote(parts.path), password=password)
     if not host or parts.path not in ("", "/"):
         raise ValueError(f"not the address of a server: expected {parts.scheme}://[:password@]host[:port]")
+    _check_labels(host)
     return Address(host, DEFAULT_PORT if port is None else port, tls=parts.scheme == "fluxdbs", password=password)
+
+
+def _check_labels(host: str) -> None:
+    """What the resolver's encoding of names refuses, without saying why."""
+    if ":" in host:  # an IPv6 address
+        return
+    labels = host.removesuffix(".").split(".")
+    if not all(labels):
+        raise ValueError("not the address of a server: there is nothing between two dots of its host")
+    try:
+        too_long = any(len(label.encode("ascii")) > LABEL_BYTES_MAX for label in labels)
+    except UnicodeEncodeError:  # the encoding makes it longer
+        too_long = any(_idna_bytes(label) > LABEL_BYTES_MAX for label in labels)
+    if too_long:
+        raise ValueError(
+            f"not the address of a server: a part of its host, between dots, has more than {LABEL_BYTES_MAX} characters"
+        )
+
+
+def _idna_bytes(label: str) -> int:
+    try:
+        return len(label.encode("idna"))
+    except UnicodeError as error:
+        if "too long" in str(error):
+            return LABEL_BYTES_MAX + 1
+        raise ValueError("not the address of a server: its host has characters that no name may have") from None

@@ -11,9 +11,11 @@ import socket
 import ssl
 from collections.abc import Callable
 from functools import partial
+from typing import cast
 
 from fluxdb.client import failure, reply
 from fluxdb.client.address import Address
+from fluxdb.client.dialing import dial
 from fluxdb.client.protocol import Protocol, Taker
 from fluxdb.errors import ConnectionLostError, FluxDBError
 
@@ -36,11 +38,8 @@ class Link(asyncio.Protocol):
     """Used in the thread of its event loop only. ``pushed`` gets the lines that answer nothing, and ``tell`` is called
     when all that one read brought was seen; ``on_lost`` once, after all who waited were told."""
 
-    def __init__(
-        self, pushed: Taker, tell: Callable[[], None], on_lost: Callable[[Link], None], *, patient: bool = True
-    ) -> None:
+    def __init__(self, pushed: Taker, tell: Callable[[], None], on_lost: Callable[[Link], None]) -> None:
         self._loop = asyncio.get_running_loop()
-        self._patient = patient  # a request may take longer than SILENCE_SECONDS_MAX
         self.made_at = self._loop.time()
         self._protocol = Protocol(pushed)
         self._tell = tell
@@ -124,9 +123,7 @@ class Link(asyncio.Protocol):
     # What the transport does
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        keep_alive(transport.get_extra_info("socket"), busy=not self._patient)
+        self._transport = cast(asyncio.Transport, transport)  # by its methods: those of other loops have other bases
 
     def data_received(self, data: bytes) -> None:
         broken = False
@@ -153,11 +150,6 @@ class Link(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         self._transport.abort()  # does nothing; but Python 3.10 would warn of a TLS transport that was never closed
-        # A forked child may hold the socket, too: closing alone would tell the server nothing. (TLS has told it.)
-        connected = self._transport.get_extra_info("socket")
-        if connected is not None:
-            with contextlib.suppress(OSError):
-                connected.shutdown(socket.SHUT_RDWR)
         if error is not None:
             self._reason = self._reason or words(error)
         self._lose()
@@ -192,22 +184,31 @@ def _resolve(future: asyncio.Future[bytes], first: Taker | None, line: bytes) ->
         future.set_result(line)
 
 
-async def connect(address: Address, link: Callable[[], Link], tls: ssl.SSLContext | None, seconds: float) -> Link:
-    """A connection to the server. Raises ConnectionLostError, which says where to and why not."""
-    loop = asyncio.get_running_loop()
+async def connect(
+    address: Address, link: Callable[[], Link], tls: ssl.SSLContext | None, seconds: float, *, patient: bool
+) -> Link:
+    """A connection to the server. ``patient``: a request may take longer than SILENCE_SECONDS_MAX.
+
+    Raises ConnectionLostError, which says where to and why not.
+    """
     context = (tls or ssl.create_default_context()) if address.tls else None
     try:
-        if address.path:
-            connecting = loop.create_unix_connection(link, address.path)
-            _, made = await asyncio.wait_for(connecting, seconds)
-        else:
-            _, made = await asyncio.wait_for(
-                loop.create_connection(link, address.host, address.port, ssl=context), seconds
-            )
+        return await asyncio.wait_for(_connect(address, link, context, patient), seconds)
     except (TimeoutError, asyncio.TimeoutError):
         raise ConnectionLostError(f"no connection to {address}: no answer within {seconds:g} s") from None
     except (OSError, UnicodeError) as error:
         raise ConnectionLostError(f"no connection to {address}: {words(error)}") from error
+
+
+async def _connect(address: Address, link: Callable[[], Link], context: ssl.SSLContext | None, patient: bool) -> Link:
+    loop = asyncio.get_running_loop()
+    connected = await dial(address)
+    keep_alive(connected, busy=not patient)
+    if address.path:
+        _, made = await loop.create_unix_connection(link, sock=connected)
+    else:
+        name = address.host if context is not None else None
+        _, made = await loop.create_connection(link, sock=connected, ssl=context, server_hostname=name)
     return made
 
 
@@ -228,11 +229,11 @@ def words(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
 
 
-def keep_alive(connected: socket.socket | None, *, busy: bool) -> None:
+def keep_alive(connected: socket.socket, *, busy: bool) -> None:
     """Notice within half a minute that the server's machine is gone; where ``busy``, also while it has requests to
     take, for which the system alone has a quarter of an hour's patience. Then a server that reads nothing for so long
     is given up, too: that is for those whose requests have timed out by then."""
-    if connected is None or connected.family not in (socket.AF_INET, socket.AF_INET6):
+    if connected.family not in (socket.AF_INET, socket.AF_INET6):
         return
     options = [
         ("TCP_KEEPIDLE", KEEPALIVE_IDLE_SECONDS),

@@ -91,9 +91,9 @@ class Reconnecting:
     async def _connect(self) -> Link:
         settings = self._settings
         patient = settings.timeout_seconds is None or settings.timeout_seconds > SILENCE_SECONDS_MAX
-        make = partial(Link, self.watchers.pushed, self.watchers.tell, self._lost, patient=patient)
+        make = partial(Link, self.watchers.pushed, self.watchers.tell, self._lost)
         until = self._loop.time() + settings.connect_seconds
-        link = await connect(settings.address, make, settings.tls, settings.connect_seconds)
+        link = await connect(settings.address, make, settings.tls, settings.connect_seconds, patient=patient)
         try:
             await self._greet(link, until)
             if self._closed:

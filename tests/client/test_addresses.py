@@ -65,6 +65,25 @@ def test_what_is_no_address_is_refused_without_showing_a_password(url: str) -> N
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [
+        (f"{'a' * 64}.example", "more than 63 characters"),
+        (f"db.{'ä' * 60}.example", "more than 63 characters"),  # 63 as it is written, more as it is sent
+        ("db..example", "nothing between two dots"),
+        (".example", "nothing between two dots"),
+    ],
+)
+def test_a_name_that_no_resolver_takes_is_refused_with_the_reason(host: str, told: str) -> None:
+    with pytest.raises(ValueError, match=f"not the address of a server: .*{told}"):
+        fluxdb.open(f"fluxdb://{host}:7000")
+
+
+@pytest.mark.parametrize("host", ["a" * 63 + ".example", "db.example.", "bücher.example", "ä" * 20])
+def test_a_name_that_a_resolver_takes_is_taken(host: str) -> None:
+    assert parse_url(f"fluxdb://{host}").host == host
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "redis://h", "fluxdb+tls://h", "c://db"])
 def test_an_unknown_scheme_is_refused_with_the_known_ones_and_makes_no_folder(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+import uvloop
 
-from tests.contract.engines import ENGINES, Opener, Place, Store
+from tests.contract.engines import ENGINES, Opener, Place, Store, new_debug_loop
 from tests.contract.remote import open_remote, open_remote_awaited
 
-REMOTE: dict[str, Opener] = {"remote": open_remote, "remote-awaited": open_remote_awaited}
+REMOTE: dict[str, Opener] = {
+    "remote": open_remote,
+    "remote-awaited": open_remote_awaited,
+    "remote-awaited-uvloop": partial(open_remote_awaited, new_loop=uvloop.new_event_loop),
+    "remote-awaited-debug": partial(open_remote_awaited, new_loop=new_debug_loop),
+}
 
 
 @pytest.fixture(params=[*ENGINES, *REMOTE])

@@ -6,13 +6,18 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+
+import uvloop
 
 import fluxdb
 from fluxdb import DEFAULT_LIMITS, Document, Event, Limits
 
 T = TypeVar("T")
+
+NewLoop = Callable[[], asyncio.AbstractEventLoop]
 
 
 class Subscribed(Protocol):
@@ -40,8 +45,8 @@ class Store(Protocol):
 class LoopThread:
     """An event loop in a thread of its own."""
 
-    def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+    def __init__(self, new_loop: NewLoop = asyncio.new_event_loop) -> None:
+        self.loop = new_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
 
@@ -130,6 +135,13 @@ class Wrapped(Awaited):
         self._lender.close()
 
 
+def new_debug_loop() -> asyncio.AbstractEventLoop:
+    """asyncio's loop that checks who calls it from where."""
+    loop = asyncio.new_event_loop()
+    loop.set_debug(True)
+    return loop
+
+
 @contextmanager
 def open_blocking(path: Path, limits: Limits) -> Iterator[Store]:
     with fluxdb.open(path, limits=limits) as db:
@@ -137,11 +149,11 @@ def open_blocking(path: Path, limits: Limits) -> Iterator[Store]:
 
 
 @contextmanager
-def open_awaited(path: Path, limits: Limits) -> Iterator[Store]:
+def open_awaited(path: Path, limits: Limits, new_loop: NewLoop = asyncio.new_event_loop) -> Iterator[Store]:
     async def opened() -> fluxdb.aio.FluxDB:
         return await fluxdb.aio.open(path, limits=limits)
 
-    thread = LoopThread()
+    thread = LoopThread(new_loop)
     try:
         db = thread.run(opened())
         try:
@@ -164,7 +176,13 @@ def open_wrapped(path: Path, limits: Limits) -> Iterator[Store]:
 
 Opener = Callable[[Path, Limits], AbstractContextManager[Store]]
 
-ENGINES: dict[str, Opener] = {"blocking": open_blocking, "awaited": open_awaited, "wrapped": open_wrapped}
+ENGINES: dict[str, Opener] = {
+    "blocking": open_blocking,
+    "awaited": open_awaited,
+    "awaited-uvloop": partial(open_awaited, new_loop=uvloop.new_event_loop),
+    "awaited-debug": partial(open_awaited, new_loop=new_debug_loop),
+    "wrapped": open_wrapped,
+}
 
 
 class Place:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import fluxdb
 from fluxdb import Limits
-from tests.contract.engines import Awaited, LoopThread, Store
+from tests.contract.engines import Awaited, LoopThread, NewLoop, Store
 from tests.support.real_server import real_server
 
 
@@ -19,13 +20,14 @@ def open_remote(path: Path, limits: Limits) -> Iterator[Store]:
 
 
 @contextmanager
-def open_remote_awaited(path: Path, limits: Limits) -> Iterator[Store]:
-    with real_server(path, limits) as url:
+def open_remote_awaited(path: Path, limits: Limits, new_loop: NewLoop = asyncio.new_event_loop) -> Iterator[Store]:
+    """Server and client each on a loop of that kind."""
+    with real_server(path, limits, new_loop) as url:
 
         async def opened() -> fluxdb.aio.FluxDB:
             return await fluxdb.aio.open(url, limits=limits)
 
-        thread = LoopThread()
+        thread = LoopThread(new_loop)
         try:
             db = thread.run(opened())
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from fluxdb.limits import Limits
@@ -17,10 +17,12 @@ PATIENCE_SECONDS = 60
 
 
 @contextlib.contextmanager
-def real_server(path: Path, limits: Limits) -> Iterator[str]:
+def real_server(
+    path: Path, limits: Limits, new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+) -> Iterator[str]:
     """Its URL. Closed, and the folder let go of, at the end."""
     engine = open_engine(path, limits)
-    loop = asyncio.new_event_loop()
+    loop = new_loop()
     thread = threading.Thread(target=loop.run_forever, name="real-server", daemon=True)
     thread.start()
 
