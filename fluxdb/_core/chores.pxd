@@ -2,7 +2,6 @@
 
 from libc.stdint cimport uint64_t
 
-from fluxdb._core.state cimport LogPosition
 from fluxdb._core.write_path cimport Commit
 
 cdef enum Chore:
@@ -14,8 +13,8 @@ cdef enum Chore:
 cdef void chores_note(Commit* commit) noexcept nogil
 cdef void chores_take_spare(Commit* commit) noexcept nogil
 # Without it:
-# Allocates the next segment ahead, where that is wanted. False where there is no room.
-cdef bint chores_prepare_spare(Commit* commit) noexcept nogil
-# A durable snapshot stands for this position: log is counted from there.
-cdef void chores_checkpointed(Commit* commit, const LogPosition* position) noexcept nogil
+# Allocates the next segment ahead, where that is wanted. 0, or the errno of what failed.
+cdef int chores_prepare_spare(Commit* commit) noexcept nogil
+# A durable snapshot stands for the first so many bytes of what was logged: log is counted from there.
+cdef void chores_checkpointed(Commit* commit, uint64_t logged) noexcept nogil
 cdef uint64_t chores_log_bytes(const Commit* commit) noexcept nogil

@@ -60,12 +60,12 @@ class Committer:
     # Chores
     def wait_for_chore(self, timeout_seconds: float) -> int:
         """Block (GIL released) until something is due: CHORE_* bits, 0 on time-out. For one thread."""
-    def prepare_spare(self) -> bool:
-        """Allocate the next segment ahead, where there is none yet. From any thread.
+    def prepare_spare(self) -> int:
+        """Allocate the next segment ahead, where there is none yet: 0, or the errno of what failed. From any thread.
 
-        False where there is no room (the write that needs it will say so)."""
-    def checkpointed(self, position: Position) -> None:
-        """A durable snapshot stands for this position: log bytes are counted from here on."""
+        Where it failed, the write that needs the segment will say so."""
+    def checkpointed(self, logged: int) -> None:
+        """A durable snapshot stands for the log up to View.logged: log bytes are counted from there."""
     def wake(self) -> None:
         """Make wait_for_chore and wait_for_events return."""
     @property

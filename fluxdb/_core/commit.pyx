@@ -185,18 +185,16 @@ cdef class Committer:
         return chores
 
     def prepare_spare(self):
-        cdef bint there
+        cdef int error
         self.check_usable()
         with nogil:
-            there = chores_prepare_spare(&self.commit)
-        return there
+            error = chores_prepare_spare(&self.commit)
+        return error
 
-    def checkpointed(self, position not None):
-        cdef LogPosition at
-        from_position(position, &at)
+    def checkpointed(self, uint64_t logged):
         self.check_usable()
         with nogil:
-            chores_checkpointed(&self.commit, &at)
+            chores_checkpointed(&self.commit, logged)
 
     def wake(self):
         cdef Commit* commit = &self.commit
@@ -229,7 +227,7 @@ cdef class Committer:
         self.check_usable()
         with nogil:
             pthread_mutex_lock(&commit.lock)
-            refusing = commit.log.refused and commit.ready_spare < 0 and commit.log.spare < 0
+            refusing = commit.log.refusal != OK and commit.ready_spare < 0 and commit.log.spare < 0
             pthread_mutex_unlock(&commit.lock)
         return refusing
 

@@ -20,6 +20,8 @@ class Documents:
     @property
     def tombstones(self) -> int: ...
     @property
+    def tombstone_entries(self) -> int: ...  # of their queue, stale ones and gaps included
+    @property
     def data_bytes(self) -> int: ...  # keys and values of live documents
     @property
     def position(self) -> Position: ...  # of the last group applied

@@ -68,6 +68,10 @@ cdef class Documents:
         return self.state.tombstones
 
     @property
+    def tombstone_entries(self):
+        return self.state.queue.tail - self.state.queue.head
+
+    @property
     def data_bytes(self):
         return self.state.data_bytes
 

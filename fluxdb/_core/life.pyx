@@ -90,6 +90,8 @@ cdef void commit_close(Commit* commit) noexcept nogil:
         pthread_join(commit.thread, NULL)
     pthread_mutex_lock(&commit.lock)
     commit.thread_running = False
+    while commit.making_spare:      # by another thread, in the folder that is closed below
+        pthread_cond_wait(&commit.room, &commit.lock)
     chores_take_spare(commit)
     if commit.log.spare >= 0:
         segment_discard(commit.log.directory, b"log.spare", commit.log.spare)
@@ -107,8 +109,13 @@ cdef void commit_close(Commit* commit) noexcept nogil:
 
 
 cdef void close_descriptors(Commit* commit) noexcept nogil:
-    if commit.log.descriptor >= 0:
-        close(commit.log.descriptor)
-    if commit.log.directory >= 0:
-        close(commit.log.directory)
-    commit.log.descriptor = commit.log.directory = -1
+    close_one(&commit.log.descriptor)
+    close_one(&commit.log.directory)
+    close_one(&commit.log.spare)
+    close_one(&commit.ready_spare)
+
+
+cdef void close_one(int* descriptor) noexcept nogil:
+    if descriptor[0] >= 0:
+        close(descriptor[0])
+    descriptor[0] = -1

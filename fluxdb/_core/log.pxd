@@ -30,7 +30,8 @@ cdef struct Log:
     uint64_t spare_size
     const char* failed          # the call that failed, NULL while the log is sound
     int error                   # and its errno
-    bint refused                # the last group was: it needed a segment more, and there was none to be had
+    int refusal                 # of the last group, which needed a segment more: NO_ROOM or REFUSED; OK: it was taken
+    uint64_t refused_ns         # when an allocation last found no room
     LogCounters counters
 
 # Makes the group durable: Status OK, NO_ROOM, REFUSED (nothing was written; log.error says why), or UNKNOWN

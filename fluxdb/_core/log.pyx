@@ -5,7 +5,7 @@ from libc.string cimport memcpy, memset
 from fluxdb._core.frame cimport SECTOR_BYTES, GroupHeader, group_size, round_up
 from fluxdb._core.group cimport group_write
 from fluxdb._core.outcome cimport NO_ROOM, OK, REFUSED, UNKNOWN
-from fluxdb._core.platform cimport fluxdb_now_ns, fluxdb_sync_data
+from fluxdb._core.platform cimport fluxdb_free_bytes, fluxdb_now_ns, fluxdb_sync_data
 from fluxdb._core.segment cimport (
     HEADER_BYTES, SEGMENT_FAILED, SEGMENT_NO_ROOM, SEGMENT_OK, SegmentHead, segment_activate, segment_allocate,
     segment_discard,
@@ -18,6 +18,7 @@ cdef extern from "<unistd.h>" nogil:
 cdef enum:
     ZEROS_BYTES = 256 << 10     # written at once
     SMALL_GROUP_BYTES = 65536   # larger ones are their own ground
+    RETRY_NS = 100000000        # after an allocation that found no room, where the file system still shows none
 
 cdef const uint8_t zeros[ZEROS_BYTES]
 
@@ -28,15 +29,28 @@ cdef int fail(Log* log, const char* call, int error) noexcept nogil:
     return UNKNOWN
 
 
+cdef inline uint64_t next_segment_bytes(const Log* log, size_t needed) noexcept nogil:
+    cdef uint64_t size = round_up(HEADER_BYTES + needed, HEADER_BYTES)
+    return size if size > log.segment_bytes else log.segment_bytes
+
+
+cdef bint is_still_full(const Log* log, size_t needed) noexcept nogil:
+    """There was no room for a segment a moment ago, and there is none by now.
+
+    To allocate as much as there is, and give it back, is work for a full disk that every refused group would repeat;
+    to ask for the free space is not. Where that says nothing (quotas), the allocation is tried.
+    """
+    return (log.refusal == NO_ROOM and log.spare < 0 and fluxdb_now_ns() - log.refused_ns < RETRY_NS
+            and fluxdb_free_bytes(log.directory) < next_segment_bytes(log, needed))
+
+
 cdef int rotate(Log* log, size_t needed) noexcept nogil:
     """Go on in the next segment, which has room for needed bytes. All groups so far are durable."""
     cdef SegmentHead head
     cdef const char* name = b"log.spare"
-    cdef uint64_t size = round_up(HEADER_BYTES + needed, HEADER_BYTES)
+    cdef uint64_t size = next_segment_bytes(log, needed)
     cdef int descriptor = log.spare
     cdef int status = SEGMENT_OK
-    if size < log.segment_bytes:
-        size = log.segment_bytes
     if descriptor >= 0 and log.spare_size < size:
         segment_discard(log.directory, name, descriptor)
         descriptor = -1
@@ -121,8 +135,11 @@ cdef int log_append(Log* log, Group* group) noexcept nogil:
     cdef uint64_t started
     cdef int status, error
     if log.end.offset + needed > log.size:
-        status = rotate(log, needed)
-        log.refused = status != OK
+        if is_still_full(log, needed):
+            return NO_ROOM
+        log.refusal = status = rotate(log, needed)
+        if status == NO_ROOM:
+            log.refused_ns = fluxdb_now_ns()
         if status != OK:
             return status
     header.group = log.end.group + 1
@@ -140,7 +157,7 @@ cdef int log_append(Log* log, Group* group) noexcept nogil:
     error = fluxdb_sync_data(log.descriptor)
     if error:
         return fail(log, b"fdatasync", error)
-    log.refused = False
+    log.refusal = OK
     count(log, group, needed, fluxdb_now_ns() - started)
     log.end.revision += group.records
     log.end.group += 1

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -49,6 +50,15 @@ static inline int fluxdb_allocate(int descriptor, int64_t size)
     while (status == EINTR);
     return status;
 #endif
+}
+
+/* Free space of the descriptor's file system, for users without privileges. */
+static inline uint64_t fluxdb_free_bytes(int descriptor)
+{
+    struct statvfs found;
+    if (fstatvfs(descriptor, &found) == -1)
+        return UINT64_MAX;
+    return (uint64_t)found.f_bavail * found.f_frsize;
 }
 
 /* A descriptor that becomes readable: an eventfd, or a pipe. ends[0] is read, ends[1] written; both may be one. */

@@ -22,6 +22,7 @@ cdef extern from "platform.h" nogil:
     int fluxdb_sync_data(int descriptor) noexcept       # 0 or an errno, as all of these
     int fluxdb_sync_file(int descriptor) noexcept
     int fluxdb_allocate(int descriptor, int64_t size) noexcept
+    uint64_t fluxdb_free_bytes(int descriptor) noexcept # UINT64_MAX where the system does not say
     int fluxdb_bell_open(int* ends) noexcept            # int[2]
     void fluxdb_bell_ring(const int* ends) noexcept
     void fluxdb_bell_silence(const int* ends) noexcept

@@ -21,11 +21,16 @@ cdef struct Tombstone:
     uint64_t hash
     uint64_t revision
 
+# Oldest first; entries of keys that were written again are stale, and skipped when they come up. A sweep drops them, a
+# few with each push: the entries it kept stand at head, then comes a gap, then those it has not looked at yet.
 cdef struct TombstoneQueue:
-    Tombstone* ring         # oldest first; entries of keys that were written again are skipped when they come up
+    Tombstone* ring
+    size_t capacity         # a power of two; the indices below are taken modulo it
     size_t head
-    size_t count
-    size_t capacity         # a power of two
+    size_t kept             # by the sweep that is on; 0 where none is
+    size_t unswept          # the first entry that the sweep has not looked at; head where none is on
+    size_t tail             # behind the last entry
+    bint sweeping
 
 cdef struct ViewState:
     bint open
@@ -47,6 +52,7 @@ cdef struct State:
     size_t tombstones
     size_t tombstones_max
     size_t data_bytes       # keys and values of live documents
+    uint64_t logged         # bytes that the committer wrote to the log up to position
     TombstoneQueue queue
     uint64_t* floors        # NULL while all are 0
     ViewState view

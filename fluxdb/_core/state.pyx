@@ -15,6 +15,7 @@ cdef extern from "<unistd.h>" nogil:
 
 cdef enum:
     APPLY_WAIT_US = 50
+    SWEEP_ENTRIES = 4       # looked at with each deletion while a sweep is on
 
 
 cdef void state_lock_between_groups(State* state) noexcept nogil:
@@ -54,28 +55,53 @@ cdef void state_release(State* state, Record* record, uint64_t hash) noexcept no
 
 
 cdef int queue_reserve(TombstoneQueue* queue) noexcept nogil:
-    cdef size_t capacity, i
+    cdef size_t capacity, i, entries
     cdef Tombstone* ring
-    if queue.count < queue.capacity:
+    if queue.tail - queue.head < queue.capacity:
         return 0
     capacity = queue.capacity * 2 if queue.capacity else 64
     ring = <Tombstone*>malloc(capacity * sizeof(Tombstone))
     if ring == NULL:
         return -1
-    for i in range(queue.count):
+    entries = queue.tail - queue.head       # the gap of a sweep, too
+    for i in range(entries):
         ring[i] = queue.ring[(queue.head + i) & (queue.capacity - 1)]
     free(queue.ring)
     queue.ring = ring
+    queue.unswept -= queue.head
     queue.head = 0
+    queue.tail = entries
     queue.capacity = capacity
     return 0
 
 
+cdef inline Tombstone* entry_at(TombstoneQueue* queue, size_t index) noexcept nogil:
+    return &queue.ring[index & (queue.capacity - 1)]
+
+
 cdef inline void queue_push(TombstoneQueue* queue, uint64_t hash, uint64_t revision) noexcept nogil:
-    cdef Tombstone* last = &queue.ring[(queue.head + queue.count) & (queue.capacity - 1)]
+    cdef Tombstone* last = entry_at(queue, queue.tail)
     last.hash = hash
     last.revision = revision
-    queue.count += 1
+    queue.tail += 1
+
+
+cdef inline size_t queue_count(const TombstoneQueue* queue) noexcept nogil:
+    return queue.kept + (queue.tail - queue.unswept)
+
+
+cdef Tombstone queue_take(TombstoneQueue* queue) noexcept nogil:
+    """The oldest entry; there must be one."""
+    cdef Tombstone* oldest
+    if queue.kept:
+        oldest = entry_at(queue, queue.head)
+        queue.kept -= 1
+        queue.head += 1
+        return oldest[0]
+    oldest = entry_at(queue, queue.unswept)
+    queue.unswept += 1
+    queue.head = queue.unswept
+    return oldest[0]
 
 
 cdef inline Record* tombstone_of(State* state, const Tombstone* entry) noexcept nogil:
@@ -85,16 +111,22 @@ cdef inline Record* tombstone_of(State* state, const Tombstone* entry) noexcept 
 
 
 cdef void queue_sweep(State* state) noexcept nogil:
-    """Drop the entries whose tombstones are gone: keys deleted and written again leave one each."""
+    """Look at a few entries more, and drop the stale ones. More than one a push, so a sweep comes to its end."""
     cdef TombstoneQueue* queue = &state.queue
-    cdef size_t i, kept = 0
-    cdef Tombstone entry
-    for i in range(queue.count):
-        entry = queue.ring[(queue.head + i) & (queue.capacity - 1)]
-        if tombstone_of(state, &entry) != NULL:
-            queue.ring[(queue.head + kept) & (queue.capacity - 1)] = entry
-            kept += 1
-    queue.count = kept
+    cdef size_t looks = SWEEP_ENTRIES
+    cdef Tombstone* entry
+    while looks and queue.unswept != queue.tail:
+        entry = entry_at(queue, queue.unswept)
+        if tombstone_of(state, entry) != NULL:
+            entry_at(queue, queue.head + queue.kept)[0] = entry[0]
+            queue.kept += 1
+        queue.unswept += 1
+        looks -= 1
+    if queue.unswept == queue.tail:
+        queue.tail = queue.head + queue.kept
+        queue.unswept = queue.head
+        queue.kept = 0
+        queue.sweeping = False
 
 
 cdef void state_forget(State* state) noexcept nogil:
@@ -106,10 +138,8 @@ cdef void state_forget(State* state) noexcept nogil:
         state.floors = <uint64_t*>calloc(FLOOR_BUCKETS, sizeof(uint64_t))
         if state.floors == NULL:
             return          # remembered one by one for longer; tried again at the next delete
-    while state.tombstones > state.tombstones_max and queue.count:
-        entry = queue.ring[queue.head]
-        queue.head = (queue.head + 1) & (queue.capacity - 1)
-        queue.count -= 1
+    while state.tombstones > state.tombstones_max and queue_count(queue):
+        entry = queue_take(queue)
         record = tombstone_of(state, &entry)
         if record == NULL:
             continue
@@ -119,8 +149,8 @@ cdef void state_forget(State* state) noexcept nogil:
         table_remove(&state.table, record_key(record), record.key_bytes, entry.hash)
         state.tombstones -= 1
         state_release(state, record, entry.hash)
-    if queue.count > 2 * state.tombstones_max + 1024:
-        queue_sweep(state)
+    if queue_count(queue) > 2 * state.tombstones_max + 1024:
+        queue.sweeping = True
 
 
 cdef inline void count_record(State* state, const Record* record, int sign) noexcept nogil:
@@ -141,6 +171,8 @@ cdef int state_apply(State* state, Record* record, uint64_t hash, Record** repla
     count_record(state, record, 1)
     if record.flags & RECORD_TOMBSTONE:
         queue_push(&state.queue, hash, record.revision)
+        if state.queue.sweeping:
+            queue_sweep(state)
     return 0
 
 
@@ -192,8 +224,8 @@ cdef int state_load(State* state, const uint8_t* payload, size_t payload_bytes, 
 
 
 cdef void state_loaded(State* state) noexcept nogil:
-    if state.queue.count:       # head is 0: nothing was taken out yet
-        qsort(state.queue.ring, state.queue.count, sizeof(Tombstone), by_revision)
+    if state.queue.tail:        # head is 0: nothing was taken out yet
+        qsort(state.queue.ring, state.queue.tail, sizeof(Tombstone), by_revision)
     state_forget(state)
 
 

@@ -10,6 +10,8 @@ class View:
         """RuntimeError where one is open already: one at a time. StorageError where memory ran out within a group."""
     @property
     def position(self) -> Position: ...
+    @property
+    def logged(self) -> int: ...  # bytes that the committer wrote to the log up to there
     def floors(self) -> bytes:
         """The version floors as they were when the view was opened: 4,096 u64, little-endian (b'' if all are 0)."""
     def read_block(self, bytes_min: int, *, naps: bool = True) -> tuple[bytes, int]:

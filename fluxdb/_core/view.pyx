@@ -57,6 +57,7 @@ cdef void free_kept(ViewState* view) noexcept nogil:
 cdef class View:
     cdef Documents documents
     cdef object at_position
+    cdef uint64_t at_logged
     cdef bytes at_floors
     cdef size_t kept_at         # the kept records before it were copied
     cdef uint8_t* buffer
@@ -82,6 +83,7 @@ cdef class View:
                 state.view.open = True
                 state.view.revision = state.position.revision
             position = state.position
+            self.at_logged = state.logged
             has_floors = state.floors != NULL
             if has_floors:
                 memcpy(&floors_view[0], state.floors, FLOOR_BUCKETS * sizeof(uint64_t))
@@ -106,6 +108,10 @@ cdef class View:
     @property
     def position(self):
         return self.at_position
+
+    @property
+    def logged(self):
+        return self.at_logged
 
     def floors(self):
         return self.at_floors

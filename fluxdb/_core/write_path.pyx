@@ -71,6 +71,7 @@ cdef int apply(Commit* commit, Group* group) noexcept nogil:
             state_release(state, replaced, operation.hash)
     if status == OK:
         state.position = commit.log.end
+        state.logged = commit.log.counters.bytes
     state.applying = False
     pthread_mutex_unlock(&state.lock)
     return status

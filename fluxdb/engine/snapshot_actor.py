@@ -9,6 +9,7 @@ logged, and tried again later.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -84,16 +85,19 @@ class SnapshotActor:
 
     def _prepare_spare(self) -> None:
         try:
-            if self._committer.prepare_spare():
-                return
-            logger.warning("no room to allocate the next log segment ahead; writes go on until this one is full")
+            error = self._committer.prepare_spare()
+            if error:
+                logger.warning(
+                    "can't allocate the next log segment ahead: %s; writes go on until this one is full",
+                    os.strerror(error),
+                )
         except Exception:
             logger.exception("could not allocate the next log segment ahead")
 
     def _prepare_asked_spare(self) -> None:
         """Whoever asks looks for himself: silent while there is no room, so that polling does not fill the log."""
         try:
-            if self._committer.prepare_spare():
+            if self._committer.prepare_spare() == 0:
                 logger.info("the next log segment is allocated: writes are taken")
         except Exception:
             logger.exception("could not allocate the next log segment")

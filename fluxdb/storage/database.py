@@ -87,7 +87,7 @@ class Database:
                 write_snapshot(self.directory, self._database_id, view, self._pace())
             self._snapshot = position
             self._retire(position)
-            self.committer.checkpointed(position)
+            self.committer.checkpointed(view.logged)
             return position.revision
 
     def _pace(self) -> Pace:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -188,7 +190,7 @@ def test_a_spare_segment_is_asked_for_and_used(make_log: MakeLog) -> None:
     log = make_log(segment_bytes=65536)
     while log.committer.wait_for_chore(0) != CHORE_SPARE:
         log.committer.write(Kind.SET, "a", b"1")
-    assert log.committer.prepare_spare()
+    assert log.committer.prepare_spare() == 0
     assert (log.folder / "log.spare").stat().st_size == 65536
     while log.committer.stats()["rotations"] == 0:
         log.committer.write(Kind.SET, "a", b"1")
@@ -211,12 +213,12 @@ def test_a_committer_refuses_from_a_segment_that_it_could_not_make_to_the_next_w
     assert not log.committer.refusing
     with pytest.raises(StorageError):
         log.committer.write(Kind.SET, "a", large)
-    assert not log.committer.prepare_spare()
+    assert log.committer.prepare_spare() == errno.EISDIR
     assert log.committer.refusing
     for path in in_the_way:
         path.rmdir()
     assert log.committer.refusing, "nobody has tried"
-    assert log.committer.prepare_spare()
+    assert log.committer.prepare_spare() == 0
     assert not log.committer.refusing
     log.committer.write(Kind.SET, "a", large)
 
@@ -227,8 +229,39 @@ def test_a_checkpoint_is_asked_for_by_bytes_of_log(make_log: MakeLog) -> None:
         log.committer.write(Kind.SET, "a", b"1")
     assert log.committer.log_bytes == 20 * 512
     assert log.committer.wait_for_chore(60) & CHORE_CHECKPOINT
-    log.committer.checkpointed(log.documents.position)
+    with log.documents.open_view() as view:
+        log.committer.checkpointed(view.logged)
     assert log.committer.log_bytes == 0
+
+
+def test_log_is_counted_from_the_checkpoint_whatever_sizes_the_segments_have(make_log: MakeLog) -> None:
+    log = make_log(segment_bytes=65536, value_bytes_max=1 << 20)
+    log.committer.write(Kind.SET, "a", b"1")
+    with log.documents.open_view() as view:
+        for _ in range(2):
+            log.committer.write(Kind.SET, "large", b'"' + b"x" * 300_000 + b'"')  # a segment of its own size
+            log.committer.write(Kind.SET, "a", b"1")
+        log.committer.checkpointed(view.logged)
+        assert log.committer.log_bytes == log.committer.stats()["bytes"] - 512
+    with log.documents.open_view() as view:
+        log.committer.checkpointed(view.logged)
+    assert log.committer.log_bytes == 0
+
+
+def test_a_forked_child_keeps_no_file_of_the_log_open(make_log: MakeLog) -> None:
+    log = make_log(segment_bytes=65536)
+    assert log.committer.prepare_spare() == 0
+    while log.committer.stats()["rotations"] == 0:  # takes the spare, so another one is wanted
+        log.committer.write(Kind.SET, "a", b"1")
+    assert log.committer.prepare_spare() == 0
+
+    def open_files() -> list[str]:
+        targets = [str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+        return [target for target in targets if target.startswith(str(log.folder))]
+
+    assert len(open_files()) == 3, "folder, segment, spare"
+    log.committer.abandon()
+    assert open_files() == []
 
 
 def test_a_committer_that_was_abandoned_touches_nothing(log: Any) -> None:

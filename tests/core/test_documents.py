@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from random import Random
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fluxdb._core.crc32c import crc32c
 from fluxdb._core.documents import Documents, Reader, pack_record, read_records
 from fluxdb.errors import ClosedError, InvalidKeyError
 from fluxdb.model import Document, Kind, Position
@@ -239,3 +241,33 @@ def test_large_values_are_read_whole_while_they_are_replaced(make_log: MakeLog) 
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_stale_tombstones_are_dropped_a_few_at_a_time_and_the_oldest_is_forgotten_first(make_log: MakeLog) -> None:
+    """Against a model that knows the order of deletions: each version tells what was forgotten by then."""
+    tombstones_max = 20
+    log = make_log(tombstones_max=tombstones_max)
+    random = Random(5)
+    live: dict[str, int] = {}
+    deleted: dict[str, int] = {}  # in the order of their deletion
+    floors: dict[int, int] = {}
+    entries = [0]
+    for _ in range(8_000):
+        seldom = 0.5 if entries[-1] > 1_100 else 0.002  # so that much is forgotten in the middle of a sweep
+        key = f"seldom {random.randrange(60)}" if random.random() < seldom else f"k{random.randrange(12)}"
+        bucket = crc32c(key.encode()) & 4095
+        version = live.pop(key, 0) or deleted.pop(key, 0) or floors.get(bucket, 0)
+        remove = log.documents.get(key) is not None
+        written = log.committer.write(Kind.DELETE if remove else Kind.SET, key, None if remove else b"1")
+        assert written[0] == version + 1
+        (deleted if remove else live)[key] = version + 1
+        while len(deleted) > tombstones_max:
+            oldest = next(iter(deleted))
+            bucket = crc32c(oldest.encode()) & 4095
+            floors[bucket] = max(floors.get(bucket, 0), deleted.pop(oldest))
+        assert log.documents.tombstones == len(deleted)
+        entries.append(log.documents.tombstone_entries)
+    longest = entries.index(max(entries))
+    assert 1_064 < entries[longest] < 2_048, "a sweep began, and came to its end"
+    assert min(entries[longest:]) < 100, "it dropped what was stale"
+    assert log.replayed()[0].digest() == log.documents.digest()

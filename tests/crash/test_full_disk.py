@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,6 +59,27 @@ def test_g5_a_full_disk_refuses_writes_and_takes_them_again_once_there_is_room(s
         assert {key: document.value for key in acknowledged if (document := db.get(key))} == acknowledged
         assert db.info()["keys"] == len(acknowledged) + 2
         assert db.get("k19") is None
+
+
+@pytest.mark.guarantee(5)
+def test_g5_a_full_disk_is_not_filled_and_emptied_again_by_each_refused_write(small_disk: Path) -> None:
+    """An attempt makes a file and removes it, which the time of the folder shows."""
+    path = small_disk / "db"
+    with fluxdb.open(path, limits=LIMITS) as db:
+        filler = fill(small_disk)
+        with pytest.raises(DiskFullError):
+            while True:
+                db.set("k", sectors(20))
+        begun = time.monotonic()
+        attempts = set()
+        for _ in range(60):
+            with pytest.raises(DiskFullError):
+                db.set("k", sectors(20))
+            attempts.add(path.stat().st_mtime_ns)
+            time.sleep(0.005)  # more than one tick of the file system's clock
+        assert len(attempts) <= (time.monotonic() - begun) / 0.1 + 2
+        filler.unlink()
+        db.set("k", sectors(20))
 
 
 @pytest.mark.guarantee(9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 import time
@@ -39,11 +40,11 @@ class FakeCommitter:
     def wake(self) -> None:
         self._woken.set()
 
-    def prepare_spare(self) -> bool:
+    def prepare_spare(self) -> int:
         self.spares += 1
         if self.spare_error is not None:
             raise self.spare_error
-        return self.spares > 1
+        return 0 if self.spares > 1 else errno.ENOENT
 
 
 class Snapshots:
@@ -113,9 +114,15 @@ def test_a_chore_brings_one(bench: Bench) -> None:
     until(lambda: bench.actor.checkpoints == 1)
 
 
-def test_a_spare_segment_is_prepared(bench: Bench) -> None:
-    bench.committer.give(CHORE_SPARE)
-    until(lambda: bench.committer.spares == 1)
+def test_a_spare_segment_is_prepared_and_a_failure_named(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "fluxdb.snapshot"):
+        for spares in (1, 2):  # the second one is made
+            bench.committer.give(CHORE_SPARE)
+            until(lambda spares=spares: bench.committer.spares == spares)  # type: ignore[misc]
+        bench.actor.close()
+    assert [record.message for record in caplog.records] == [
+        "can't allocate the next log segment ahead: No such file or directory; writes go on until this one is full"
+    ]
     assert bench.snapshots.begun == 0
 
 
