@@ -17,7 +17,16 @@ from fluxdb.engine.runtime import Engine
 from fluxdb.errors import ClosedError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.model import Document, Event
-from fluxdb.opening import TIMEOUT_SECONDS, Remote, Target, check_folder, connect, is_url, open_engine
+from fluxdb.opening import (
+    HEARTBEAT_SECONDS,
+    TIMEOUT_SECONDS,
+    Remote,
+    Target,
+    check_folder,
+    connect,
+    is_url,
+    open_engine,
+)
 from fluxdb.values import check_version, encode
 
 if TYPE_CHECKING:
@@ -33,13 +42,14 @@ def open(
     password: str | None = None,
     timeout: float | None = TIMEOUT_SECONDS,
     tls: ssl.SSLContext | None = None,
+    heartbeat_seconds: float | None = HEARTBEAT_SECONDS,
 ) -> Opening:
     """Open the database in the folder ``path``; it is created where there is none. Or connect to a server.
 
     Await it, or use ``async with``. The event loop is not blocked meanwhile. Everything else as in fluxdb.open. A
     connection belongs to the event loop that made it.
     """
-    return Opening(path, limits, Remote(password, timeout, tls))
+    return Opening(path, limits, Remote(password, timeout, tls, heartbeat_seconds))
 
 
 def wrap(db: Lender) -> FluxDB:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Target = str | os.PathLike[str]
 
 TIMEOUT_SECONDS = 30.0
+HEARTBEAT_SECONDS = 20.0
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -32,6 +33,7 @@ class Remote(NamedTuple):
     password: str | None
     timeout: float | None
     tls: ssl.SSLContext | None
+    heartbeat_seconds: float | None = HEARTBEAT_SECONDS
 
 
 def is_url(target: Target) -> bool:
@@ -85,5 +87,5 @@ def _settings(target: Target, limits: Limits, remote: Remote) -> Settings:
     from fluxdb.client.address import parse_url
     from fluxdb.client.settings import Settings
 
-    password, timeout, tls = remote
-    return Settings(parse_url(os.fspath(target)), password, timeout, tls, limits)
+    password, timeout, tls, heartbeat_seconds = remote
+    return Settings(parse_url(os.fspath(target)), password, timeout, tls, limits, heartbeat_seconds)

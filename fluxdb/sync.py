@@ -17,7 +17,7 @@ from fluxdb.engine.runtime import Engine
 from fluxdb.errors import ClosedError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.model import Document, Event
-from fluxdb.opening import TIMEOUT_SECONDS, Remote, Target, open_handle
+from fluxdb.opening import HEARTBEAT_SECONDS, TIMEOUT_SECONDS, Remote, Target, open_handle
 from fluxdb.values import check_version, encode
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def open(
     password: str | None = None,
     timeout: float | None = TIMEOUT_SECONDS,
     tls: ssl.SSLContext | None = None,
+    heartbeat_seconds: float | None = HEARTBEAT_SECONDS,
 ) -> FluxDB:
     """Open the database in the folder ``path``; it is created where there is none. Or connect to a server.
 
@@ -44,11 +45,14 @@ def open(
     takes; so does checkpoint()), else RequestTimeoutError. Of ``limits``, those of subscribers count. A connection that
     is lost is made anew by the next call; a write that was on its way then raises ConnectionLostError with
     ``maybe_applied``, and is never sent twice.
+    A request that timed out ends a connection on which nothing has come since it was sent.
     A subscription goes on by itself, too, but raises ConnectionLostError once, since events may have been missed.
+    ``heartbeat_seconds``: after so long without a word while keys are watched the server is pinged, and a connection
+    on which nothing comes for as long again is given up (0 or None: no ping).
     Raises ConnectionLostError, AuthError, ValueError (no such address, an unknown scheme). A folder whose name has
     ``://`` in it is named by a pathlib.Path.
     """
-    return FluxDB(open_handle(path, limits, Remote(password, timeout, tls)))
+    return FluxDB(open_handle(path, limits, Remote(password, timeout, tls, heartbeat_seconds)))
 
 
 class FluxDB:

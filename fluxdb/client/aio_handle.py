@@ -150,9 +150,11 @@ class RemoteLoopEngine(AsyncEngineHandle):
         self._check_open()
         link = self._line.live or await self._line.link(until)
         if link.congested:
+            reads = link.reads
             try:
                 await asyncio.wait_for(link.wait_writable(), None if until is None else until - self._loop.time())
             except (TimeoutError, asyncio.TimeoutError):
+                self._give_up_silent(link, reads)
                 raise RequestTimeoutError(f"{self.name} has not taken the request in time") from None
             self._check_open()
         if link.lost:  # while this waited
@@ -183,18 +185,25 @@ class RemoteLoopEngine(AsyncEngineHandle):
     ) -> bytes:
         """``first`` sees the line before anything behind it. Raises LinkLostError, RequestTimeoutError."""
         future = link.request(body, first)
-        timer = None if until is None else self._loop.call_at(until, self._expire, future, changes)
+        timer = None if until is None else self._loop.call_at(until, self._expire, future, changes, link, link.reads)
         try:
             return await future
         finally:
             if timer is not None:
                 timer.cancel()
 
-    def _expire(self, future: asyncio.Future[bytes], changes: bool) -> None:
+    def _expire(self, future: asyncio.Future[bytes], changes: bool, link: Link, reads: int) -> None:
         if not future.done():
             unknown = ": the write was made, or not, or will be" if changes else ""
             message = f"no reply from {self.name} within {self._settings.timeout_seconds:g} s{unknown}"
             future.set_exception(RequestTimeoutError(message, maybe_applied=changes))
+            self._give_up_silent(link, reads)
+
+    def _give_up_silent(self, link: Link, reads: int) -> None:
+        """A request timed out, and nothing has come since it was sent: what keeps the connection open may be a proxy
+        that has lost the server. The next request makes a new one."""
+        if link.reads == reads:
+            link.give_up(f"nothing came from the server within {self._settings.timeout_seconds:g} s of a request")
 
     def _check_open(self) -> None:
         if self.closed:
@@ -224,6 +233,7 @@ class RemoteLoopEngine(AsyncEngineHandle):
     async def _watch(self, link: Link, subscriber: RemoteSubscriber, until: float | None) -> None:
         watchers = self._line.watchers
         watchers.add(subscriber)
+        self._line.guard(link)
         subscriber.after_revision = link.revision
         replies = []
         for key in subscriber.keys:

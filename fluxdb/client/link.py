@@ -51,6 +51,7 @@ class Link(asyncio.Protocol):
         self._reason = ""
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self.lost = False
+        self.reads = 0  # how often something arrived
         self.revision = 0  # of the newest write over it that was acknowledged; the next server may be behind this one
 
     # What the owner does
@@ -96,6 +97,17 @@ class Link(asyncio.Protocol):
         self._flush()
         self._transport.close()
 
+    @property
+    def owes_nothing(self) -> bool:
+        """Has every request had its reply?"""
+        return not len(self._protocol)
+
+    def give_up(self, reason: str) -> None:
+        """It is open, but dead: all who wait are told so now, and it is closed without waiting for anything."""
+        if not self.lost:
+            self._reason = self._reason or reason
+            self._give_up()
+
     def abort(self) -> None:
         """Close it without waiting for anything."""
         self._transport.abort()
@@ -127,6 +139,7 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         broken = False
+        self.reads += 1
         try:
             self._protocol.feed(data)
         except FluxDBError as error:

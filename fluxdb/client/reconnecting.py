@@ -13,6 +13,7 @@ import random
 from functools import partial
 
 from fluxdb.client import failure, reply, request
+from fluxdb.client.heartbeat import Heartbeat
 from fluxdb.client.link import SILENCE_SECONDS_MAX, Link, LinkLostError, connect
 from fluxdb.client.settings import Settings
 from fluxdb.client.watchers import Watchers
@@ -36,6 +37,7 @@ class Reconnecting:
         self._retrying: asyncio.Task[None] | None = None
         self._closed = False
         self._pause_seconds = PAUSE_SECONDS_MIN
+        self._heartbeat = Heartbeat(settings.heartbeat_seconds, self._is_watched)
         self.watchers = Watchers()
         self.live: Link | None = None
 
@@ -85,6 +87,7 @@ class Reconnecting:
         live, self.live = self.live, None
         if live is not None:
             live.close("the client closed the connection")
+        self._heartbeat.stop()
         self.watchers.end(ClosedError("the connection was closed"))
         return live
 
@@ -106,7 +109,16 @@ class Reconnecting:
         self.live = link
         for key in self.watchers.keys:
             link.send(request.subscribe(key), partial(self.watchers.answered, key, self.watchers.of(key)))
+        self.guard(link)
         return link
+
+    def guard(self, link: Link) -> None:
+        """Keys are watched over ``link``: notice when it is dead."""
+        if self._is_watched(link):
+            self._heartbeat.start(link)
+
+    def _is_watched(self, link: Link) -> bool:
+        return link is self.live and bool(self.watchers.keys)
 
     async def _greet(self, link: Link, until: float) -> None:
         settings = self._settings
@@ -138,6 +150,7 @@ class Reconnecting:
         if link is not self.live:
             return
         self.live = None
+        self._heartbeat.stop()
         if self._closed or not self.watchers.keys:
             return
         logger.info("the connection to %s was lost: %s", self._settings.address, link.why)
