@@ -59,7 +59,7 @@ class ServerLimits:
     # On its way out.
     output_bytes_max: int = 1 * MIB  # replies that the client has not read, one more excepted
     unread_bytes_max: int = 1024 * MIB  # of the server: replies and events that clients have not read, small ones apart
-    send_buffer_bytes: int = 32 * KIB  # of the operating system (Linux doubles it)
+    send_buffer_bytes: int = 32 * KIB  # in the operating system, not on the way yet (Unix sockets, macOS: all of it)
 
     # Time.
     first_line_seconds: int = 120  # until the first whole request, and the password; 0: for ever

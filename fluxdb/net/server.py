@@ -34,6 +34,7 @@ from fluxdb.net.listener import Listener
 from fluxdb.net.passwords import Password
 from fluxdb.net.plain_clients import PlainClients
 from fluxdb.net.protocol import ClientProtocol
+from fluxdb.net.send_buffer import bound_send_buffer
 from fluxdb.net.web_limits import WebLimits
 
 logger = logging.getLogger("fluxdb.server")
@@ -130,7 +131,7 @@ class Server:
             accepted.close()
 
     def _set_options(self, accepted: socket.socket) -> None:
-        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.limits.send_buffer_bytes)
+        bound_send_buffer(accepted, self.limits.send_buffer_bytes)
         if accepted.family == socket.AF_UNIX:
             return
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

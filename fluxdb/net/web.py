@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
 import ssl
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,6 +22,7 @@ from websockets.http11 import Request, Response
 
 from fluxdb.engine.handle import AsyncEngineHandle
 from fluxdb.errors import FluxDBError
+from fluxdb.net.send_buffer import bound_send_buffer
 from fluxdb.net.web_access import Access, is_loopback
 from fluxdb.net.web_http import HttpSite
 from fluxdb.net.web_limits import DEFAULT_WEB_LIMITS, WebLimits
@@ -121,14 +121,14 @@ class WebServer:
         web, limits = self, self._limits
 
         class BoundedConnection(ServerConnection):
-            """Counted from its first byte on, not from its handshake; with a small buffer in the system."""
+            """Counted from its first byte on, not from its handshake; with little unsent in the system."""
 
             def connection_made(self, transport: asyncio.BaseTransport) -> None:
                 super().connection_made(transport)
                 web._connections.add(self)
                 raw = transport.get_extra_info("socket")
                 if raw is not None:
-                    raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, limits.send_buffer_bytes)
+                    bound_send_buffer(raw, limits.send_buffer_bytes)
                 if web._closing or len(web._connections) > limits.connections_max:
                     self.transport.abort()
 

@@ -21,7 +21,7 @@ class WebLimits:
     message_bytes_max: int = 1 * MIB  # of one message to the server
     messages_waiting_max: int = 16  # received and not yet looked at
     output_bytes_max: int = 256 * KIB  # not sent yet, one message more excepted
-    send_buffer_bytes: int = 256 * KIB  # of the operating system
+    send_buffer_bytes: int = 256 * KIB  # in the operating system, not on the way yet (macOS: all of it)
 
     handshake_seconds_max: float = 10.0
     auth_seconds_max: float = 60.0  # until the password was told

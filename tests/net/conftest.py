@@ -19,6 +19,7 @@ WITHOUT_SERVER = (
     "test_health",
     "test_ending",
     "test_disk_watch",
+    "test_send_buffer",
     "test_plain_clients",
 )
 
