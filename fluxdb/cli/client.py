@@ -177,12 +177,17 @@ def _delete(server: Server, key: str, if_version: int | None, raw: bool) -> int:
     return remote.write(server, "del", key, "", if_version, raw=raw)
 
 
-@_command("get", KEY)
-def _get(server: Server, key: str, raw: bool) -> int:
-    """Print the document of KEY, or nil."""
+@_command("get", click.option("--value", "value_only", is_flag=True, help="Print only the value, for | jq."), KEY)
+def _get(server: Server, key: str, value_only: bool, raw: bool) -> int:
+    """Print the document of KEY, or nil.
+
+    With --value its value and nothing else, as one line of JSON; exit code 1 if there is no such key.
+    """
     from fluxdb.cli import remote
 
-    return remote.get(server, key, raw=raw)
+    if raw and value_only:
+        raise click.UsageError("--value prints the value, --json the whole reply: choose one of them")
+    return remote.get(server, key, value_only=value_only, raw=raw)
 
 
 @_command("snapshot")

@@ -15,7 +15,10 @@ class Set(NamedTuple):
 
 
 class Get(NamedTuple):
+    """``value_only``: print the value and nothing around it; a missing key is an error then."""
+
     key: str
+    value_only: bool = False
 
 
 class Delete(NamedTuple):
@@ -60,6 +63,7 @@ Command = Set | Get | Delete | Patch | Checkpoint | Subscribe | Unsubscribe | In
 
 IF_VERSION = "--if-version"
 REMOVE_NULLS = "--remove-nulls"
+VALUE = "--value"
 
 
 class Syntax(NamedTuple):
@@ -88,7 +92,14 @@ _ALL = (
         options=(IF_VERSION,),
         takes_key=True,
     ),
-    Syntax("GET", "GET key", "show a document and its version, or nil", "GET user", takes_key=True),
+    Syntax(
+        "GET",
+        "GET [--value] key",
+        "show a document and its version, or nil",
+        "GET user",
+        options=(VALUE,),
+        takes_key=True,
+    ),
     Syntax(
         "PATCH",
         "PATCH [--if-version N] [--remove-nulls] key json",

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 
 from fluxdb.cli import render
+from fluxdb.cli.answers import WORDS, Answers
 from fluxdb.cli.text import quote_key
 from fluxdb.engine.handle import RawEvent, Subscriber
 from fluxdb.errors import ClosedError, ConnectionLostError, FluxDBError
-from fluxdb.model import OPERATION_OF
 
 Print = Callable[[str], None]
 
@@ -25,7 +25,8 @@ class EventsInStep:
     The folder has one owner, this process, and a script's commands run one by one: no other events can come.
     """
 
-    def __init__(self, output: Print, error: Print) -> None:
+    def __init__(self, output: Print, error: Print, answers: Answers = WORDS) -> None:
+        self._answers = answers
         self._print = output
         self._print_error = error
         self._subscribers: dict[str, Subscriber] = {}
@@ -48,7 +49,7 @@ class EventsInStep:
             return
         try:
             for event in _events(subscriber):
-                self._print(event_line(event))
+                self._print(self._answers.event(event))
                 if event[4] >= version:
                     return
         except FluxDBError as error:
@@ -119,7 +120,7 @@ class EventsLive:
         """Return where a remote one has said that some may have been missed: it goes on by itself."""
         try:
             for event in _events(subscriber):
-                self._print(event_line(event))
+                self._print(WORDS.event(event))
         except ConnectionLostError as error:
             self._print_error(render.error(str(error)))
 
@@ -132,15 +133,6 @@ def _events(subscriber: Subscriber) -> Iterator[RawEvent]:
             subscriber.wait(None)
         else:
             yield event
-
-
-def event_line(event: RawEvent) -> str:
-    kind, key, old, new, version, _ = event
-    return render.event(OPERATION_OF[kind], key, _text(old), _text(new), version)
-
-
-def _text(text: bytes | None) -> str | None:
-    return None if text is None else text.decode()
 
 
 def ended_line(key: str, error: FluxDBError) -> str:

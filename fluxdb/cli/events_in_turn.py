@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fluxdb.cli import render
-from fluxdb.cli.events import Print, ended_line, event_line
+from fluxdb.cli.answers import WORDS
+from fluxdb.cli.events import Print, ended_line
 from fluxdb.engine.handle import RawEvent, Subscriber
 from fluxdb.errors import ConnectionLostError, FluxDBError
 
@@ -96,7 +97,7 @@ class EventsInTurn:
             self._print_error(ended_line(key, told))
             return False
         else:
-            self._print(event_line(told))
+            self._print(WORDS.event(told))
             self._reached[key] = max(told[4], self._reached.get(key, 0))
         return True
 

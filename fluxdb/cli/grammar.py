@@ -2,7 +2,7 @@
 
     line    = [ command ] | "#" anything
     command = name { option } [ key [ json ] ]
-    option  = "--if-version" ( " " | "=" ) number | "--remove-nulls"
+    option  = "--if-version" ( " " | "=" ) number | "--remove-nulls" | "--value"
     key     = word | '"' JSON string '"' | "'" the same with ' instead of " "'"
 
 Names are taken in any case. A word ends at the next space. Options come before the key, so that everything behind the
@@ -16,7 +16,7 @@ import re
 import orjson
 
 from fluxdb.cli import commands
-from fluxdb.cli.commands import IF_VERSION, NAMES, REMOVE_NULLS, SYNTAX, Command, Syntax
+from fluxdb.cli.commands import IF_VERSION, NAMES, SYNTAX, Command, Syntax
 from fluxdb.cli.text import short
 
 VERSION_MAX = (1 << 63) - 1
@@ -82,7 +82,7 @@ class _Line:
         self.position = _skip_spaces(line, position)
         self.syntax = syntax
         self.if_version: int | None = None
-        self.remove_nulls = False
+        self.switches: set[str] = set()  # of the options, those that stand for themselves
 
     def command(self) -> Command:
         self.options()
@@ -90,11 +90,11 @@ class _Line:
         if name == "SET":
             return commands.Set(self.key(), self.json(), self.if_version)
         if name == "PATCH":
-            return commands.Patch(self.key(), self.json(), self.if_version, self.remove_nulls)
+            return commands.Patch(self.key(), self.json(), self.if_version, commands.REMOVE_NULLS in self.switches)
         if name == "DELETE":
             return self.end(commands.Delete(self.key(), self.if_version))
         if name == "GET":
-            return self.end(commands.Get(self.key()))
+            return self.end(commands.Get(self.key(), commands.VALUE in self.switches))
         if name == "SUBSCRIBE":
             return self.end(commands.Subscribe(self.key()))
         if name == "UNSUBSCRIBE":
@@ -115,8 +115,8 @@ class _Line:
             if option.lower() not in self.syntax.options or (equals and option.lower() != IF_VERSION):
                 known = " or ".join(self.syntax.options) or "no option"
                 raise self.error(f"{short(word)}: {self.syntax.name} takes {known} (quote a key that begins with --)")
-            if option.lower() == REMOVE_NULLS:
-                self.remove_nulls = True
+            if option.lower() != IF_VERSION:
+                self.switches.add(option.lower())
                 self.advance(len(word))
                 continue
             self.advance(len(option) + len(equals))
@@ -192,7 +192,9 @@ class _Line:
         raise self.error(f"expected nothing more{more}")
 
     def example_with_option(self) -> str:
-        return f"{self.syntax.name} {IF_VERSION} 3 {self.syntax.example.partition(' ')[2]}"
+        option = self.syntax.options[0]
+        written = f"{option} 3" if option == IF_VERSION else option
+        return f"{self.syntax.name} {written} {self.syntax.example.partition(' ')[2]}"
 
     def advance(self, count: int) -> None:
         self.position = _skip_spaces(self.line, self.position + count)

@@ -68,16 +68,18 @@ def main(context: click.Context, data_dir: Path) -> None:
 
 @main.command("exec")
 @click.option("--data-dir", type=_FOLDER, default=None, metavar="DIR", help="As before the command.")
+@click.option("--json", "as_json", is_flag=True, help="Print answers as a server replies: a line of JSON each.")
 @click.argument("commands", nargs=-1, required=True)
 @click.pass_context
-def execute(context: click.Context, data_dir: Path | None, commands: tuple[str, ...]) -> None:
+def execute(context: click.Context, data_dir: Path | None, as_json: bool, commands: tuple[str, ...]) -> None:
     """Run each COMMAND, such as 'GET user'.
 
-    Up to the first that fails; none is run where one of them can't be read. HELP lists the commands: fluxdb exec HELP
+    Stops at the first that fails; runs none if one of them can't be read. fluxdb exec HELP lists the commands. For a
+    pipe, 'GET --value user' prints the value and nothing else.
     """
     from fluxdb.cli import online
 
-    context.exit(online.run_exec(data_dir or context.obj, commands))
+    context.exit(online.run_exec(data_dir or context.obj, commands, as_json=as_json))
 
 
 @main.command()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fluxdb import __version__
 from fluxdb.cli import exits, render
+from fluxdb.cli.answers import WORDS, Answers, Replies
 from fluxdb.cli.events import EventsInStep
 from fluxdb.cli.output import Lines, standard_lines
 from fluxdb.cli.script import find_grammar_error, run_arguments, run_lines
@@ -35,8 +36,11 @@ def run_pipe(data_dir: Path) -> int:
         return run_lines(_session(engine, lines), sys.stdin.buffer, lines.error)
 
 
-def run_exec(data_dir: Path, arguments: Sequence[str]) -> int:
-    """Run each argument, where all of them can be read. Returns the exit code."""
+def run_exec(data_dir: Path, arguments: Sequence[str], *, as_json: bool = False) -> int:
+    """Run each argument, where all of them can be read. Returns the exit code.
+
+    ``as_json``: what is answered, also a refusal, is the line of JSON that a server would reply.
+    """
     lines = standard_lines()
     wrong = find_grammar_error(arguments)
     if wrong is not None:
@@ -46,11 +50,13 @@ def run_exec(data_dir: Path, arguments: Sequence[str]) -> int:
             lines.note(one_line(f"each command is one argument: fluxdb exec {shlex.quote(whole)}"))
         return exits.USAGE
     with closing(open_engine(data_dir, DEFAULT_LIMITS)) as engine:
-        return run_arguments(_session(engine, lines), arguments, lines.error)
+        answers: Answers = Replies() if as_json else WORDS
+        print_error = lines.line if as_json else lines.error
+        return run_arguments(_session(engine, lines, answers), arguments, print_error, answers)
 
 
-def _session(engine: EngineHandle, lines: Lines) -> Session:
-    return Session(engine, EventsInStep(lines.event, lines.error), lines.line)
+def _session(engine: EngineHandle, lines: Lines, answers: Answers = WORDS) -> Session:
+    return Session(engine, EventsInStep(lines.event, lines.error, answers), lines.line, answers)
 
 
 def _greeting(info: Mapping[str, object]) -> str:

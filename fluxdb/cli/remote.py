@@ -66,8 +66,8 @@ def write(
     return _run(server, commands.Delete(key, if_version))
 
 
-def get(server: Server, key: str, *, raw: bool) -> int:
-    return _print_raw(server, request.get(key)) if raw else _run(server, commands.Get(key))
+def get(server: Server, key: str, *, value_only: bool, raw: bool) -> int:
+    return _print_raw(server, request.get(key)) if raw else _run(server, commands.Get(key, value_only))
 
 
 def snapshot(server: Server, *, raw: bool) -> int:

@@ -90,6 +90,7 @@ def _help_all() -> Iterator[str]:
 _OPTIONS = {
     "--if-version": "--if-version N  only where the key's version is N (0: only where it does not exist)",
     "--remove-nulls": "--remove-nulls  a null in the delta removes the member (RFC 7396), instead of being stored",
+    "--value": "--value  only the value, as one line of JSON; a key that does not exist is an error",
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Final
 
 from fluxdb.cli import exits, render
+from fluxdb.cli.answers import WORDS, Answers
 from fluxdb.cli.grammar import GrammarError, parse
 from fluxdb.cli.session import Print, Session
 from fluxdb.errors import FluxDBError
@@ -33,7 +34,7 @@ def run_lines(session: Session, lines: BinaryIO, print_error: Print) -> int:
     return gravest
 
 
-def run_arguments(session: Session, arguments: Sequence[str], print_error: Print) -> int:
+def run_arguments(session: Session, arguments: Sequence[str], print_error: Print, answers: Answers = WORDS) -> int:
     """Run each argument as a command, up to the first that fails. Returns the exit code."""
     for number, argument in enumerate(arguments, 1):
         try:
@@ -41,7 +42,7 @@ def run_arguments(session: Session, arguments: Sequence[str], print_error: Print
             if command is not None and not session.run(command):
                 break
         except FluxDBError as error:
-            print_error(render.error(str(error), _place(number, arguments)))
+            print_error(answers.error(error, _place(number, arguments)))
             return exits.exit_code(error)
     return exits.OK
 

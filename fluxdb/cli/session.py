@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from fluxdb.cli import commands, render
+from fluxdb.cli import commands
+from fluxdb.cli.answers import WORDS, Answers, NoSuchKeyError, value_line
 from fluxdb.cli.commands import Command
 from fluxdb.cli.recent import RecentKeys
-from fluxdb.cli.text import quote_key
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Subscriber, Written
 
 Print = Callable[[str], None]
@@ -35,10 +35,11 @@ class Events(Protocol):
 class Session:
     """Runs commands on an engine and prints what they answer. Closing it ends its subscriptions, not the engine."""
 
-    def __init__(self, engine: EngineHandle, events: Events, output: Print) -> None:
+    def __init__(self, engine: EngineHandle, events: Events, output: Print, answers: Answers = WORDS) -> None:
         self._engine = engine
         self._events = events
         self._print = output
+        self._answers = answers
         self.recent_keys = RecentKeys()
 
     def run(self, command: Command) -> bool:
@@ -54,18 +55,18 @@ class Session:
         if isinstance(command, (commands.Set, commands.Patch, commands.Delete)):
             self._write(command)
         elif isinstance(command, commands.Get):
-            self._get(command.key)
+            self._get(command)
         elif isinstance(command, commands.Subscribe):
             self._subscribe(command.key)
         elif isinstance(command, commands.Unsubscribe):
             stopped = self._events.stop(command.key)
-            self._print(f"ok, {'unsubscribed from' if stopped else 'was not subscribed to'} {quote_key(command.key)}")
+            self._print(self._answers.unsubscribed(command.key, was_subscribed=stopped))
         elif isinstance(command, commands.Checkpoint):
-            self._print(f"ok, revision {self._engine.checkpoint()}")
+            self._print(self._answers.checkpoint(self._engine.checkpoint()))
         elif isinstance(command, commands.Info):
-            self._print_all(render.table(self._engine.info()))
+            self._print(self._answers.info(self._engine.info()))
         elif isinstance(command, commands.Help):
-            self._print_all(render.help_text(command.topic))
+            self._print(self._answers.help(command.topic))
 
     def _write(self, command: commands.Set | commands.Patch | commands.Delete) -> None:
         if_version = ANY_VERSION if command.if_version is None else command.if_version
@@ -77,31 +78,24 @@ class Session:
             done = self._engine.patch(command.key, delta, if_version, remove_nulls=command.remove_nulls)
         else:
             done = self._engine.delete(command.key, if_version)
-        if done is None:
-            self._print(f"{render.NIL}, no such key: nothing was written")
-            return
-        version, _ = done
-        self.recent_keys.used(command.key)
-        self._print(render.written(version))
-        self._events.written(command.key, version)
+        self._print(self._answers.written(done))
+        if done is not None:
+            self.recent_keys.used(command.key)
+            self._events.written(command.key, done[0])
 
-    def _get(self, key: str) -> None:
-        found = self._engine.get_text(key)
-        if found is None:
-            self._print(render.NIL)
-            return
-        text, version = found
-        self._print(render.document(text.decode(), version))
-        self.recent_keys.used(key)
+    def _get(self, command: commands.Get) -> None:
+        found = self._engine.get_text(command.key)
+        if found is not None:
+            self.recent_keys.used(command.key)
+        elif command.value_only:
+            raise NoSuchKeyError(command.key)
+        self._print(value_line(found[0]) if found and command.value_only else self._answers.document(found))
 
     def _subscribe(self, key: str) -> None:
         if key in self._events:
-            self._print(f"ok, was subscribed to {quote_key(key)} already")
+            self._print(self._answers.subscribed(key, is_new=False))
             return
         subscriber = self._engine.subscribe([key])
         self.recent_keys.used(key)
-        self._print(f"ok, subscribed to {quote_key(key)}")
+        self._print(self._answers.subscribed(key, is_new=True))
         self._events.start(key, subscriber)
-
-    def _print_all(self, lines: Iterable[str]) -> None:
-        self._print("\n".join(lines))

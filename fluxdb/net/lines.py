@@ -6,17 +6,31 @@ from typing import Any
 
 import orjson
 
-from fluxdb.engine.handle import RawEvent
+from fluxdb.engine.handle import RawEvent, Written
 from fluxdb.errors import FluxDBError, VersionConflictError
 from fluxdb.model import OPERATION_OF
 
 _OPERATION_JSON = {kind: orjson.dumps(operation) for kind, operation in OPERATION_OF.items()}
 
 
-def reply(members: dict[str, Any], request_id: bytes) -> bytes:
+def reply(members: dict[str, Any], request_id: bytes = b"") -> bytes:
     """A reply; ``request_id`` is JSON, b"" for none."""
     line = orjson.dumps(members, default=str)
     return b'%b,"id":%b}\n' % (line[:-1], request_id) if request_id else line + b"\n"
+
+
+def document(found: tuple[bytes, int] | None) -> bytes:
+    """The reply to a GET, from text that is stored; without the end of its line, as a part of the page's messages."""
+    if found is None:
+        return b'{"kind":"value","doc":null}'
+    return b'{"kind":"value","doc":{"value":%b,"version":%d}}' % found
+
+
+def written(outcome: Written | None) -> bytes:
+    """The reply to a write, without the end of its line; None: there was nothing to delete."""
+    if outcome is None:
+        return b'{"kind":"ok","deleted":false}'
+    return b'{"kind":"ok","version":%d,"revision":%d}' % outcome
 
 
 def error(problem: BaseException, request_id: bytes = b"") -> bytes:

@@ -7,7 +7,7 @@ import re
 
 import orjson
 
-from fluxdb.engine.handle import RawEvent, Written
+from fluxdb.engine.handle import RawEvent
 from fluxdb.errors import FluxDBError, SubscriberEvictedError, VersionConflictError
 from fluxdb.model import OPERATION_OF
 
@@ -105,18 +105,6 @@ def is_id(text: str) -> bool:
 
 def _id_member(id_text: str) -> bytes:
     return b',"id":' + id_text.encode() if id_text and is_id(id_text) else b""
-
-
-def document(found: tuple[bytes, int] | None) -> bytes:
-    if found is None:
-        return b'{"kind":"value","doc":null}'
-    return b'{"kind":"value","doc":{"value":%s,"version":%d}}' % found
-
-
-def written(outcome: Written | None) -> bytes:
-    if outcome is None:
-        return b'{"kind":"ok","deleted":false}'
-    return b'{"kind":"ok","version":%d,"revision":%d}' % outcome
 
 
 def event_message(event: RawEvent) -> bytes:

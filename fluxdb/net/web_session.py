@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, AsyncSubscriber
 from fluxdb.errors import AuthError, ClosedError, FluxDBError, InvalidKeyError, LimitError, SubscriberEvictedError
+from fluxdb.net import lines
 from fluxdb.net import web_messages as messages
 from fluxdb.net.web_access import Access
 from fluxdb.net.web_limits import WebLimits
@@ -155,10 +156,10 @@ class Session:
     # What a request does, and the wire's reply to it.
 
     async def _get(self, key: str, request: dict[str, str]) -> bytes:
-        return messages.document(await self._engine.get_text(key))
+        return lines.document(await self._engine.get_text(key))
 
     async def _set(self, key: str, request: dict[str, str]) -> bytes:
-        return messages.written(await self._engine.set(key, _text(request, "value"), _if_version(request)))
+        return lines.written(await self._engine.set(key, _text(request, "value"), _if_version(request)))
 
     async def _patch(self, key: str, request: dict[str, str]) -> bytes:
         remove_nulls = request.get("remove_nulls", "false")
@@ -166,10 +167,10 @@ class Session:
             raise RequestError("the member remove_nulls is true or false")
         delta = _text(request, "delta")
         written = self._engine.patch(key, delta, _if_version(request), remove_nulls=remove_nulls == "true")
-        return messages.written(await written)
+        return lines.written(await written)
 
     async def _delete(self, key: str, request: dict[str, str]) -> bytes:
-        return messages.written(await self._engine.delete(key, _if_version(request)))
+        return lines.written(await self._engine.delete(key, _if_version(request)))
 
     async def _subscribe(self, key: str, request: dict[str, str]) -> bytes:
         if key not in self._subscriptions:

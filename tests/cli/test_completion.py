@@ -59,7 +59,8 @@ def test_options_are_offered_once_and_only_where_the_command_takes_them() -> Non
     assert complete("PATCH --") == ["PATCH --if-version ", "PATCH --remove-nulls "]
     assert complete("PATCH --remove-nulls --") == ["PATCH --remove-nulls --if-version "]
     assert complete("PATCH --if-version 3 --") == ["PATCH --if-version 3 --remove-nulls "]
-    assert complete("GET --") == []
+    assert complete("GET --") == ["GET --value "]
+    assert complete("SUBSCRIBE --") == []
     assert complete("SET key --") == []
 
 

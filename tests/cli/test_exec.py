@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,43 @@ def test_commands_run_and_the_data_is_there_the_next_time(fluxdb: Program, tmp_p
     assert (tmp_path / "fluxdb-data").is_dir()
     assert fluxdb("exec", "GET user").out == 'Document { value: {"name":"vaibhav","age":21}, version: 1 }\n'
     assert fluxdb("exec", "GET nobody") == (0, "nil\n", "")
+
+
+def test_json_prints_each_answer_as_a_server_replies(fluxdb: Program) -> None:
+    commands = [
+        "SUBSCRIBE k",
+        'SET k {"a": 1}',
+        "GET k",
+        "GET x",
+        "DEL x",
+        "UNSUBSCRIBE k",
+        "CHECKPOINT",
+        "INFO",
+        "HELP",
+    ]
+    code, out, err = fluxdb("exec", "--json", *commands, "SET --if-version 7 k 2", "SET k 3")
+    assert (code, err) == (1, "")
+    replies = [json.loads(line) for line in out.splitlines()]
+    event = {"key": "k", "old": None, "new": {"a": 1}, "version": 1, "op": "set", "revision": 1}
+    assert replies[:7] == [
+        {"kind": "subscribed", "key": "k"},
+        {"kind": "ok", "version": 1, "revision": 1},
+        {"kind": "event", "event": event},
+        {"kind": "value", "doc": {"value": {"a": 1}, "version": 1}},
+        {"kind": "value", "doc": None},
+        {"kind": "ok", "deleted": False},
+        {"kind": "ok", "unsubscribed": True},
+    ]
+    assert replies[7] == {"kind": "ok", "revision": 1}
+    assert replies[8]["info"]["keys"] == 1
+    assert replies[9]["kind"] == "help"
+    assert (replies[10]["kind"], replies[10]["code"], replies[10]["actual"]) == ("error", "version_conflict", 1)
+    assert len(replies) == 11
+
+
+def test_a_value_alone_goes_through_a_pipe(fluxdb: Program) -> None:
+    assert fluxdb("exec", 'SET k {"a": [1, "é"]}', "GET --value k").out == 'ok, version 1\n{"a":[1,"é"]}\n'
+    assert fluxdb("exec", "GET --value x") == (1, "", "error: no such key: x\n")
 
 
 def test_the_folder_comes_from_the_option_or_else_the_environment_or_else_is_the_default(

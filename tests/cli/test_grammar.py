@@ -32,6 +32,7 @@ KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
     [
         ("SET k 1", Set("k", "1")),
         ("GET k", Get("k")),
+        ("get --VALUE k", Get("k", value_only=True)),
         ("DELETE k", Delete("k")),
         ("DEL k", Delete("k")),
         ("PATCH k {}", Patch("k", "{}")),
@@ -131,6 +132,8 @@ def test_the_largest_version_is_taken_and_the_next_is_refused() -> None:
         ("INFO now", 6, "nothing more"),
         ("EXIT 1", 6, "nothing more"),
         ("GET --x", 5, "quote a key that begins with --"),
+        ("GET --value=1 k", 5, "GET takes --value"),
+        ("GET k --value", 7, "options come before the key"),
         ("SET --remove-nulls k 1", 5, "SET takes --if-version"),
         ("PATCH --remove-nulls=1 k {}", 7, "takes"),
         ("SET --if-version k 1", 18, "expected a version"),

@@ -63,6 +63,12 @@ def test_options_reach_the_engine(run: Script) -> None:
     assert run.out[-1] == "Document { value: {}, version: 2 }"
 
 
+def test_a_value_alone_is_printed_as_json_and_a_missing_key_is_refused(run: Script) -> None:
+    assert run.run('SET u {"a": "b\u2028"}', "GET --value u", "GET --value v", "GET v") == exits.REFUSED
+    assert run.out == ["ok, version 1", '{"a":"b\\u2028"}', "nil"]
+    assert run.err == ["error: line 3: no such key: v"]
+
+
 def test_a_version_conflict_is_told_and_the_next_line_runs(run: Script) -> None:
     assert run.run("SET u 1", "SET --if-version 7 u 2", "GET u") == exits.REFUSED
     assert run.err == ["error: line 2: version conflict: expected 7, the key is at 1"]

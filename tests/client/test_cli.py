@@ -80,6 +80,15 @@ def test_each_command_answers_and_exits_0(client: Client) -> None:
         assert (done.returncode, done.stdout, done.stderr) == (exits.OK, answer, "")
 
 
+def test_a_value_alone_is_for_pipes_and_a_missing_key_is_refused(client: Client) -> None:
+    client("set", "user", '{"name": "v"}')
+    done = client("get", "--value", "user")
+    assert (done.returncode, done.stdout, done.stderr) == (exits.OK, '{"name":"v"}\n', "")
+    done = client("get", "nobody", "--value")
+    assert (done.returncode, done.stdout, done.stderr) == (exits.REFUSED, "", "error: no such key: nobody\n")
+    assert client("get", "--value", "--json", "user").returncode == exits.USAGE
+
+
 def test_json_prints_the_reply_of_the_server(client: Client) -> None:
     assert json.loads(client("set", "--json", "k", "1").stdout) == {"kind": "ok", "version": 1, "revision": 1, "id": 2}
     for arguments in (("get", "k", "--json"), ("get", "--json", "k"), ("--json", "get", "k")):
