@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import fluxdb
-from fluxdb.cli.connecting import Seconds, read_password, server_url
+from fluxdb.cli.connecting import Seconds, server_url
+from fluxdb.cli.password import read_password
 from fluxdb.cli.program import Tool
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ COUNT = click.IntRange(1)
     "--password-file",
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
     metavar="FILE",
-    help="Its first line is the server's password; else FLUXDB_PASSWORD is (with resp: REDISCLI_AUTH).",
+    help="A file of one line, the password (-: the first line of stdin); else FLUXDB_PASSWORD is (with resp: "
+    "REDISCLI_AUTH).",
 )
 @click.option(
     "--timeout",

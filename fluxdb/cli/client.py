@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 import fluxdb
-from fluxdb.cli.connecting import DEFAULT_ADDRESS, QUOTING, Seconds, read_password, server_url
+from fluxdb.cli.connecting import DEFAULT_ADDRESS, QUOTING, Seconds, server_url
+from fluxdb.cli.password import read_password
 from fluxdb.cli.program import Program
 
 KEY = click.argument("key")
@@ -81,7 +82,7 @@ class Client(Program):
     "--password-file",
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
     metavar="FILE",
-    help="Its first line is the password; else FLUXDB_PASSWORD is.",
+    help="A file of one line, the password (-: the first line of stdin); else FLUXDB_PASSWORD is.",
 )
 @click.option(
     "--timeout",

@@ -1,16 +1,13 @@
-"""The address of a server and the password for it, as the programs that talk to one are given them."""
+"""The address of a server, as the programs that talk to one are given it."""
 
 from __future__ import annotations
 
 import math
-import os
-from pathlib import Path
 from typing import Any, Final
 
 import click
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:7000"
-PASSWORD_VARIABLE: Final = "FLUXDB_PASSWORD"
 QUOTING: Final = """the shell takes quotes away, so JSON goes between single ones: set user '{"name": "v"}'"""
 
 
@@ -42,20 +39,3 @@ def server_url(address: str, tls: bool = False) -> str:
             param_hint="--addr",
         )
     return url
-
-
-def read_password(path: Path | None) -> str | None:
-    """The first line of the file; without one what the environment says; None where that says nothing.
-
-    Raises BadParameter where it is not UTF-8: JSON could not hold it.
-    """
-    name = PASSWORD_VARIABLE if path is None else "--password-file"
-    try:
-        if path is None:
-            password = os.environ.get(PASSWORD_VARIABLE)
-            (password or "").encode()  # bytes that are not UTF-8 come as surrogates
-            return password
-        with click.open_file(str(path), encoding="utf-8") as file:
-            return str(file.readline()).rstrip("\r\n")
-    except UnicodeError:
-        raise click.BadParameter("the password is not valid UTF-8", param_hint=name) from None

@@ -11,10 +11,11 @@ import orjson
 
 from fluxdb import __version__
 from fluxdb.cli import commands, exits, render
-from fluxdb.cli.connecting import PASSWORD_VARIABLE, QUOTING
+from fluxdb.cli.connecting import QUOTING
 from fluxdb.cli.events import EventsInStep
 from fluxdb.cli.events_in_turn import EventsInTurn
 from fluxdb.cli.output import Lines, standard_lines
+from fluxdb.cli.password import PASSWORD_VARIABLE
 from fluxdb.cli.script import run_lines
 from fluxdb.cli.session import Session
 from fluxdb.client import failure, reply, request

@@ -20,7 +20,7 @@ from fluxdb.cli.server_config import (
     limit_options,
     limits_of,
     read_config,
-    read_password,
+    read_server_password,
     setting,
     split_address,
     tls_context,
@@ -49,7 +49,7 @@ _PATH = click.Path(path_type=Path)
     "--password-file",
     type=_PATH,
     metavar="FILE",
-    help="Its one line is the password; else FLUXDB_PASSWORD in the environment is.",
+    help="A file of one line, the password (-: the first line of stdin); else FLUXDB_PASSWORD in the environment is.",
 )
 @setting("--tls-cert", type=_PATH, metavar="FILE", help="The certificate chain, PEM.")
 @setting("--tls-key", type=_PATH, metavar="FILE", help="Its key, PEM; where it is not in the same file.")
@@ -103,7 +103,7 @@ def main(context: click.Context, /, **settings: Any) -> None:
             port=settings["port"],
             unix=settings["unix"],
             data_dir=settings["data_dir"],
-            password=read_password(settings["password_file"]),
+            password=read_server_password(settings["password_file"]),
             tls=tls_context(settings["tls_cert"], settings["tls_key"]),
             web=split_address(settings["web"]) if settings["web"] else None,
             web_origins=settings["web_origin"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import logging
 import math
 import os
 import ssl
@@ -19,12 +20,14 @@ import click
 import orjson
 from click.core import ParameterSource
 
+from fluxdb.cli.password import PASSWORD_VARIABLE, STANDARD_INPUT, read_password
 from fluxdb.cli.setting_words import WORDS
 from fluxdb.limits import RANGES, SERVER_RANGES, Limits, ServerLimits
 from fluxdb.net.web_access import origin_host
 from fluxdb.net.web_limits import SETTINGS_PREFIX, WEB_RANGES, WebLimits
 
-PASSWORD_VARIABLE = "FLUXDB_PASSWORD"  # the name, not the password
+logger = logging.getLogger("fluxdb.server")
+
 _NOT_SETTINGS = {"config", "print_config", "version", "help"}
 _BOUNDS: tuple[tuple[Any, Mapping[str, tuple[float, float]], str], ...] = (
     (WebLimits(), WEB_RANGES, SETTINGS_PREFIX),
@@ -128,7 +131,9 @@ def read_config(context: click.Context, parameter: click.Parameter, path: Path |
         return None
     toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
-        found: dict[str, Any] = toml.loads(path.read_text("utf-8"))
+        found: dict[str, Any] = toml.loads(
+            path.read_text("utf-8-sig")
+        )  # Windows editors begin a file with a byte order mark
     except (ValueError, OSError) as error:
         raise click.UsageError(f"{path}: {getattr(error, 'strerror', None) or error}", context) from None
     known = {option.name: option for option in context.command.params if option.name not in _NOT_SETTINGS}
@@ -195,29 +200,14 @@ def _toml(name: str, value: object) -> str:
         raise click.UsageError(f"{name} is not UTF-8, which TOML is: {value!a} can be told by flag only") from None
 
 
-def read_password(path: Path | None) -> bytes | None:
-    """Of the file, else of the environment, which is cleared of it; None where neither has one. Raises UsageError."""
-    from_environment = os.fsencode(os.environ.pop(PASSWORD_VARIABLE, ""))
-    if path is None:
-        return _utf8(from_environment, PASSWORD_VARIABLE) or None
-    try:
-        password = path.read_bytes()
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise click.UsageError(f"--password-file {path}: {error.strerror}") from None
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        click.echo(f"warning: {path}: others than its owner may use this file", err=True)
-    password = password.removesuffix(b"\n").removesuffix(b"\r")
-    if not password or b"\n" in password:
-        raise click.UsageError(f"--password-file {path}: one line, the password, is wanted")
-    return _utf8(password, f"--password-file {path}")
-
-
-def _utf8(password: bytes, source: str) -> bytes:
-    try:
-        password.decode()
-    except UnicodeDecodeError:
-        raise click.UsageError(f"{source}: a password is UTF-8") from None
+def read_server_password(path: Path | None) -> str | None:
+    """Clear the environment of it, and warn of what is open that was not meant to be. Raises UsageError."""
+    password = read_password(path)
+    given = os.environ.pop(PASSWORD_VARIABLE, None)
+    if path is None and given == "":
+        logger.warning("%s is set and empty: the server asks for no password", PASSWORD_VARIABLE)
+    if path not in (None, STANDARD_INPUT) and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        logger.warning("--password-file %s: others than its owner may use this file (chmod 600)", path)
     return password
 
 

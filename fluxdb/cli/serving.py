@@ -45,7 +45,7 @@ class Serving:
     port: int
     unix: Path | None
     data_dir: Path
-    password: bytes | None
+    password: str | None
     tls: ssl.SSLContext | None
     web: tuple[str, int] | None
     web_origins: tuple[str, ...]
@@ -122,7 +122,7 @@ async def _run(serving: Serving, engine: Engine, stopping: asyncio.Event, hurry:
     server = Server(
         engine,
         limits=serving.server_limits,
-        password=serving.password,
+        password=None if serving.password is None else serving.password.encode(),
         tls=serving.tls,
         web_limits=serving.web_limits if serving.web is not None else None,
         version=fluxdb.__version__,
@@ -141,7 +141,7 @@ async def _run(serving: Serving, engine: Engine, stopping: asyncio.Event, hurry:
                     LoopEngine(engine, closes_engine=False),
                     *serving.web,
                     origins=serving.web_origins,
-                    password=None if serving.password is None else serving.password.decode(),
+                    password=serving.password,
                     tls=serving.tls,
                     metrics=lambda: render(server, web),
                     healthy=lambda: healthy(server),

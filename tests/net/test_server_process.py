@@ -163,6 +163,12 @@ def test_a_flag_goes_before_the_environment_that_before_the_file(tmp_path: Path)
     assert printed("--port", "3", environment=environment)["port"] == 3
 
 
+def test_a_byte_order_mark_before_the_settings_is_passed_over(tmp_path: Path) -> None:
+    config = tmp_path / "fluxdb.toml"
+    config.write_bytes(b"\xef\xbb\xbfport = 5\r\n")
+    assert printed("--config", str(config))["port"] == 5
+
+
 def test_the_port_that_kubernetes_sets_for_a_service_is_told_from_a_wrong_one(tmp_path: Path) -> None:
     environment = {"FLUXDB_PORT": "tcp://10.0.0.1:7000"}
     code, _, errors = run_program("--data-dir", str(tmp_path), environment=environment)
