@@ -13,6 +13,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from fluxdb._core.model import Document, Event
 from fluxdb.errors import (
     AuthError,
     ClosedError,
@@ -31,7 +32,6 @@ from fluxdb.errors import (
     VersionConflictError,
 )
 from fluxdb.limits import DEFAULT_LIMITS, Limits
-from fluxdb.model import Document, Event
 from fluxdb.sync import FluxDB, Subscription, open
 
 if TYPE_CHECKING:

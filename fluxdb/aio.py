@@ -10,13 +10,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fluxdb._core.events import EventStream, TaskSubscriber
+from fluxdb._core.model import Document, Event
 from fluxdb.engine.events import PARSER, parse_event
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, AsyncSubscriber, EngineHandle
 from fluxdb.engine.loop_engine import LoopEngine
 from fluxdb.engine.runtime import Engine
 from fluxdb.errors import ClosedError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
-from fluxdb.model import Document, Event
 from fluxdb.opening import (
     HEARTBEAT_SECONDS,
     TIMEOUT_SECONDS,

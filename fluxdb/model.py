@@ -1,38 +1,13 @@
-"""The words of the data model: what is stored, what is told, where the log stands."""
+"""The words of the data model that the core is built on: operations, kinds of records, where the log stands."""
 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 Operation = Literal["set", "delete", "patch"]
 
 NUMBER_MAX = 2**63 - 1  # of versions and revisions: none is given, or believed, beyond it
-
-
-class Document(NamedTuple):
-    """A value and the version that it has: per key, from 1, strictly increasing."""
-
-    value: Any
-    version: int
-
-
-class Event(NamedTuple):
-    """One committed change of a key. ``old`` and ``new`` are None where there was, or is, no document; and for null."""
-
-    key: str
-    old: Any
-    new: Any
-    version: int
-    op: Operation
-    revision: int
-
-
-class Written(NamedTuple):
-    """What a write that took effect became."""
-
-    version: int
-    revision: int
 
 
 class Kind(IntEnum):

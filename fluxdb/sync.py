@@ -10,13 +10,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from fluxdb._core.locked import call_locked
+from fluxdb._core.model import Document, Event
 from fluxdb.engine.events import PARSER, parse_event
 from fluxdb.engine.feed import FeedSubscriber
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Subscriber
 from fluxdb.engine.runtime import Engine
 from fluxdb.errors import ClosedError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
-from fluxdb.model import Document, Event
 from fluxdb.opening import HEARTBEAT_SECONDS, TIMEOUT_SECONDS, Remote, Target, open_handle
 from fluxdb.values import check_version, encode
 

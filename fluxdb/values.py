@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from fluxdb._core.model import Document, Event
 from fluxdb._core.plain import DEPTH_MAX, is_plain
 from fluxdb.errors import InvalidValueError, LimitError
 
@@ -118,6 +119,10 @@ def _has_surrogate(text: str) -> bool:
 
 
 def _way_out(item: object) -> str:
+    if isinstance(item, Document):
+        return "store its .value"
+    if isinstance(item, Event):
+        return "store its .new, or its .old"
     if isinstance(item, (bytes, bytearray, memoryview)):
         return "decode it, or store it as base64 text"
     if isinstance(item, (set, frozenset)):

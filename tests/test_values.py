@@ -17,6 +17,7 @@ import orjson
 import pytest
 from hypothesis import given
 
+from fluxdb import Document, Event
 from fluxdb.errors import InvalidValueError, LimitError
 from fluxdb.values import decode, encode, encode_deep
 
@@ -73,6 +74,8 @@ REFUSED: list[tuple[Any, str]] = [
     (Pair(1, 2), r"tuple\(...\)"),
     (Text("x"), r"str\(...\)"),
     (collections.OrderedDict(a=1), r"dict\(...\)"),
+    (Document({}, 1), r"value is of type Document, which is not JSON: store its \.value$"),
+    ([Event("k", None, {}, 1, "set", 1)], r"value\[0\] is of type Event, .*: store its \.new, or its \.old$"),
     (object(), "type object"),
     ([1, [2, [3, {'x\n"y': object()}]]], r'value\[1\]\[1\]\[1\]\["x\\n\\"y"\] is of type object'),
 ]

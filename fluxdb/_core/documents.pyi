@@ -1,12 +1,11 @@
 """The documents, the tombstones, and the revision that they stand at. Safe from any thread."""
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any
 
+from fluxdb._core.model import Document
 from fluxdb._core.view import View
 from fluxdb.model import Position
-
-D = TypeVar("D")
 
 class Documents:
     """All live documents and remembered tombstones.
@@ -38,13 +37,11 @@ class Documents:
     def open_view(self) -> View:
         """A view of the documents as they are now, which stops no writer. One at a time: RuntimeError."""
 
-class Reader(Generic[D]):
+class Reader:
     """GET, in one compiled call: look up, copy, parse, wrap."""
 
-    def __init__(
-        self, documents: Documents, loads: Callable[[bytes], Any], document: Callable[[Any, int], D]
-    ) -> None: ...
-    def get(self, key: str) -> D | None:
+    def __init__(self, documents: Documents, loads: Callable[[bytes], Any]) -> None: ...
+    def get(self, key: str) -> Document | None:
         """Raises InvalidKeyError, ClosedError."""
     def close(self) -> None: ...
 

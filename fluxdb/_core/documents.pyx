@@ -1,14 +1,13 @@
 """The documents as Python sees them, over the state in C that the committer and the replay change."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from cpython.ref cimport Py_INCREF
-from cpython.tuple cimport PyTuple_SET_ITEM
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from fluxdb._core.keys cimport key_utf8
+from fluxdb._core.model cimport new_document
 from fluxdb._core.platform cimport (
     pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock,
 )
@@ -27,15 +26,6 @@ from fluxdb.model import Position
 
 cdef extern from "Python.h":
     object PyObject_CallOneArg(object callable, object argument)
-
-cdef extern from *:
-    """
-    static inline PyObject *fluxdb_new_tuple(PyObject *type, Py_ssize_t items)
-    {
-        return ((PyTypeObject *)type)->tp_alloc((PyTypeObject *)type, items);
-    }
-    """
-    object fluxdb_new_tuple(object kind, Py_ssize_t items)
 
 cdef enum:
     PIN_BYTES_MIN = 65536   # larger values are copied without the lock
@@ -224,15 +214,11 @@ cdef object copy_value(Record* record):
 cdef class Reader:
     cdef Documents documents
     cdef object loads
-    cdef object document
     cdef bint closed
 
-    def __cinit__(self, Documents documents not None, loads, document):
-        if not (isinstance(document, type) and issubclass(document, tuple)):
-            raise TypeError("document must be a tuple of two")
+    def __cinit__(self, Documents documents not None, loads):
         self.documents = documents
         self.loads = loads
-        self.document = document
 
     def get(self, key):
         cdef uint64_t version = 0
@@ -241,19 +227,7 @@ cdef class Reader:
         text = find_text(&self.documents.state, key, &version)
         if text is None:
             return None
-        value = PyObject_CallOneArg(self.loads, text)
-        cdef object number = version  # an inferred C integer would be boxed anew, and freed, at each use
-        # A NamedTuple made as the tuple that it is: its __new__ costs as much as all the rest.
-        made = fluxdb_new_tuple(self.document, 2)
-        Py_INCREF(value)
-        PyTuple_SET_ITEM(made, 0, value)
-        Py_INCREF(number)
-        PyTuple_SET_ITEM(made, 1, number)
-        return made
+        return new_document(PyObject_CallOneArg(self.loads, text), version)
 
     def close(self):
         self.closed = True
-
-    @classmethod
-    def __class_getitem__(cls, item):
-        return cls

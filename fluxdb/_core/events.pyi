@@ -4,13 +4,13 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from fluxdb._core.feed import Feed, FeedSubscriber
+from fluxdb._core.model import Event
 from fluxdb._core.promise import Promise
-from fluxdb.model import Event
 
 class EventParser:
     """Makes an Event of an event as the engine hands it out. Its values are the taker's own, to change as he likes."""
 
-    def __init__(self, loads: Callable[[bytes], Any], made: type[Event], operations: Mapping[Any, str]) -> None: ...
+    def __init__(self, loads: Callable[[bytes], Any], operations: Mapping[Any, str]) -> None: ...
     def parse(self, raw: tuple[int, str, bytes | None, bytes | None, int, int]) -> Event: ...
     def take(self, subscriber: FeedSubscriber) -> Event | None:
         """What subscriber.take() has to say, parsed. Any thread may, at any time: what one takes, no other does."""

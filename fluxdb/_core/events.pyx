@@ -5,10 +5,10 @@ from cpython.dict cimport PyDict_Copy, PyDict_Next, PyDict_SetItem
 from cpython.list cimport PyList_GET_SIZE, PyList_GetSlice
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
-from cpython.tuple cimport PyTuple_GET_SIZE, PyTuple_SET_ITEM
 from libc.stdint cimport uint64_t
 
 from fluxdb._core.feed cimport Feed, FeedSubscriber, call_whatever_comes
+from fluxdb._core.model cimport Event, new_event
 from fluxdb._core.promise cimport (
     PENDING, RESULT, PYGEN_ERROR, PYGEN_NEXT, PYGEN_RETURN, Promise, PyErr_SetObject, PySendResult, PyTypeObject,
 )
@@ -17,15 +17,6 @@ from fluxdb.errors import ClosedError
 
 cdef extern from "Python.h":
     object PyObject_CallOneArg(object callable, object argument)
-
-cdef extern from *:
-    """
-    static inline PyObject *fluxdb_new_event(PyObject *type, Py_ssize_t items)
-    {
-        return ((PyTypeObject *)type)->tp_alloc((PyTypeObject *)type, items);
-    }
-    """
-    object fluxdb_new_event(object kind, Py_ssize_t items)
 
 cdef enum:
     COPIED = 16                 # events of which a parsed one is kept, to be copied for all but the first two takers
@@ -56,22 +47,19 @@ cdef object copy_of(object value):
 cdef class EventParser:
     """To parse costs more than all the rest of telling one of many subscribers; to copy what was parsed costs less."""
     cdef object loads
-    cdef object made
     cdef dict operations
     # By the lowest bits of a raw event's revision: it, and what it says once it was seen twice. One object, so that a
     # thread that parses while another takes the place can't leave its own event in the other's name.
     cdef list kept
 
-    def __cinit__(self, loads, made, operations):
-        if not (isinstance(made, type) and issubclass(made, tuple)):
-            raise TypeError("an event must be a tuple of six")
+    def __cinit__(self, loads, operations):
         self.loads = loads
-        self.made = made
         self.operations = {int(kind): operation for kind, operation in operations.items()}
         self.kept = [(None, None)] * COPIED
 
     cpdef object parse(self, tuple raw):
         cdef object old, new
+        cdef Event said
         cdef Py_ssize_t place
         old, new = raw[2], raw[3]
         if (0 if old is None else len(<bytes>old)) + (0 if new is None else len(<bytes>new)) > COPIED_BYTES_MAX:
@@ -84,30 +72,13 @@ cdef class EventParser:
         if parsed is None:
             parsed = self.parse_anew(raw)       # may run any code: that of a finalizer, or of another thread
             self.kept[place] = (raw, parsed)
-        said = <tuple>parsed
-        return self.make(said[0], copy_of(said[1]), copy_of(said[2]), said[3], said[4], said[5])
+        said = <Event>parsed
+        return new_event(said.key, copy_of(said.old), copy_of(said.new), said.version, said.op, said.revision)
 
-    cdef object parse_anew(self, tuple raw):
+    cdef Event parse_anew(self, tuple raw):
         old = raw[2] if raw[2] is None else PyObject_CallOneArg(self.loads, raw[2])
         new = raw[3] if raw[3] is None else PyObject_CallOneArg(self.loads, raw[3])
-        return self.make(raw[1], old, new, raw[4], self.operations[raw[0]], raw[5])
-
-    cdef object make(self, key, old, new, version, operation, revision):
-        # A NamedTuple made as the tuple that it is: its own __new__ costs as much as all the rest.
-        event = fluxdb_new_event(self.made, 6)
-        Py_INCREF(key)
-        PyTuple_SET_ITEM(event, 0, key)
-        Py_INCREF(old)
-        PyTuple_SET_ITEM(event, 1, old)
-        Py_INCREF(new)
-        PyTuple_SET_ITEM(event, 2, new)
-        Py_INCREF(version)
-        PyTuple_SET_ITEM(event, 3, version)
-        Py_INCREF(operation)
-        PyTuple_SET_ITEM(event, 4, operation)
-        Py_INCREF(revision)
-        PyTuple_SET_ITEM(event, 5, revision)
-        return event
+        return new_event(raw[1], old, new, raw[4], self.operations[raw[0]], raw[5])
 
     def take(self, FeedSubscriber subscriber not None):
         raw = subscriber.take()

@@ -10,6 +10,7 @@ from functools import partial
 from threading import get_ident
 from typing import Any
 
+from fluxdb._core.model import Document
 from fluxdb.client import failure, forgotten, reply, request
 from fluxdb.client.link import Link, LinkLostError
 from fluxdb.client.protocol import Taker
@@ -18,7 +19,6 @@ from fluxdb.client.settings import Settings
 from fluxdb.client.subscriber import RemoteSubscriber, TaskSubscriber
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, Written
 from fluxdb.errors import ClosedError, ConnectionLostError, RequestTimeoutError
-from fluxdb.model import Document
 
 CLOSE_SECONDS_MAX = 5.0
 

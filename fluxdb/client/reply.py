@@ -12,10 +12,11 @@ from typing import Any
 import orjson
 
 from fluxdb._core.jsontext import compact
+from fluxdb._core.model import Document
 from fluxdb.client import failure
 from fluxdb.engine.handle import RawEvent, Written
 from fluxdb.errors import ConnectionLostError, LimitError
-from fluxdb.model import Document, Kind
+from fluxdb.model import Kind
 from fluxdb.values import decode
 
 _DOCUMENT = b'{"kind":"value","doc":{"value":'

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
+from fluxdb._core.model import Document
 from fluxdb.client import forgotten, reply, request
 from fluxdb.client.aio_handle import CLOSE_SECONDS_MAX, RemoteLoopEngine, took_effect
 from fluxdb.client.link import words
@@ -18,7 +19,6 @@ from fluxdb.client.settings import Settings
 from fluxdb.client.subscriber import ThreadSubscriber
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Written
 from fluxdb.errors import ClosedError, ConnectionLostError
-from fluxdb.model import Document
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Sequence
 from typing import Any, Final, Protocol
 
-from fluxdb.model import Document
+from fluxdb._core.model import Document
 
 ANY_VERSION: Final = -1  # as if_version: no condition
 

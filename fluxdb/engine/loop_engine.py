@@ -10,12 +10,12 @@ from functools import partial
 from threading import get_ident
 from typing import Any, NoReturn
 
+from fluxdb._core.model import Document
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, Written
 from fluxdb.engine.mailbox import Mailbox
 from fluxdb.engine.runtime import DELETE, PATCH, PATCH_REMOVE_NULLS, SET, Engine
 from fluxdb.engine.task_subscriber import TaskSubscriber
 from fluxdb.errors import ClosedError
-from fluxdb.model import Document
 
 
 class LoopEngine(AsyncEngineHandle):

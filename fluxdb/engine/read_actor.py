@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fluxdb._core.documents import Documents, Reader
+from fluxdb._core.model import Document
 from fluxdb.errors import ClosedError
-from fluxdb.model import Document
 from fluxdb.values import decode
 
 
@@ -15,7 +15,7 @@ class ReadActor:
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
-        self._reader = Reader(documents, decode, Document)
+        self._reader = Reader(documents, decode)
         self._closed = False
         # One compiled call: look up, copy, parse, wrap. Raises InvalidKeyError, ClosedError.
         self.get: Callable[[str], Document | None] = self._reader.get

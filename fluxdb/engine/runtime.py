@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from fluxdb._core.commit import Committer
+from fluxdb._core.model import Document
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Written
 from fluxdb.engine.notify_actor import NotifyActor
 from fluxdb.engine.read_actor import ReadActor
@@ -24,7 +25,7 @@ from fluxdb.engine.subscriber import ThreadSubscriber
 from fluxdb.engine.write_actor import WriteActor
 from fluxdb.errors import ClosedError
 from fluxdb.limits import Limits
-from fluxdb.model import Document, Kind
+from fluxdb.model import Kind
 from fluxdb.storage.database import Database
 
 # As plain ints, the compiled core takes them without a detour.

@@ -8,9 +8,10 @@ from typing import Any
 
 import orjson
 
+from fluxdb._core.model import Document
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, RawEvent, Subscriber, Written
 from fluxdb.errors import ClosedError, FluxDBError, VersionConflictError
-from fluxdb.model import Document, Kind
+from fluxdb.model import Kind
 
 
 class FakeSubscriber:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import fluxdb
-from fluxdb import ConnectionLostError, Limits
+from fluxdb import ConnectionLostError, Document, Limits
 from fluxdb.client.address import Address, parse_url
 from fluxdb.client.settings import Settings
 from fluxdb.net.listener import listen_tcp, listen_unix
@@ -169,7 +169,7 @@ def listening(folder: Path, tls: ssl.SSLContext | None) -> Iterator[str]:
 def test_a_unix_socket(tmp_path: Path) -> None:
     with listening(tmp_path, None) as url, fluxdb.open(url) as db:
         assert db.set("k", 1) == 1
-        assert db.get("k") == (1, 1)
+        assert db.get("k") == Document(1, 1)
     with pytest.raises(ConnectionLostError, match="no connection to"):
         fluxdb.open(f"fluxdb+unix://{tmp_path / 'nothing'}")
 

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import fluxdb
-from fluxdb import AuthError, ClosedError, ConnectionLostError, RequestTimeoutError, VersionConflictError
+from fluxdb import AuthError, ClosedError, ConnectionLostError, Document, RequestTimeoutError, VersionConflictError
 from tests.support.small_server import SmallServer
 
 PATIENCE_SECONDS = 30
@@ -57,7 +57,7 @@ def test_cancellation_at_any_point_never_shifts_replies(server: SmallServer, see
             assert all(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes)
             assert seen
             await db.set("last", "here")
-            assert (await db.get("last")) == ("here", 1)
+            assert await db.get("last") == Document("here", 1)
 
     asyncio.run(main())
 
@@ -71,7 +71,7 @@ def test_100_tasks_are_pipelined_each_with_its_own_reply(server: SmallServer) ->
             async def one(number: int) -> None:
                 for step in range(10):
                     assert await db.set(f"k{number}", step) == step + 1
-                    assert await db.get(f"k{number}") == (step, step + 1)
+                    assert await db.get(f"k{number}") == Document(step, step + 1)
 
             await asyncio.gather(*map(one, range(100)))
 
@@ -85,7 +85,7 @@ def test_16_threads_share_a_connection_each_with_its_own_replies(server: SmallSe
         def one(number: int) -> None:
             for step in range(20):
                 assert db.set(f"k{number}", step) == step + 1
-                assert db.get(f"k{number}") == (step, step + 1)
+                assert db.get(f"k{number}") == Document(step, step + 1)
                 with pytest.raises(VersionConflictError) as caught:
                     db.set(f"k{number}", step, if_version=step)
                 assert (caught.value.expected, caught.value.actual) == (step, step + 1)
@@ -100,7 +100,7 @@ def test_g5_a_write_whose_reply_was_cut_off_says_that_it_may_be_there(server: Sm
         with pytest.raises(ConnectionLostError) as caught:
             db.set("k", 1)
         assert caught.value.maybe_applied
-        assert db.get("k") == (1, 1)  # it is, and was sent once
+        assert db.get("k") == Document(1, 1)  # it is, and was sent once
     assert server.lines_seen.count(b'"kind":"set"') == 1
 
 
@@ -108,7 +108,7 @@ def test_a_read_whose_reply_was_cut_off_is_asked_again(server: SmallServer) -> N
     with fluxdb.open(server.url) as db:
         db.set("k", 1)
         server.reply_bytes_until_cut = 5
-        assert db.get("k") == (1, 1)
+        assert db.get("k") == Document(1, 1)
     assert server.accepted == 2
 
 
@@ -131,7 +131,7 @@ def test_all_who_wait_are_told_when_the_server_goes(server: SmallServer) -> None
             assert not caught.value.maybe_applied
             server.silent = False
             await asyncio.to_thread(server.start)
-            assert await db.get("k1") in (None, (1, 1))  # made, or not: nobody can know before
+            assert await db.get("k1") in (None, Document(1, 1))  # made, or not: nobody can know before
 
     asyncio.run(main())
 
@@ -184,9 +184,9 @@ def test_the_password_is_asked_for_and_checked_at_the_opening(server: SmallServe
     with fluxdb.open(server.url, password="se:cr@t") as db:
         db.set("k", 1)
         server.cut()
-        assert db.get("k") == (1, 1)
+        assert db.get("k") == Document(1, 1)
     with fluxdb.open(server.url.replace("//", "//:se%3Acr%40t@")) as db:
-        assert db.get("k") == (1, 1)
+        assert db.get("k") == Document(1, 1)
 
 
 def test_a_closed_client_says_so(server: SmallServer) -> None:

@@ -15,7 +15,7 @@ from functools import partial
 import pytest
 
 import fluxdb
-from fluxdb import ClosedError
+from fluxdb import ClosedError, Document
 from tests.client.test_cli import PATIENCE_SECONDS, environment
 from tests.client.test_faults import until
 from tests.support.small_server import SmallServer
@@ -40,7 +40,7 @@ def test_a_program_that_forgets_to_close_is_told_at_its_end(server: SmallServer,
     done = run(server, program)
     assert done.stderr.count("ResourceWarning: unclosed connection to 127.0.0.1") == 1, done.stderr
     assert done.returncode == 0
-    assert server.engine.get("k") == (1, 1)
+    assert server.engine.get("k") == Document(1, 1)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_program_that_forgets_to_close_is_told_at_its_end(server: SmallServer,
 def test_a_program_that_closes_hears_nothing(server: SmallServer, program: str) -> None:
     done = run(server, program)
     assert (done.returncode, done.stderr) == (0, "")
-    assert server.engine.get("k") == (1, 1)
+    assert server.engine.get("k") == Document(1, 1)
 
 
 def run(server: SmallServer, program: str) -> subprocess.CompletedProcess[str]:

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 import fluxdb
-from fluxdb import ConnectionLostError, FluxDBError
+from fluxdb import ConnectionLostError, Document, FluxDBError
 from tests.support.odd_peer import odd_peer
 
 
@@ -34,7 +34,7 @@ def test_a_read_before_a_farewell_is_asked_again_over_a_new_connection() -> None
         return said.pop() if said else b'{"kind":"value","doc":{"value":1,"version":1},"id":%b}\n' % request_id
 
     with odd_peer(answer) as url, fluxdb.open(url) as db:
-        assert db.get("a") == (1, 1)
+        assert db.get("a") == Document(1, 1)
 
 
 def test_a_reply_before_a_farewell_counts() -> None:

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from fluxdb._core.crc32c import crc32c
 from fluxdb._core.documents import Documents, Reader, pack_record, read_records
+from fluxdb._core.model import Document
 from fluxdb.errors import ClosedError, InvalidKeyError
-from fluxdb.model import Document, Kind, Position
+from fluxdb.model import Kind, Position
 from tests.core.conftest import drain, wait_readable
 
 MakeLog = Callable[..., Any]
@@ -197,7 +198,7 @@ def test_a_view_that_was_dropped_is_closed(log: Any) -> None:
 
 
 def test_a_reader_gives_documents_that_live_on(log: Any) -> None:
-    reader: Reader[Document] = Reader(log.documents, orjson.loads, Document)
+    reader = Reader(log.documents, orjson.loads)
     channel = log.committer.channel()
     for _ in range(1000):
         channel.submit(Kind.SET, "a", b'{"x":[1,2]}')
@@ -209,7 +210,6 @@ def test_a_reader_gives_documents_that_live_on(log: Any) -> None:
     first = got[0]
     assert first is not None
     assert sys.getrefcount(first.version) < 1000
-    assert first._replace(version=1).version == 1
     assert reader.get("b") is None
     for key in ("", "\udc00", 3, None, b"a"):
         with pytest.raises(InvalidKeyError):

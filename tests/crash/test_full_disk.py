@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import fluxdb
+from fluxdb import Document
 from fluxdb.errors import DiskFullError, StorageError
 from tests.support.mounts import fill, mounted, run, why_not
 from tests.support.script import LIMITS, sectors
@@ -49,7 +50,7 @@ def test_g5_a_full_disk_refuses_writes_and_takes_them_again_once_there_is_room(s
                 assert not error.maybe_applied
                 assert db.get(f"k{i}") is None
         assert refused >= 14, "the segment had room for more than it can have"
-        assert db.get("first") == (1, 1), "reads go on"
+        assert db.get("first") == Document(1, 1), "reads go on"
         db.set("small", 1)  # what still fits in the segment is still taken
         filler.unlink()
         for i in range(20):
@@ -129,7 +130,7 @@ def test_a_read_only_disk_is_refused_with_a_storage_error_and_left_as_it_is(smal
     assert {file.name: file.read_bytes() for file in path.iterdir()} == before
     run(["mount", "-o", "remount,rw", str(small_disk)])
     with fluxdb.open(path, limits=LIMITS) as db:
-        assert db.get("a") == (1, 1)
+        assert db.get("a") == Document(1, 1)
 
 
 def open_as_nobody(path: str) -> str:
@@ -153,4 +154,4 @@ def test_a_folder_of_another_user_is_refused_with_a_storage_error(worker: Worker
     path.chmod(0o755)
     assert worker.call(f"{__name__}:open_as_nobody", path=str(path)) == "StorageError"
     with fluxdb.open(path, limits=LIMITS) as db:
-        assert db.get("a") == (1, 1)
+        assert db.get("a") == Document(1, 1)

@@ -128,7 +128,7 @@ def look_at(db: FluxDB) -> list[Any]:
     document = db.get("a")
     text = db.handle.get_text("a")
     info = db.info()
-    return [document and list(document), text and text[0].decode(), info["revision"], info["keys"]]
+    return [document and [document.value, document.version], text and text[0].decode(), info["revision"], info["keys"]]
 
 
 @pytest.mark.guarantee(1)

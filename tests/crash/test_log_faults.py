@@ -66,7 +66,7 @@ def log_fails(path: str, call: int, error: int, bytes_before: int) -> dict[str, 
         ]
         said["read after"] = values(db, "before", "leader", "late", *FIVE)
         said["poisoned"] = bool(db.info()["poisoned"])
-        said["versions"] = db.get("before")[1]  # type: ignore[index]
+        said["versions"] = db.get("before").version  # type: ignore[union-attr]
     shim.end()
     with fluxdb.open(Path(path) / "db", limits=LIMITS) as db:
         said["reopened"] = values(db, "before", "leader", "late", *FIVE)

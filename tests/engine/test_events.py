@@ -7,7 +7,7 @@ from typing import Any
 
 from fluxdb._core.events import EventParser
 from fluxdb.engine.handle import RawEvent
-from fluxdb.model import OPERATION_OF, Event
+from fluxdb.model import OPERATION_OF
 
 PLACES = 16  # of events whose values are kept to be copied: those of revisions so far apart share one
 
@@ -26,7 +26,7 @@ def test_an_event_taken_while_another_is_parsed_is_told_under_its_own_key() -> N
             told.append(parser.parse(meanwhile.pop()).key)
         return json.loads(text)
 
-    parser = EventParser(loads, Event, OPERATION_OF)
+    parser = EventParser(loads, OPERATION_OF)
     told.append(parser.parse(first).key)
     meanwhile.append(second)
     told.append(parser.parse(first).key)
@@ -35,7 +35,7 @@ def test_an_event_taken_while_another_is_parsed_is_told_under_its_own_key() -> N
 
 
 def test_each_taker_of_an_event_may_change_its_values() -> None:
-    parser = EventParser(json.loads, Event, OPERATION_OF)
+    parser = EventParser(json.loads, OPERATION_OF)
     raw = raw_event("a", 1)
     for _ in range(4):
         event = parser.parse(raw)

@@ -12,6 +12,7 @@ import orjson
 
 import fluxdb
 import fluxdb.aio
+from fluxdb import Document
 from tools.comparison import documents
 from tools.comparison.figure import Measurement
 from tools.comparison.setting import Setting
@@ -26,7 +27,7 @@ def get_rate(setting: Setting) -> Measurement:
     with setting.fresh("get") as folder:
         asyncio.run(_fill(folder, keys))
         with fluxdb.open(str(folder)) as db:
-            if any(db.get(key) != (orjson.loads(text), 1) for key, text in plain.items()):
+            if any(db.get(key) != Document(orjson.loads(text), 1) for key, text in plain.items()):
                 raise RuntimeError("the two sides don't hold the same documents")
             turns = alternate(
                 setting.pick(15, 3),

@@ -1,0 +1,18 @@
+"""What a reader and a watcher are given. Immutable: only the functions below, and __init__ once, set the fields."""
+
+from libc.stdint cimport uint64_t
+
+cdef class Document:
+    cdef readonly object value
+    cdef readonly uint64_t version
+    cdef bint is_made
+
+cdef class Event:
+    cdef readonly object key, old, new, version, op, revision
+    cdef bint is_made
+
+    cdef tuple fields(self)
+
+# As the classes called with these, without the cost of a call from Python.
+cdef Document new_document(object value, uint64_t version)
+cdef Event new_event(object key, object old, object new, object version, object op, object revision)

@@ -1,0 +1,104 @@
+"""Document and Event: small, immutable, and no tuples.
+
+A tuple would be written as a JSON array by json.dumps and by web frameworks, [value, version], and be stored as one.
+"""
+
+cimport cython
+from libc.stdint cimport uint64_t
+
+cdef extern from *:
+    """
+    static inline void fluxdb_name_type(PyObject *type, const char *name) { ((PyTypeObject *)type)->tp_name = name; }
+    """
+    void fluxdb_name_type(object type, const char* name)
+
+
+@cython.final
+@cython.freelist(64)
+cdef class Document:
+    """A value and its version: per key, from 1, strictly increasing.
+
+    Equal to a Document of an equal value and the same version; hashable where its value is.
+    """
+    __match_args__ = ("value", "version")
+
+    def __init__(self, value, uint64_t version):
+        if self.is_made:
+            raise TypeError("a Document can't be changed")
+        self.value = value
+        self.version = version
+        self.is_made = True
+
+    def __repr__(self):
+        return f"Document(value={self.value!r}, version={self.version})"
+
+    def __eq__(self, other):
+        if type(other) is not Document:
+            return NotImplemented
+        return self.version == (<Document>other).version and self.value == (<Document>other).value
+
+    def __hash__(self):
+        return hash((self.value, self.version))
+
+    def __reduce__(self):
+        return Document, (self.value, self.version)
+
+
+@cython.final
+@cython.freelist(64)
+cdef class Event:
+    """One committed change of a key.
+
+    ``old`` and ``new`` are None where there was, or is, no document; and for null. Equal to an Event with equal fields;
+    hashable where ``old`` and ``new`` are.
+    """
+    __match_args__ = ("key", "old", "new", "version", "op", "revision")
+
+    def __init__(self, key, old, new, version, op, revision):
+        if self.is_made:
+            raise TypeError("an Event can't be changed")
+        self.key, self.old, self.new, self.version, self.op, self.revision = key, old, new, version, op, revision
+        self.is_made = True
+
+    cdef tuple fields(self):
+        return self.key, self.old, self.new, self.version, self.op, self.revision
+
+    def __repr__(self):
+        return (
+            f"Event(key={self.key!r}, old={self.old!r}, new={self.new!r}, version={self.version!r}, op={self.op!r}, "
+            f"revision={self.revision!r})"
+        )
+
+    def __eq__(self, other):
+        return self.fields() == (<Event>other).fields() if type(other) is Event else NotImplemented
+
+    def __hash__(self):
+        return hash(self.fields())
+
+    def __reduce__(self):
+        return Event, self.fields()
+
+
+cdef Document new_document(object value, uint64_t version):
+    cdef Document made = Document.__new__(Document)
+    made.value = value
+    made.version = version
+    made.is_made = True
+    return made
+
+
+cdef Event new_event(object key, object old, object new, object version, object op, object revision):
+    cdef Event made = Event.__new__(Event)
+    made.key = key
+    made.old = old
+    made.new = new
+    made.version = version
+    made.op = op
+    made.revision = revision
+    made.is_made = True
+    return made
+
+
+# Where users find them: error messages, help() and pickles name the public place, which stays when the core is moved.
+fluxdb_name_type(Document, "fluxdb.Document")
+fluxdb_name_type(Event, "fluxdb.Event")
