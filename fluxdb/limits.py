@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 KIB = 1024
 MIB = 1024 * KIB
 
+FIRST_SEGMENT_BYTES = 64 * KIB  # of the log of a new database; each segment is larger than the one before
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -25,7 +27,7 @@ class Limits:
     group_bytes_max: int = 4 * MIB
 
     # Files.
-    segment_bytes: int = 16 * MIB
+    segment_bytes: int = 16 * MIB  # to which the files of the log grow, from FIRST_SEGMENT_BYTES
     checkpoint_log_bytes: int = 64 * MIB  # a checkpoint is due after so much log since the last; 0: never
     checkpoint_interval_seconds: int = 600  # and after so long, where anything was written; 0: never
 
@@ -85,7 +87,7 @@ RANGES: dict[str, tuple[int, int]] = {
     "value_bytes_max": (1, 1024 * MIB),
     "depth_max": (1, 1_023),
     "group_bytes_max": (4 * KIB, 1024 * MIB),
-    "segment_bytes": (64 * KIB, 4096 * MIB),
+    "segment_bytes": (FIRST_SEGMENT_BYTES, 4096 * MIB),
     "checkpoint_log_bytes": (0, 1 << 50),
     "checkpoint_interval_seconds": (0, 1 << 31),
     "tombstones_max": (0, 1 << 31),

@@ -1,5 +1,6 @@
 """What a committer needs done beside the write path."""
 
+from fluxdb._core.log cimport log_next_segment_bytes
 from fluxdb._core.platform cimport (
     pthread_cond_broadcast, pthread_cond_signal, pthread_mutex_lock, pthread_mutex_unlock,
 )
@@ -8,6 +9,7 @@ from fluxdb._core.segment cimport segment_allocate
 
 cdef void chores_note(Commit* commit) noexcept nogil:
     commit.has_spare = commit.ready_spare >= 0 or commit.log.spare >= 0 or commit.making_spare
+    commit.next_segment_bytes = log_next_segment_bytes(&commit.log, 0)
     if commit.log.end.offset <= commit.log.size // 2:
         commit.spare_refused = False
     elif not commit.has_spare and not commit.spare_refused:
@@ -30,7 +32,9 @@ cdef void chores_take_spare(Commit* commit) noexcept nogil:
 cdef int chores_prepare_spare(Commit* commit) noexcept nogil:
     cdef int descriptor = -1, error = 0
     cdef bint wanted
+    cdef uint64_t size
     pthread_mutex_lock(&commit.lock)
+    size = commit.next_segment_bytes
     wanted = not commit.has_spare and not commit.closing
     if wanted:
         # No second one is begun under the same name, and commit_close waits: the folder stays open until this is over.
@@ -38,11 +42,11 @@ cdef int chores_prepare_spare(Commit* commit) noexcept nogil:
     pthread_mutex_unlock(&commit.lock)
     if not wanted:
         return 0
-    segment_allocate(commit.log.directory, b"log.spare", commit.log.segment_bytes, &descriptor, &error)
+    segment_allocate(commit.log.directory, b"log.spare", size, &descriptor, &error)
     pthread_mutex_lock(&commit.lock)
     commit.making_spare = False
     commit.ready_spare = descriptor
-    commit.ready_spare_size = commit.log.segment_bytes
+    commit.ready_spare_size = size
     commit.has_spare = descriptor >= 0
     commit.spare_refused = descriptor < 0
     if commit.closing:

@@ -22,7 +22,7 @@ class Committer:
         database_id: bytes,
         position: Position,  # the end of the log, cut and durable; must be the documents' own
         segment_size: int,  # of the file behind segment_fd
-        segment_bytes: int,
+        segment_bytes: int,  # of a fully grown segment; the next ones grow from segment_size
         group_bytes_max: int,
         key_bytes_max: int,
         value_bytes_max: int,

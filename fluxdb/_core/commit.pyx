@@ -12,6 +12,7 @@ from fluxdb._core.documents cimport Documents, from_position
 from fluxdb._core.edge cimport failure_words, fill_request, outcome_exception
 from fluxdb._core.keys cimport key_utf8
 from fluxdb._core.life cimport close_descriptors, commit_close, commit_free, commit_init, commit_start_thread
+from fluxdb._core.log cimport log_next_segment_bytes
 from fluxdb._core.outcome cimport MISSING, OK, Outcome
 from fluxdb._core.platform cimport (
     fluxdb_cond_wait_until, fluxdb_now_ns, pthread_cond_broadcast, pthread_mutex_lock, pthread_mutex_unlock,
@@ -57,6 +58,7 @@ cdef class Committer:
         commit.log.size = segment_size
         commit.log.written = end.offset
         commit.log.segment_bytes = segment_bytes
+        commit.next_segment_bytes = log_next_segment_bytes(&commit.log, 0)
         commit.limits.group_bytes_max = group_bytes_max
         commit.limits.key_bytes_max = key_bytes_max
         commit.limits.value_bytes_max = value_bytes_max

@@ -71,7 +71,7 @@ cdef object outcome_exception(const Outcome* outcome, const Commit* commit, obje
 
 
 cdef object storage_exception(int status, const Commit* commit):
-    size = commit.log.segment_bytes
+    size = commit.log.refused_bytes
     why = os.strerror(commit.log.error)
     if status == NO_ROOM:
         return DiskFullError(

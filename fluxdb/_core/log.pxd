@@ -24,16 +24,20 @@ cdef struct Log:
     LogPosition end             # of what is written and durable
     uint64_t size               # of the file behind descriptor
     uint64_t written            # up to here all blocks of the file were written since it was opened or allocated
-    uint64_t segment_bytes      # of the next ones
+    uint64_t segment_bytes      # of a segment that is fully grown: the first ones are smaller
     uint8_t database_id[16]
     int spare                   # the next segment, allocated ahead, or -1
     uint64_t spare_size
+    uint64_t refused_bytes      # of the segment that could not be allocated last
     const char* failed          # the call that failed, NULL while the log is sound
     int error                   # and its errno
     int refusal                 # of the last group, which needed a segment more: NO_ROOM or REFUSED; OK: it was taken
     uint64_t refused_ns         # when an allocation last found no room
     LogCounters counters
 
+# The size of the segment after this one, if a group of needed bytes comes next. It grows: a database that holds little
+# takes little of the disk, and one that is written to soon has segments of segment_bytes.
+cdef uint64_t log_next_segment_bytes(const Log* log, size_t needed) noexcept nogil
 # Makes the group durable: Status OK, NO_ROOM, REFUSED (nothing was written; log.error says why), or UNKNOWN
 # (log.failed is set and stays so).
 cdef int log_append(Log* log, Group* group) noexcept nogil

@@ -16,6 +16,7 @@ cdef extern from "<unistd.h>" nogil:
     ssize_t pwrite(int descriptor, const void* data, size_t size, long offset) noexcept
 
 cdef enum:
+    SEGMENT_GROWTH = 4          # a segment is so many times as large as the one before, up to segment_bytes
     ZEROS_BYTES = 256 << 10     # written at once
     SMALL_GROUP_BYTES = 65536   # larger ones are their own ground
     RETRY_NS = 100000000        # after an allocation that found no room, where the file system still shows none
@@ -29,9 +30,16 @@ cdef int fail(Log* log, const char* call, int error) noexcept nogil:
     return UNKNOWN
 
 
-cdef inline uint64_t next_segment_bytes(const Log* log, size_t needed) noexcept nogil:
-    cdef uint64_t size = round_up(HEADER_BYTES + needed, HEADER_BYTES)
-    return size if size > log.segment_bytes else log.segment_bytes
+cdef inline uint64_t size_with_room(size_t needed) noexcept nogil:
+    return round_up(HEADER_BYTES + needed, HEADER_BYTES)
+
+
+cdef uint64_t log_next_segment_bytes(const Log* log, size_t needed) noexcept nogil:
+    cdef uint64_t grown = SEGMENT_GROWTH * log.size
+    cdef uint64_t least = size_with_room(needed)
+    if grown > log.segment_bytes:
+        grown = log.segment_bytes
+    return grown if grown > least else least
 
 
 cdef bint is_still_full(const Log* log, size_t needed) noexcept nogil:
@@ -41,23 +49,24 @@ cdef bint is_still_full(const Log* log, size_t needed) noexcept nogil:
     to ask for the free space is not. Where that says nothing (quotas), the allocation is tried.
     """
     return (log.refusal == NO_ROOM and log.spare < 0 and fluxdb_now_ns() - log.refused_ns < RETRY_NS
-            and fluxdb_free_bytes(log.directory) < next_segment_bytes(log, needed))
+            and fluxdb_free_bytes(log.directory) < log_next_segment_bytes(log, needed))
 
 
 cdef int rotate(Log* log, size_t needed) noexcept nogil:
     """Go on in the next segment, which has room for needed bytes. All groups so far are durable."""
     cdef SegmentHead head
     cdef const char* name = b"log.spare"
-    cdef uint64_t size = next_segment_bytes(log, needed)
+    cdef uint64_t size = log_next_segment_bytes(log, needed)
     cdef int descriptor = log.spare
     cdef int status = SEGMENT_OK
-    if descriptor >= 0 and log.spare_size < size:
+    # A spare with room for the group is taken, even if the segments have grown since it was made.
+    if descriptor >= 0 and log.spare_size < size_with_room(needed):
         segment_discard(log.directory, name, descriptor)
         descriptor = -1
     if descriptor < 0:
         name = b"segment.tmp"
         status = segment_allocate(log.directory, name, size, &descriptor, &log.error)
-        log.spare_size = size
+        log.spare_size = log.refused_bytes = size
     log.spare = -1
     if status == SEGMENT_OK:
         memset(&head, 0, sizeof(head))

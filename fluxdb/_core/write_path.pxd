@@ -42,6 +42,7 @@ cdef struct Commit:
     bint making_spare
     int ready_spare             # made, and not yet the log's: -1 for none
     uint64_t ready_spare_size
+    uint64_t next_segment_bytes # what the size of the next spare is to be
     uint64_t checkpoint_log_bytes
     uint64_t checkpoint_due_bytes   # of log, at which the next one is asked for
     uint64_t checkpoint_base    # bytes of log since the last checkpoint, when the counter stood at

@@ -8,7 +8,7 @@ WORDS: dict[str, str] = {
     "value_bytes_max": "The longest value, as compact JSON.",
     "depth_max": "Arrays and objects within each other.",
     "group_bytes_max": "Writes that are synced together.",
-    "segment_bytes": "One file of the log.",
+    "segment_bytes": "One file of the log; the first ones are smaller.",
     "checkpoint_log_bytes": "A checkpoint is due after so much log; 0: never.",
     "checkpoint_interval_seconds": "And after so long, if anything was written; 0: never.",
     "tombstones_max": "Deleted keys that are remembered one by one.",

@@ -144,7 +144,7 @@ class _Loading:
             )
         documents.loaded()
         revision = self._revision if head is None else head.revision
-        write_database(directory, os.urandom(16), documents, revision, self.limits.segment_bytes)
+        write_database(directory, os.urandom(16), documents, revision)
         return Loaded(len(documents), documents.tombstones, revision, head is not None)
 
 

@@ -50,7 +50,7 @@ def begin_anew(recovered: Recovered, limits: Limits, report: RepairReport) -> No
 
     headers = [segment.header for segment in recovered.segments if segment.header is not None]
     database_id = kept.database_id or (headers[0].database_id if headers else os.urandom(16))
-    write_database(directory, database_id, kept.documents, revision, limits.segment_bytes, clear_away)
+    write_database(directory, database_id, kept.documents, revision, clear_away)
     for old in revisions:
         if old != revision:
             report.kept.append(rename_aside(directory, snapshot_name(old)))

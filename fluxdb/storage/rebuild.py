@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fluxdb._core.documents import Documents
 from fluxdb._core.segment import SegmentHeader, create_segment, segment_name
+from fluxdb.limits import FIRST_SEGMENT_BYTES
 from fluxdb.storage.base import FIRST_POSITION
 from fluxdb.storage.durable import sync_directory
 from fluxdb.storage.oserrors import storage_errors
@@ -21,7 +22,6 @@ def write_database(
     database_id: bytes,
     documents: Documents,
     revision: int,
-    segment_bytes: int,
     clear_away: Callable[[], None] = lambda: None,
 ) -> None:
     """Write ``documents`` as they would stand at ``revision``, durably.
@@ -39,7 +39,7 @@ def write_database(
                 break
             writer.add_block(payload, records)
         clear_away()
-        _begin_log(directory, SegmentHeader(database_id, position.segment, segment_bytes, position, 0))
+        _begin_log(directory, SegmentHeader(database_id, position.segment, FIRST_SEGMENT_BYTES, position, 0))
         try:
             writer.commit()
         except BaseException:

@@ -20,10 +20,12 @@ from fluxdb.storage.layout import TEMPORARY_SUFFIX, snapshot_name
 from fluxdb.storage.oserrors import storage_errors
 
 # Writers wait for the documents' lock while a block is copied, and for the disk while a piece of it is synced: both are
-# kept short. Into space that was allocated before, so that the file system has little to write down for it.
+# kept short. Space is allocated ahead, so that the file system has little to write down for it: as much as was written
+# already, since a small snapshot must not need much room.
 BLOCK_BYTES_MIN = 128 * KIB
 PIECE_BYTES = 128 * KIB
-ALLOCATE_BYTES = 16 * MIB
+ALLOCATE_BYTES_MIN = 256 * KIB
+ALLOCATE_BYTES_MAX = 16 * MIB
 # Where nobody writes, each sync costs more than the piece: a writer who comes then waits for one of these at worst.
 LONE_PIECE_BYTES = 4 * MIB
 
@@ -133,7 +135,8 @@ class SnapshotWriter:
     def _allocate_ahead(self, descriptor: int) -> None:
         """It only saves time: where there is less room, the pieces find what there is, or say that it is full."""
         try:
-            self._allocated = allocate(descriptor, self._allocated, ALLOCATE_BYTES)
+            byte_count = min(max(self._allocated, ALLOCATE_BYTES_MIN), ALLOCATE_BYTES_MAX)
+            self._allocated = allocate(descriptor, self._allocated, byte_count)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EOPNOTSUPP):
                 raise

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fluxdb._core.commit import Committer
 from fluxdb._core.segment import SegmentHeader, create_segment, segment_name
-from fluxdb.limits import Limits
+from fluxdb.limits import FIRST_SEGMENT_BYTES, Limits
 from fluxdb.model import Position
 from fluxdb.storage.base import FIRST_POSITION
 from fluxdb.storage.durable import sync_ancestors, sync_directory
@@ -36,7 +36,7 @@ def take_over(recovered: Recovered, limits: Limits) -> Committer:
                 sync_directory(directory)  # a rename just before a crash may be in the cache only
             remove_leftovers(recovered)
             if not recovered.database_id:
-                segment_descriptor = _begin_log(recovered, directory_descriptor, limits)
+                segment_descriptor = _begin_log(recovered, directory_descriptor)
             return _committer(recovered, directory_descriptor, segment_descriptor, limits)
         except BaseException:
             os.close(directory_descriptor)
@@ -77,14 +77,14 @@ def _is_covered(following: SegmentFile, snapshot: Position) -> bool:
     return following.start is not None and following.start.group <= snapshot.group
 
 
-def _begin_log(recovered: Recovered, directory_descriptor: int, limits: Limits) -> int:
+def _begin_log(recovered: Recovered, directory_descriptor: int) -> int:
     """The first segment of a new database; its descriptor."""
     sync_ancestors(recovered.directory)  # by whomever the folder was made, and whatever became of it then
     recovered.database_id = os.urandom(16)
     recovered.documents.begin(FIRST_POSITION, b"")
-    header = SegmentHeader(recovered.database_id, 1, limits.segment_bytes, FIRST_POSITION, 0)
+    header = SegmentHeader(recovered.database_id, 1, FIRST_SEGMENT_BYTES, FIRST_POSITION, 0)
     descriptor = create_segment(directory_descriptor, header)
-    segment = SegmentFile(1, segment_name(1), limits.segment_bytes, header, None)
+    segment = SegmentFile(1, segment_name(1), FIRST_SEGMENT_BYTES, header, None)
     recovered.segments.append(segment)
     return descriptor
 

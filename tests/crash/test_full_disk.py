@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ import pytest
 import fluxdb
 from fluxdb import Document
 from fluxdb.errors import DiskFullError, StorageError
+from fluxdb.storage.dump import dump_database
+from fluxdb.storage.load import load_database
 from tests.support.mounts import fill, mounted, run, why_not
 from tests.support.script import LIMITS, sectors
 from tests.support.worker import Worker
@@ -81,6 +84,23 @@ def test_g5_a_full_disk_is_not_filled_and_emptied_again_by_each_refused_write(sm
         assert len(attempts) <= (time.monotonic() - begun) / 0.1 + 2
         filler.unlink()
         db.set("k", sectors(20))
+
+
+def test_a_small_database_lives_and_is_loaded_on_a_disk_of_one_mebibyte(tmp_path: Path) -> None:
+    reason = why_not("tmpfs")
+    if reason:
+        pytest.skip(f"NOT TESTED on a small disk: {reason}")
+    out = io.BytesIO()
+    with mounted("tmpfs", tmp_path, 1) as disk:
+        with fluxdb.open(disk / "db") as db:
+            for i in range(100):
+                db.set(f"k{i}", sectors(4))
+            db.checkpoint()
+        dump_database(disk / "db", out.write)
+        load_database(disk / "loaded", io.BytesIO(out.getvalue()))
+        with fluxdb.open(disk / "loaded") as db:
+            assert db.info()["keys"] == 100
+            db.set("more", 1)
 
 
 @pytest.mark.guarantee(9)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from fluxdb.errors import ClosedError, LockedError, StorageError
+from fluxdb.errors import ClosedError, LimitError, LockedError, StorageError
 from fluxdb.limits import KIB, Limits
 from fluxdb.storage import snapshot_writer
 from fluxdb.storage.database import LONE_SECONDS, Database
@@ -22,6 +22,7 @@ from tests.storage.folders import (
     contents,
     digest_of,
     fill,
+    long_text,
     opened,
     patch,
     put,
@@ -267,7 +268,7 @@ def test_a_read_only_folder_is_a_storage_error(tmp_path: Path) -> None:
 
 
 def test_limits_are_the_openers(tmp_path: Path) -> None:
-    with opened(tmp_path, Limits(segment_bytes=128 * KIB)) as database:
-        put(database, "a")
-    assert segment_path(tmp_path, 1).stat().st_size == 128 * KIB
-    digest_of(tmp_path, Limits(segment_bytes=64 * KIB))
+    with opened(tmp_path, Limits(value_bytes_max=10)) as database, pytest.raises(LimitError, match="of 10 bytes"):
+        put(database, "a", long_text(11))
+    with opened(tmp_path, Limits(value_bytes_max=11)) as database:
+        put(database, "a", long_text(11))
