@@ -67,6 +67,7 @@ class ServerLimits:
     first_line_seconds: int = 120  # until the first whole request, and the password; 0: for ever
     idle_seconds: int = 0  # without a request, where nothing is subscribed; 0: for ever
     drain_seconds: int = 10  # for what is on its way when the server stops
+    sync_stalled_seconds: int = 10  # a sync of the log that takes longer makes the server unhealthy; 0: none does
 
     def __post_init__(self) -> None:
         _check(self, SERVER_RANGES)
@@ -108,6 +109,7 @@ SERVER_RANGES: dict[str, tuple[int, int]] = {
     "first_line_seconds": (0, 1 << 31),
     "idle_seconds": (0, 1 << 31),
     "drain_seconds": (0, 3_600),
+    "sync_stalled_seconds": (0, 3_600),
 }
 
 DEFAULT_LIMITS = Limits()

@@ -73,6 +73,9 @@ class Committer:
     @property
     def poisoned(self) -> str | None: ...  # why no writes are taken, or None
     @property
+    def writing_seconds(self) -> float:
+        """For how long a group has been written and synced by now, 0.0 where none is: long on a disk that hangs."""
+    @property
     def refusing(self) -> bool:
         """Was the last write refused since there was no room for a log segment, and is none ready by now either?
 

@@ -15,7 +15,8 @@ from fluxdb._core.life cimport close_descriptors, commit_close, commit_free, com
 from fluxdb._core.log cimport log_next_segment_bytes
 from fluxdb._core.outcome cimport MISSING, OK, Outcome
 from fluxdb._core.platform cimport (
-    fluxdb_cond_wait_until, fluxdb_now_ns, pthread_cond_broadcast, pthread_mutex_lock, pthread_mutex_unlock,
+    fluxdb_cond_wait_until, fluxdb_noted_ns, fluxdb_now_ns, pthread_cond_broadcast, pthread_mutex_lock,
+    pthread_mutex_unlock,
 )
 from fluxdb._core.stage cimport Request, request_free, request_prepare
 from fluxdb._core.state cimport LogPosition
@@ -221,6 +222,12 @@ cdef class Committer:
     @property
     def poisoned(self):
         return failure_words(&self.commit)
+
+    @property
+    def writing_seconds(self):
+        cdef uint64_t began_ns = fluxdb_noted_ns(&self.commit.log.began_ns)
+        cdef uint64_t now_ns = fluxdb_now_ns()
+        return (now_ns - began_ns) / 1e9 if 0 < began_ns < now_ns else 0.0
 
     @property
     def refusing(self):

@@ -33,6 +33,7 @@ cdef struct Log:
     int error                   # and its errno
     int refusal                 # of the last group, which needed a segment more: NO_ROOM or REFUSED; OK: it was taken
     uint64_t refused_ns         # when an allocation last found no room
+    uint64_t began_ns           # when the group began that is being written, 0 while none is: by fluxdb_noted_ns
     LogCounters counters
 
 # The size of the segment after this one, if a group of needed bytes comes next. It grows: a database that holds little

@@ -5,7 +5,7 @@ from libc.string cimport memcpy, memset
 from fluxdb._core.frame cimport SECTOR_BYTES, GroupHeader, group_size, round_up
 from fluxdb._core.group cimport group_write
 from fluxdb._core.outcome cimport NO_ROOM, OK, REFUSED, UNKNOWN
-from fluxdb._core.platform cimport fluxdb_free_bytes, fluxdb_now_ns, fluxdb_sync_data
+from fluxdb._core.platform cimport fluxdb_free_bytes, fluxdb_note_ns, fluxdb_now_ns, fluxdb_sync_data
 from fluxdb._core.segment cimport (
     HEADER_BYTES, SEGMENT_FAILED, SEGMENT_NO_ROOM, SEGMENT_OK, SegmentHead, segment_activate, segment_allocate,
     segment_discard,
@@ -138,6 +138,14 @@ cdef void prepare_ground(Log* log, uint64_t end) noexcept nogil:
 
 
 cdef int log_append(Log* log, Group* group) noexcept nogil:
+    cdef int status
+    fluxdb_note_ns(&log.began_ns, fluxdb_now_ns())
+    status = append(log, group)
+    fluxdb_note_ns(&log.began_ns, 0)
+    return status
+
+
+cdef int append(Log* log, Group* group) noexcept nogil:
     cdef size_t needed = round_up(group_size(group.body_bytes), SECTOR_BYTES)
     cdef GroupHeader header
     cdef uint32_t checksum = 0

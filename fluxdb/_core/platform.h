@@ -115,6 +115,17 @@ static inline uint64_t fluxdb_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* A time that one thread notes and others look at: what they see may be a little old, and is never torn. */
+static inline void fluxdb_note_ns(uint64_t *place, uint64_t value)
+{
+    __atomic_store_n(place, value, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t fluxdb_noted_ns(const uint64_t *place)
+{
+    return __atomic_load_n(place, __ATOMIC_RELAXED);
+}
+
 /* A thread of our own takes no signal: they are for the interpreter's threads. 0 or an errno. */
 static inline int fluxdb_thread_start(pthread_t *thread, void *(*run)(void *), void *argument)
 {

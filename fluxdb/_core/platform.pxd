@@ -29,5 +29,7 @@ cdef extern from "platform.h" nogil:
     void fluxdb_bell_close(int* ends) noexcept
     int fluxdb_thread_start(pthread_t*, void* (*run)(void*) noexcept nogil, void* argument) noexcept
     uint64_t fluxdb_now_ns() noexcept
+    void fluxdb_note_ns(uint64_t* place, uint64_t value) noexcept
+    uint64_t fluxdb_noted_ns(const uint64_t* place) noexcept
     int fluxdb_cond_init(pthread_cond_t*) noexcept
     void fluxdb_cond_wait_until(pthread_cond_t*, pthread_mutex_t*, uint64_t deadline_ns) noexcept

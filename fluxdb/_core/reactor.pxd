@@ -1,4 +1,4 @@
-"""A server's plain sockets, served by a thread of its own that never needs the GIL."""
+"""A server's plain sockets, served by threads of their own that never need the GIL."""
 
 from libc.stdint cimport uint64_t
 
@@ -10,6 +10,7 @@ cdef class Reactor:
     cdef Channel channel
     cdef ReactorState state
     cdef int process
+    cdef bint kept      # alive for a thread that had not left when close gave up waiting for it
 
     cdef int take_handed(self, Handed* handed, list requests) except -1
     cdef int close_one(self, uint64_t number) except -1

@@ -1,4 +1,4 @@
-"""A server's plain sockets, served by a thread of its own that never needs the GIL. Linux only."""
+"""A server's plain sockets, served by threads of their own that never need the GIL. Linux only."""
 
 from fluxdb._core.channel import Channel
 
@@ -17,7 +17,7 @@ class Reactor:
         input_words: bytes,  # and the line for who goes over that
         unread_bytes_max: int,  # of all sockets together, of what waits to be read; who goes over that is cut off
     ) -> None:
-        """Starts the thread. Raises StorageError where the system has no descriptor, no thread, or no epoll."""
+        """Starts the threads. Raises StorageError where the system has no descriptor, no thread, or no epoll."""
     @property
     def fd(self) -> int: ...
     def adopt(self, descriptor: int, *, line_bytes_max: int, output_bytes_max: int, authenticated: bool) -> int:
@@ -42,8 +42,11 @@ class Reactor:
         """Read no more; each socket is closed when what it asked for is answered and sent."""
     def abort(self) -> None:
         """Close all sockets now."""
-    def close(self) -> None:
-        """Stop the thread, close all sockets and the channel. Idempotent."""
+    def close(self, seconds: float | None = None) -> bool:
+        """Stop the threads, close all sockets and the channel. Idempotent.
+
+        False where a thread is still writing a group after ``seconds``, since the disk does not answer: the sockets are
+        closed, and the rest is left to the next call."""
     @property
     def connections(self) -> int: ...
     def totals(self) -> dict[str, int]:

@@ -1,10 +1,11 @@
-"""A server's plain sockets, in a thread of their own; reactor.pxd says how."""
+"""A server's plain sockets, in threads of their own; reactor.pxd says how."""
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.errno cimport errno
 from libc.stddef cimport size_t
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport UINT64_MAX, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
@@ -12,8 +13,8 @@ from fluxdb._core.complaints cimport error_line
 from fluxdb._core.connection cimport board_count, board_counts, board_durations, is_problem, request_of
 from fluxdb._core.peer cimport Handed
 from fluxdb._core.platform cimport (
-    fluxdb_bell_close, fluxdb_bell_open, fluxdb_bell_ring, fluxdb_thread_start, pthread_join, pthread_mutex_destroy,
-    pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock,
+    fluxdb_bell_close, fluxdb_bell_open, fluxdb_bell_ring, fluxdb_now_ns, fluxdb_thread_start, pthread_join,
+    pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock,
 )
 from fluxdb._core.poller cimport fluxdb_poller_add, fluxdb_poller_open
 from fluxdb._core.reactor_calls cimport (
@@ -22,7 +23,8 @@ from fluxdb._core.reactor_calls cimport (
 )
 from fluxdb._core.reactor_thread cimport BELL, CHANNEL_BELL, reactor_main
 from fluxdb._core.replies cimport Bytes, bytes_put
-from fluxdb._core.sockets cimport RECEIVE_BYTES, sockets_close
+from fluxdb._core.shifts cimport shifts_free, shifts_init, shifts_stop, shifts_wait_for_end
+from fluxdb._core.sockets cimport RECEIVE_BYTES, ReactorThread, sockets_close
 from fluxdb._core.switchboard cimport switchboard_free, switchboard_init
 
 import os
@@ -45,6 +47,8 @@ cdef class Reactor:
         memset(state, 0, sizeof(ReactorState))
         state.poller = state.bell[0] = state.bell[1] = state.news[0] = state.news[1] = -1
         pthread_mutex_init(&state.lock, NULL)
+        if shifts_init(&state.shifts) != 0:
+            raise MemoryError
         self.channel = channel
         self.process = getpid()
         switchboard_init(&state.board, &channel.owner.commit, channel.state)
@@ -61,10 +65,9 @@ cdef class Reactor:
         error = error or fluxdb_bell_open(state.bell) or fluxdb_bell_open(state.news)
         error = error or fluxdb_poller_add(state.poller, state.bell[0], BELL)
         error = error or fluxdb_poller_add(state.poller, channel.fd, CHANNEL_BELL)
-        error = error or fluxdb_thread_start(&state.thread, reactor_main, state)
+        error = error or start_threads(state)
         if error:
-            raise StorageError(f"can't start the thread that serves the sockets: {os.strerror(error)}")
-        state.running = True
+            raise StorageError(f"can't start the threads that serve the sockets: {os.strerror(error)}")
 
     def __dealloc__(self):
         cdef ReactorState* state = &self.state
@@ -84,6 +87,7 @@ cdef class Reactor:
         fluxdb_bell_close(state.news)
         if state.poller >= 0:
             close(state.poller)
+        shifts_free(&state.shifts)
         pthread_mutex_destroy(&state.lock)
 
     @property
@@ -181,20 +185,25 @@ cdef class Reactor:
         with nogil:
             ask_abort(&self.state)
 
-    def close(self):
+    def close(self, seconds=None):
         cdef ReactorState* state = &self.state
+        cdef uint64_t deadline_ns = UINT64_MAX
         if not state.running or self.process != getpid():
-            return
+            return True
+        if seconds is not None:
+            deadline_ns = fluxdb_now_ns() + <uint64_t>(seconds * 1e9)
+        if not stop_threads(state, deadline_ns):
+            if not self.kept:   # the thread that is still out uses it when it comes back
+                Py_INCREF(self)
+                self.kept = True
+            return False
         state.running = False
-        with nogil:
-            pthread_mutex_lock(&state.lock)
-            state.stopping = True
-            fluxdb_bell_ring(state.bell)
-            pthread_mutex_unlock(&state.lock)
-            pthread_join(state.thread, NULL)
-            sockets_close(state)
         state.board.channel = NULL
         self.channel.close()
+        if self.kept:
+            self.kept = False
+            Py_DECREF(self)
+        return True
 
     # Numbers
 
@@ -227,6 +236,42 @@ cdef class Reactor:
     @property
     def durations(self):
         return board_durations(&self.state.board)
+
+
+cdef int start_threads(ReactorState* state) noexcept nogil:
+    """0 or an errno, and then none is left."""
+    cdef ReactorThread* thread
+    cdef int error = 0
+    while state.shifts.running < 2 and error == 0:
+        thread = &state.threads[state.shifts.running]
+        thread.reactor = state
+        thread.number = state.shifts.running
+        error = fluxdb_thread_start(&thread.thread, reactor_main, thread)
+        state.shifts.running += error == 0
+    state.running = error == 0
+    if error:
+        stop_threads(state, UINT64_MAX)
+    return error
+
+
+cdef bint stop_threads(ReactorState* state, uint64_t deadline_ns) noexcept nogil:
+    """Close all sockets. False: a thread is still out with a group that the disk does not take."""
+    cdef int number
+    cdef int started = 2 if state.running else state.shifts.running
+    shifts_stop(&state.shifts)
+    pthread_mutex_lock(&state.lock)
+    state.stopping = True
+    fluxdb_bell_ring(state.bell)
+    pthread_mutex_unlock(&state.lock)
+    if not shifts_wait_for_end(&state.shifts, deadline_ns):
+        pthread_mutex_lock(&state.lock)
+        sockets_close(state)
+        pthread_mutex_unlock(&state.lock)
+        return False
+    for number in range(started):
+        pthread_join(state.threads[number].thread, NULL)
+    sockets_close(state)
+    return True
 
 
 cdef bint put_bytes(Bytes* target, bytes data):

@@ -1,9 +1,9 @@
-"""The reactor's thread.
+"""The reactor's threads: one serves, the other one takes over from it when the disk hangs (shifts).
 
 One turn of it: wait for sockets that have news, receive, take the requests, send what may go; then see to it that the
 writes of the turn are committed. On a disk that is quick this thread leads their group by itself: to wake another
 thread, and to be woken by it, costs more than what could be done meanwhile. On a slow one the committer's native thread
-leads, and this one serves on.
+leads, and this one serves on. On one that was quick and hangs, the other thread of the reactor serves on.
 
 The lock is held while sockets are served; never while waiting for sockets, or for the disk. It is not fair: who gives
 it up and takes it again at once gets it before a thread that was woken for it. So whoever has much to do under it does

@@ -1,16 +1,15 @@
-"""The reactor's thread, and what Python asks of many sockets at once. Nothing here needs the GIL."""
+"""The reactor's threads. Nothing here needs the GIL."""
 
 from fluxdb._core.peer cimport Peer
 from fluxdb._core.platform cimport (
-    fluxdb_bell_silence, pthread_mutex_lock, pthread_mutex_unlock,
+    fluxdb_bell_ring, fluxdb_bell_silence, pthread_mutex_lock, pthread_mutex_unlock,
 )
 from fluxdb._core.poller cimport (
     FLUXDB_HAPPENINGS_MAX, FLUXDB_HUNG_UP, FLUXDB_READABLE, FLUXDB_WRITABLE, fluxdb_happening, fluxdb_poller_wait,
 )
+from fluxdb._core.shifts cimport shifts_come_back, shifts_go_out, shifts_leave, shifts_wait
 from fluxdb._core.socket_slots cimport socket_find
-from fluxdb._core.sockets cimport (
-    Socket, socket_pump, socket_serve, tell_python,
-)
+from fluxdb._core.sockets cimport ReactorThread, Socket, socket_pump, socket_serve, tell_python
 from fluxdb._core.switchboard cimport (
     switchboard_begin_turn, switchboard_collect, switchboard_end_turn, switchboard_next, switchboard_waits,
 )
@@ -34,9 +33,20 @@ cdef enum:
 
 
 cdef void* reactor_main(void* argument) noexcept nogil:
-    cdef ReactorState* reactor = <ReactorState*>argument
+    cdef ReactorThread* thread = <ReactorThread*>argument
+    cdef ReactorState* reactor = thread.reactor
+    while shifts_wait(&reactor.shifts, thread.number):
+        serve(reactor, thread.number)
+    # What a call of Python's staged since the last turn would be led by nobody: the committer's own thread does.
+    commit_lead(reactor.board.commit, reactor.board.channel, 0)
+    shifts_leave(&reactor.shifts)
+    return NULL
+
+
+cdef void serve(ReactorState* reactor, int number) noexcept nogil:
+    """Until the other thread has taken over, or all is over."""
     cdef fluxdb_happening happenings[FLUXDB_HAPPENINGS_MAX]
-    cdef bint goes_on = False
+    cdef bint goes_on = True    # who was on duty before may have left something to do
     cdef int count
     cdef bint committing
     while True:
@@ -44,7 +54,7 @@ cdef void* reactor_main(void* argument) noexcept nogil:
         take_lock(reactor)
         if reactor.stopping:
             pthread_mutex_unlock(&reactor.lock)
-            break
+            return
         switchboard_begin_turn(&reactor.board)
         go_on(reactor)
         take_turn(reactor, happenings, count)
@@ -53,11 +63,8 @@ cdef void* reactor_main(void* argument) noexcept nogil:
         committing = is_committing(reactor)
         tell_python(reactor)
         pthread_mutex_unlock(&reactor.lock)
-        if committing and see_to_commit(reactor):
-            goes_on = True
-    # What a call of Python's staged since the last turn would be led by nobody: the committer's own thread does.
-    commit_lead(reactor.board.commit, reactor.board.channel, 0)
-    return NULL
+        if committing and not see_to_commit(reactor, number, &goes_on):
+            return
 
 
 cdef inline void take_lock(ReactorState* reactor) noexcept nogil:
@@ -118,18 +125,25 @@ cdef void collect(ReactorState* reactor) noexcept nogil:
         peer = switchboard_next(&peers)
 
 
-cdef bint see_to_commit(ReactorState* reactor) noexcept nogil:
-    """Is there more to do at once? Replies that went may have let further requests in, and writes among them."""
-    cdef bint more
-    if not commit_lead(reactor.board.commit, reactor.board.channel, QUICK_SYNC_NS):
-        return False    # who leads rings when the group is settled
+cdef bint see_to_commit(ReactorState* reactor, int number, bint* goes_on) noexcept nogil:
+    """Is this thread on duty still? If there is more to do at once, goes_on is set: replies that went may have let
+    further requests in, and writes among them."""
+    cdef bint led, on_duty
+    shifts_go_out(&reactor.shifts)
+    led = commit_lead(reactor.board.commit, reactor.board.channel, QUICK_SYNC_NS)
+    on_duty = shifts_come_back(&reactor.shifts, number)
+    if not led:
+        return on_duty  # who leads rings when the group is settled
     take_lock(reactor)
     collect(reactor)
     switchboard_end_turn(&reactor.board)    # GETs that replies let in: as if they had come with the turn
-    more = reactor.again != NULL or is_committing(reactor)
+    if reactor.again != NULL or is_committing(reactor):
+        goes_on[0] = True
+        if not on_duty:
+            fluxdb_bell_ring(reactor.bell)
     tell_python(reactor)
     pthread_mutex_unlock(&reactor.lock)
-    return more
+    return on_duty
 
 
 cdef inline bint is_committing(const ReactorState* reactor) noexcept nogil:

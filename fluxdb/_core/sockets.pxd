@@ -10,6 +10,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from fluxdb._core.peer cimport Peer, Switchboard
 from fluxdb._core.platform cimport pthread_mutex_t, pthread_t
 from fluxdb._core.replies cimport Bytes
+from fluxdb._core.shifts cimport Shifts
 
 cdef enum:
     RECEIVE_BYTES = 65536       # at most so much of one socket before the others have their turn
@@ -45,16 +46,23 @@ cdef struct Socket:
     Socket* next_again
     Socket* next_free       # of the free slots
 
+# One of the two threads that serve in turn.
+cdef struct ReactorThread:
+    ReactorState* reactor
+    int number
+    pthread_t thread
+
 cdef struct ReactorState:
     pthread_mutex_t lock
+    Shifts shifts
+    ReactorThread threads[2]
     Switchboard board
     int poller
-    int bell[2]             # wakes the reactor's thread
+    int bell[2]             # wakes the thread on duty
     int news[2]             # wakes Python
-    pthread_t thread
     bint running
     bint stopping
-    bint wanted             # the thread waits for the lock, or is about to; see reactor_goes_first
+    bint wanted             # a thread waits for the lock, or is about to; see reactor_goes_first
     Socket** sockets        # by slot
     size_t slots
     size_t slots_used

@@ -24,8 +24,9 @@ from fluxdb.cli.output import standard_lines
 from fluxdb.engine.loop_engine import LoopEngine
 from fluxdb.engine.runtime import Engine
 from fluxdb.limits import Limits, ServerLimits
+from fluxdb.net.health import problems
 from fluxdb.net.listener import is_loopback, listen_tcp, listen_unix
-from fluxdb.net.metrics import healthy, render
+from fluxdb.net.metrics import render
 from fluxdb.net.server import Server
 from fluxdb.net.web import WebServer, start_web
 from fluxdb.net.web_limits import WebLimits
@@ -144,7 +145,7 @@ async def _run(serving: Serving, engine: Engine, stopping: asyncio.Event, hurry:
                     password=serving.password,
                     tls=serving.tls,
                     metrics=lambda: render(server, web),
-                    healthy=lambda: healthy(server),
+                    problems=lambda: problems(server),
                     count=server.count,
                     limits=serving.web_limits,
                 )

@@ -27,6 +27,7 @@ WORDS: dict[str, str] = {
     "first_line_seconds": "Until the first request, and the password; 0: for ever.",
     "idle_seconds": "Without a request, where nothing is watched; 0: for ever.",
     "drain_seconds": "For what is on its way when the server stops.",
+    "sync_stalled_seconds": "A sync of the log that takes longer makes /healthz answer 503; 0: none does.",
     # Of the live page's server.
     "web_connections_max": "The page's server: connections at once.",
     "web_subscriptions_max": "Keys that one page may watch.",

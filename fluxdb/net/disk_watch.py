@@ -12,6 +12,7 @@ logger = logging.getLogger("fluxdb.server")
 
 SLOW_BUCKET = 28  # of the histogram by bits of nanoseconds: 2^27 ns (134 ms) and more
 WARNING_SECONDS = 10.0
+HANGING_SECONDS = 5.0  # of a sync that is not back: said while it lasts
 
 
 class DiskWatch:
@@ -22,6 +23,7 @@ class DiskWatch:
         self._told = self._count()
         self._told_at = float("-inf")
         self._failure_told = False
+        self._hanging = False
 
     def _count(self) -> int:
         stats: dict[str, Any] = self._engine.committer.stats()
@@ -29,8 +31,10 @@ class DiskWatch:
         return sum(histogram[SLOW_BUCKET:])
 
     def look(self) -> None:
-        """Tell of a log that failed, once; and, at most every WARNING_SECONDS, of what was slow since the last time."""
+        """Tell of a log that failed, once; of a sync that hangs; and, at most every WARNING_SECONDS, of what was slow
+        since the last time."""
         self._look_for_failure()
+        self._look_for_a_hang()
         self._look_for_slow_syncs()
 
     def _look_for_failure(self) -> None:
@@ -42,6 +46,17 @@ class DiskWatch:
                 "acknowledged is kept, and whoever was told that the outcome is unknown has to look after the restart",
                 failure,
             )
+
+    def _look_for_a_hang(self) -> None:
+        seconds = self._engine.committer.writing_seconds
+        hanging = seconds > HANGING_SECONDS
+        if hanging and not self._hanging:
+            logger.warning(
+                "the disk does not answer: a sync has taken %d seconds so far; writes wait for it, reads go on", seconds
+            )
+        elif self._hanging and not hanging:
+            logger.warning("the disk answers again")
+        self._hanging = hanging
 
     def _look_for_slow_syncs(self) -> None:
         now = time.monotonic()

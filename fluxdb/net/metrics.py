@@ -28,21 +28,6 @@ def render(server: Server, web: WebServer | None = None) -> bytes:
     return generate_latest(registry)
 
 
-def healthy(server: Server) -> bool:
-    """Would a write be taken?
-
-    Where the disk was full it is known only by trying to have room for the log, which a thread of the engine does
-    when asked here: once there is room, the next who looks finds it so, whether a write came meanwhile or not.
-    """
-    committer = server.engine.committer
-    if server.closing or server.engine.closed or committer.closed or committer.poisoned:
-        return False
-    if committer.refusing:
-        server.engine.snapshots.ask_spare()
-        return False
-    return True
-
-
 class _Numbers(Collector):
     def __init__(self, server: Server, web: WebServer | None) -> None:
         self._server = server

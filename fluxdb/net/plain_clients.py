@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fluxdb.net.server import Server
 
 
+CLOSE_SECONDS = 1.0  # for a sync that is under way when the reactor closes
 AUTH_OUTPUT_BYTES_MAX = 4096  # unread, of a client that has not said the password yet
 
 logger = logging.getLogger("fluxdb.server")
@@ -164,7 +165,8 @@ class PlainClients:
 
     def close(self) -> None:
         self.server.loop.remove_reader(self.reactor.fd)
-        self.reactor.close()
+        if not self.reactor.close(CLOSE_SECONDS):
+            logger.warning("the disk does not answer: a group of writes is still being synced, its outcome is unknown")
         for client in self._clients.values():
             client.unsubscribe_all()
         self._clients.clear()

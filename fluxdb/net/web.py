@@ -149,22 +149,23 @@ async def start_web(
     password: str | None = None,
     tls: ssl.SSLContext | None = None,
     metrics: Callable[[], bytes] | None = None,
-    healthy: Callable[[], bool] | None = None,
+    problems: Callable[[], list[str]] | None = None,
     count: Count = count_nothing,
     limits: WebLimits = DEFAULT_WEB_LIMITS,
 ) -> WebServer:
     """Serve the live page of ``engine``, an engine of this event loop, until close(); port 0 picks one.
 
     ``origins``: of other pages that may open a WebSocket (``https://example.org``). ``metrics``: what ``/metrics``
-    answers; ``healthy``: whether ``/healthz`` answers 200; without them those pages are not there. ``count`` is told of
-    each message that is answered: its kind as the wire names it, "invalid" for none, and whether it was refused.
+    answers; ``problems``: why ``/healthz`` answers 503, none for 200; without them those pages are not there. ``count``
+    is told of each message that is answered: its kind as the wire names it, "invalid" for none, and whether it was
+    refused.
     Raises FluxDBError for an address beyond this machine without a password, ValueError for an origin that is none,
     OSError where the address can't be bound.
     """
     if password is None and not is_loopback(host):
         raise FluxDBError(f"{host}: a live page that other machines reach needs a password")
     access = Access(host, origins, password)
-    site = HttpSite(access, metrics, healthy)
+    site = HttpSite(access, metrics, problems)
     web = WebServer(engine, access, limits, count, secure=tls is not None)
 
     def process_request(connection: ServerConnection, request: Request) -> Response | None:

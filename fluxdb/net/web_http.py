@@ -43,12 +43,14 @@ SECURITY_HEADERS = {
 
 
 class HttpSite:
-    """Answers a request, or lets it become a WebSocket. ``metrics`` and ``healthy``: None where there is none."""
+    """Answers a request, or lets it become a WebSocket. ``metrics`` and ``problems``: None where there is none."""
 
-    def __init__(self, access: Access, metrics: Callable[[], bytes] | None, healthy: Callable[[], bool] | None) -> None:
+    def __init__(
+        self, access: Access, metrics: Callable[[], bytes] | None, problems: Callable[[], list[str]] | None
+    ) -> None:
         self._access = access
         self._metrics = metrics
-        self._healthy = healthy
+        self._problems = problems
         self._files = {
             path: (f"{CONTENT_TYPES[Path(name).suffix]}; charset=utf-8", (PAGE / name).read_bytes())
             for path, name in FILES.items()
@@ -74,10 +76,12 @@ class HttpSite:
             return reply(HTTPStatus.OK, body, content_type)
         if path == "/metrics" and self._metrics is not None:
             return reply(HTTPStatus.OK, self._metrics(), METRICS_TYPE)
-        if path == "/healthz" and self._healthy is not None:
-            if self._healthy():
+        if path == "/healthz" and self._problems is not None:
+            found = self._problems()
+            if not found:
                 return reply(HTTPStatus.OK, b"ok\n")
-            return reply(HTTPStatus.SERVICE_UNAVAILABLE, b"no writes are taken\n")
+            words = "".join(f"{line}\n" for line in ["no writes are taken:", *found])
+            return reply(HTTPStatus.SERVICE_UNAVAILABLE, words.encode())
         return reply(HTTPStatus.NOT_FOUND, b"there is nothing here\n")
 
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from fluxdb.net.disk_watch import SLOW_BUCKET, DiskWatch
+from fluxdb.net.disk_watch import HANGING_SECONDS, SLOW_BUCKET, DiskWatch
 
 
 class FakeEngine:
@@ -17,6 +17,7 @@ class FakeEngine:
         self.closed = False
         self.poisoned: str | None = None
         self.histogram = [0] * 40
+        self.writing_seconds = 0.0
 
     @property
     def committer(self) -> FakeEngine:
@@ -53,3 +54,15 @@ def test_slow_syncs_are_told_together_and_not_too_often(caplog: pytest.LogCaptur
             watch.look()
     (record,) = caplog.records
     assert record.message.startswith("the disk is slow: 3 syncs")
+
+
+def test_a_sync_that_hangs_is_told_while_it_lasts_and_when_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
+    engine = FakeEngine()
+    watch = DiskWatch(cast("Any", engine))
+    with caplog.at_level(logging.WARNING, "fluxdb.server"):
+        for seconds in (HANGING_SECONDS, HANGING_SECONDS + 1.5, HANGING_SECONDS + 2.5, 0.1, 0.0):
+            engine.writing_seconds = seconds
+            watch.look()
+    hangs, answers = [record.message for record in caplog.records]
+    assert "a sync has taken 6 seconds so far" in hangs
+    assert answers == "the disk answers again"

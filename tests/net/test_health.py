@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from fluxdb.limits import Limits
-from fluxdb.net.metrics import healthy
+from fluxdb.net.health import problems
 from tests.net.wire import Process, Wire, threaded, until
 from tests.support.mounts import fill, mounted, why_not
 
 SEGMENT_BYTES = 64 * 1024
+NO_ROOM = "there is no room on the disk for the log"
 LARGE = {"kind": "set", "key": "a", "value": "x" * 19_000}
 SMALL = {"kind": "set", "key": "a", "value": 1}
 
@@ -25,19 +26,19 @@ def test_health_is_lost_with_the_room_for_a_segment_and_comes_back_with_it_thoug
     with threaded(tmp_path, limits=limits) as server, Wire(server.port) as client:
         for path in in_the_way:
             path.mkdir()
-        assert healthy(server.server)
+        assert problems(server.server) == []
         while client.ask(LARGE)[0]["kind"] == "ok":
             pass
-        assert not healthy(server.server)
+        assert problems(server.server) == [NO_ROOM]
         client.ask(SMALL)  # fits in the segment
-        assert healthy(server.server), "the last write was taken"
+        assert problems(server.server) == [], "the last write was taken"
         client.ask(LARGE)
-        assert not healthy(server.server)
+        assert problems(server.server) == [NO_ROOM]
         for path in in_the_way:
             path.rmdir()
-        until(lambda: healthy(server.server))
+        until(lambda: not problems(server.server))
         assert client.ask(LARGE)[0]["kind"] == "ok"
-        assert healthy(server.server)
+        assert problems(server.server) == []
 
 
 @pytest.fixture

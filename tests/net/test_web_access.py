@@ -40,17 +40,17 @@ def test_the_page_is_served_and_may_load_nothing_from_elsewhere(tmp_path: Path) 
 
 
 def test_metrics_and_health_are_what_their_hooks_say(tmp_path: Path) -> None:
-    healthy = [True]
+    problems: list[str] = []
 
     async def test(site: Site) -> None:
         status, headers, body = await site.http("/metrics?x=1")
         assert (status, body) == (200, b"fluxdb_keys 3\n")
         assert headers["content-type"].startswith("text/plain; version=0.0.4")
         assert (await site.http("/healthz"))[0] == 200
-        healthy[0] = False
+        problems.append("the log failed")
         assert (await site.http("/healthz"))[0] == 503
 
-    run(tmp_path, test, metrics=lambda: b"fluxdb_keys 3\n", healthy=lambda: healthy[0])
+    run(tmp_path, test, metrics=lambda: b"fluxdb_keys 3\n", problems=lambda: problems)
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "localhost.evil.example", "", "a@127.0.0.1"])
@@ -76,7 +76,7 @@ def test_a_refused_name_is_told_the_way_out_and_it_is_one(tmp_path: Path, path: 
         assert await site.upgrade("/ws", Host=name, Origin=f"http://{name}") == 101
         assert await site.upgrade("/ws", Host=name, Origin="http://evil.example") == 403
 
-    hooks: dict[str, Any] = {"metrics": lambda: b"", "healthy": lambda: True}
+    hooks: dict[str, Any] = {"metrics": lambda: b"", "problems": list}
     run(tmp_path, refused, DEFAULT_LIMITS, **hooks)
     run(tmp_path, taken, DEFAULT_LIMITS, origins=[f"http://{name}"], **hooks)
 
