@@ -14,19 +14,12 @@ from fluxdb._core.model import Document, Event
 from fluxdb.engine.events import PARSER, parse_event
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, AsyncSubscriber, EngineHandle
 from fluxdb.engine.loop_engine import LoopEngine
+from fluxdb.engine.read_only import ReadOnlyEngine, ReadOnlyLoopEngine
 from fluxdb.engine.runtime import Engine
 from fluxdb.errors import ClosedError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
-from fluxdb.opening import (
-    HEARTBEAT_SECONDS,
-    TIMEOUT_SECONDS,
-    Remote,
-    Target,
-    check_folder,
-    connect,
-    is_url,
-    open_engine,
-)
+from fluxdb.opening import HEARTBEAT_SECONDS, TIMEOUT_SECONDS, Local, Remote, connect, open_folder
+from fluxdb.target import Target, is_url
 from fluxdb.values import check_version, encode
 
 if TYPE_CHECKING:
@@ -38,27 +31,35 @@ if TYPE_CHECKING:
 def open(
     path: Target,
     *,
+    create: bool = True,
+    read_only: bool = False,
     limits: Limits = DEFAULT_LIMITS,
     password: str | None = None,
     timeout: float | None = TIMEOUT_SECONDS,
     tls: ssl.SSLContext | None = None,
     heartbeat_seconds: float | None = HEARTBEAT_SECONDS,
 ) -> Opening:
-    """Open the database in the folder ``path``; it is created where there is none. Or connect to a server.
+    """Open the database in the folder ``path``, which is made if it is missing. Or connect to a server.
 
     Await it, or use ``async with``. The event loop is not blocked meanwhile. Everything else as in fluxdb.open. A
     connection belongs to the event loop that made it.
     """
-    return Opening(path, limits, Remote(password, timeout, tls, heartbeat_seconds))
+    return Opening(path, limits, Local(create, read_only), Remote(password, timeout, tls, heartbeat_seconds))
 
 
 def wrap(db: Lender) -> FluxDB:
     """The twin of an open fluxdb.FluxDB, over the same engine. Closing it leaves ``db`` open."""
-    if not isinstance(db.handle, Engine):
-        raise TypeError("only a database in this process has a twin")
-    twin = FluxDB(LoopEngine(db.handle, closes_engine=False))
+    twin = FluxDB(_on_loops(db.handle, closes_engine=False))
     twin.lender = db
     return twin
+
+
+def _on_loops(engine: EngineHandle, *, closes_engine: bool) -> AsyncEngineHandle:
+    if isinstance(engine, Engine):
+        return LoopEngine(engine, closes_engine=closes_engine)
+    if isinstance(engine, ReadOnlyEngine):
+        return ReadOnlyLoopEngine(engine, closes_engine=closes_engine)
+    raise TypeError("only a database in this process has a twin")
 
 
 class Lender(Protocol):
@@ -71,9 +72,10 @@ class Lender(Protocol):
 class Opening:
     """A database that is being opened: ``async with open(path) as db``, or ``db = await open(path)``."""
 
-    def __init__(self, path: Target, limits: Limits, remote: Remote) -> None:
+    def __init__(self, path: Target, limits: Limits, local: Local, remote: Remote) -> None:
         self._path = path
         self._limits = limits
+        self._local = local
         self._remote = remote
         self._db: FluxDB | None = None
 
@@ -93,15 +95,14 @@ class Opening:
     async def _open(self) -> FluxDB:
         loop = _running_loop()
         if is_url(self._path):
-            return FluxDB(await connect(self._path, self._limits, self._remote))
-        check_folder(self._remote)
-        opening = loop.run_in_executor(None, open_engine, self._path, self._limits)
+            return FluxDB(await connect(self._path, self._limits, self._local, self._remote))
+        opening = loop.run_in_executor(None, open_folder, self._path, self._limits, self._local, self._remote)
         try:
             engine = await asyncio.shield(opening)
         except asyncio.CancelledError:
             opening.add_done_callback(_close_unwanted)
             raise
-        return FluxDB(LoopEngine(engine, closes_engine=True))
+        return FluxDB(_on_loops(engine, closes_engine=True))
 
 
 def _running_loop() -> asyncio.AbstractEventLoop:
@@ -115,7 +116,7 @@ def _running_loop() -> asyncio.AbstractEventLoop:
         raise RuntimeError(message) from None
 
 
-def _close_unwanted(opening: asyncio.Future[Engine]) -> None:
+def _close_unwanted(opening: asyncio.Future[Engine | ReadOnlyEngine]) -> None:
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close_aside()
 

@@ -10,7 +10,8 @@ FluxDBError
 │   ├── CorruptionError                bytes that were once acknowledged are damaged
 │   ├── DiskFullError                  no room for the next segment: refused, nothing lost
 │   ├── LockedError                    another process owns the folder
-│   └── PoisonedError                  an earlier write to the log failed: reopen
+│   ├── PoisonedError                  an earlier write to the log failed: reopen
+│   └── ReadOnlyError                  the database was opened with read_only
 ├── ConnectionLostError (ConnectionError)
 ├── RequestTimeoutError (TimeoutError)
 ├── AuthError
@@ -21,6 +22,8 @@ has ``maybe_applied`` set: the write may be there after the next open, or not.
 """
 
 from __future__ import annotations
+
+import os
 
 
 class FluxDBError(Exception):
@@ -113,13 +116,22 @@ class LockedError(StorageError):
     code = "locked"
 
     def __init__(self, directory: str, pid: int) -> None:
-        owner = f"process {pid}" if pid else "another process"
-        super().__init__(f"{directory} is open in {owner}: close it there, or talk to it through a fluxdb-server")
+        if pid == os.getpid():
+            super().__init__(f"{directory} is open in this process already: use that database, or close it first")
+        else:
+            owner = f"process {pid}" if pid else "another process"
+            super().__init__(f"{directory} is open in {owner}: close it there, or talk to it through a fluxdb-server")
         self.directory = directory
         self.pid = pid
 
     def __reduce__(self) -> tuple[type[LockedError], tuple[str, int]]:
         return type(self), (self.directory, self.pid)
+
+
+class ReadOnlyError(StorageError):
+    """The database was opened with ``read_only``: it takes no writes, and nothing changes that could be watched."""
+
+    code = "read_only"
 
 
 class PoisonedError(StorageError):

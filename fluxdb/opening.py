@@ -1,4 +1,4 @@
-"""From what a user names to an engine behind a handle: a folder, or the address of a server.
+"""From what a user names to an engine behind a handle: a folder of this machine, or a server.
 
 The client is imported when an address is first opened: asyncio takes longer to import than all the rest.
 """
@@ -6,13 +6,14 @@ The client is imported when an address is first opened: asyncio takes longer to 
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from fluxdb.engine.handle import EngineHandle
+from fluxdb.engine.read_only import ReadOnlyEngine
 from fluxdb.engine.runtime import Engine
 from fluxdb.limits import Limits
 from fluxdb.storage.database import Database
+from fluxdb.target import Target, folder_path, is_url
 
 if TYPE_CHECKING:
     import ssl
@@ -20,11 +21,8 @@ if TYPE_CHECKING:
     from fluxdb.client.aio_handle import RemoteLoopEngine
     from fluxdb.client.settings import Settings
 
-Target = str | os.PathLike[str]
-
 TIMEOUT_SECONDS = 30.0
 HEARTBEAT_SECONDS = 20.0
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 class Remote(NamedTuple):
@@ -36,40 +34,50 @@ class Remote(NamedTuple):
     heartbeat_seconds: float | None = HEARTBEAT_SECONDS
 
 
-def is_url(target: Target) -> bool:
-    """Is it the address of a server, or meant as one? A path object never is."""
-    return isinstance(target, str) and _SCHEME.match(target) is not None
+class Local(NamedTuple):
+    """What only a folder needs to know."""
+
+    create: bool = True
+    read_only: bool = False
 
 
-def open_handle(target: Target, limits: Limits, remote: Remote) -> EngineHandle:
+def open_handle(target: Target, limits: Limits, local: Local, remote: Remote) -> EngineHandle:
     """Open a folder, or connect to a server.
 
-    Raises ValueError where ``remote`` says something of a folder, and for an address that is none of a server.
+    Raises ValueError for what looks like neither, and where one is asked for what only the other has.
     """
     if is_url(target):
         from fluxdb.client.sync_handle import RemoteEngine
 
-        return RemoteEngine(_settings(target, limits, remote))
-    check_folder(remote)
-    return open_engine(target, limits)
+        return RemoteEngine(_settings(target, limits, local, remote))
+    return open_folder(target, limits, local, remote)
 
 
-async def connect(target: Target, limits: Limits, remote: Remote) -> RemoteLoopEngine:
+async def connect(target: Target, limits: Limits, local: Local, remote: Remote) -> RemoteLoopEngine:
     """Connect to a server, for the running event loop."""
     from fluxdb.client import forgotten
     from fluxdb.client.aio_handle import RemoteLoopEngine
 
-    handle = await RemoteLoopEngine.connect(_settings(target, limits, remote))
+    handle = await RemoteLoopEngine.connect(_settings(target, limits, local, remote))
     forgotten.know(handle)
     return handle
 
 
-def open_engine(target: Target, limits: Limits) -> Engine:
-    """Open the folder ``target`` (created where it is missing): recover, then start the actors.
+def open_folder(target: Target, limits: Limits, local: Local, remote: Remote) -> Engine | ReadOnlyEngine:
+    """Open the folder ``target`` as ``local`` says. Raises ValueError, and as open_engine()."""
+    if remote.password is not None or remote.tls is not None:
+        raise ValueError("a password and TLS are for the address of a server, not for a folder")
+    if local.read_only:
+        return ReadOnlyEngine(folder_path(target), limits)
+    return open_engine(target, limits, create=local.create)
 
-    Raises LockedError, CorruptionError, DiskFullError, StorageError.
+
+def open_engine(target: Target, limits: Limits, *, create: bool = True) -> Engine:
+    """Open the folder ``target``: recover, then start the actors. With ``create``, one that is not there is made.
+
+    Raises ValueError (it looks like no folder), LockedError, CorruptionError, DiskFullError, StorageError.
     """
-    database = Database.open(os.fspath(target), limits)
+    database = Database.open(folder_path(target), limits, create=create)
     try:
         return Engine(database, limits)
     except BaseException:
@@ -77,15 +85,11 @@ def open_engine(target: Target, limits: Limits) -> Engine:
         raise
 
 
-def check_folder(remote: Remote) -> None:
-    """Raises ValueError where ``remote`` says something that a folder does not have."""
-    if remote.password is not None or remote.tls is not None:
-        raise ValueError("a password and TLS are for the address of a server, not for a folder")
-
-
-def _settings(target: Target, limits: Limits, remote: Remote) -> Settings:
+def _settings(target: Target, limits: Limits, local: Local, remote: Remote) -> Settings:
     from fluxdb.client.address import parse_url
     from fluxdb.client.settings import Settings
 
+    if local.read_only:
+        raise ValueError("read_only is for a folder: a server takes writes from every client")
     password, timeout, tls, heartbeat_seconds = remote
     return Settings(parse_url(os.fspath(target)), password, timeout, tls, limits, heartbeat_seconds)

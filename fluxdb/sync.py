@@ -17,7 +17,8 @@ from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Subscriber
 from fluxdb.engine.runtime import Engine
 from fluxdb.errors import ClosedError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
-from fluxdb.opening import HEARTBEAT_SECONDS, TIMEOUT_SECONDS, Remote, Target, open_handle
+from fluxdb.opening import HEARTBEAT_SECONDS, TIMEOUT_SECONDS, Local, Remote, open_handle
+from fluxdb.target import Target
 from fluxdb.values import check_version, encode
 
 if TYPE_CHECKING:
@@ -29,16 +30,22 @@ if TYPE_CHECKING:
 def open(
     path: Target,
     *,
+    create: bool = True,
+    read_only: bool = False,
     limits: Limits = DEFAULT_LIMITS,
     password: str | None = None,
     timeout: float | None = TIMEOUT_SECONDS,
     tls: ssl.SSLContext | None = None,
     heartbeat_seconds: float | None = HEARTBEAT_SECONDS,
 ) -> FluxDB:
-    """Open the database in the folder ``path``; it is created where there is none. Or connect to a server.
+    """Open the database in the folder ``path``, which is made if it is missing. Or connect to a server.
 
     A folder: recovers what the last owner left, however it ended; when this returns, all that it acknowledged is there.
-    Raises LockedError (another process, or this one, has it open), CorruptionError, DiskFullError, StorageError.
+    With ``create=False`` a database that is not there is an error, and nothing is made.
+    With ``read_only=True`` no byte on the disk is changed: it shows the state that was acknowledged last, rejects
+    writes and subscriptions with ReadOnlyError, and keeps owners out until it is closed; others may read beside it.
+    Raises LockedError (another process, or this one, has it open), CorruptionError, DiskFullError, StorageError (also
+    for a folder that holds other things); ValueError for text that looks like an address, a variable or nothing.
 
     A server: ``fluxdb://[:password@]host[:port]``, ``fluxdbs://...`` (TLS; ``tls`` for settings of your own) or
     ``fluxdb+unix:///path``. ``timeout``: seconds that a call may take, connecting anew included (None: as long as it
@@ -52,7 +59,8 @@ def open(
     Raises ConnectionLostError, AuthError, ValueError (no such address, an unknown scheme). A folder whose name has
     ``://`` in it is named by a pathlib.Path.
     """
-    return FluxDB(open_handle(path, limits, Remote(password, timeout, tls, heartbeat_seconds)))
+    remote = Remote(password, timeout, tls, heartbeat_seconds)
+    return FluxDB(open_handle(path, limits, Local(create, read_only), remote))
 
 
 class FluxDB:

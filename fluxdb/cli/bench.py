@@ -11,6 +11,7 @@ import click
 
 import fluxdb
 from fluxdb.cli.connecting import Seconds, server_url
+from fluxdb.cli.folder import ExpandedPath, Folder
 from fluxdb.cli.password import read_password
 from fluxdb.cli.program import Tool
 
@@ -55,14 +56,14 @@ COUNT = click.IntRange(1)
 )
 @click.option(
     "--data-dir",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=Folder(file_okay=False, path_type=Path),
     metavar="DIR",
     help="Measure on this folder, and leave it; else on a temporary one in the working directory. What it has under "
     "the keys bench:0, bench:1, ... is overwritten.",
 )
 @click.option(
     "--password-file",
-    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    type=ExpandedPath(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
     metavar="FILE",
     help="A file of one line, the password (-: the first line of stdin); else FLUXDB_PASSWORD is (with resp: "
     "REDISCLI_AUTH).",

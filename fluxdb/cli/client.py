@@ -12,6 +12,7 @@ import click
 
 import fluxdb
 from fluxdb.cli.connecting import DEFAULT_ADDRESS, QUOTING, Seconds, server_url
+from fluxdb.cli.folder import ExpandedPath
 from fluxdb.cli.password import read_password
 from fluxdb.cli.program import Program
 
@@ -80,7 +81,7 @@ class Client(Program):
 )
 @click.option(
     "--password-file",
-    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    type=ExpandedPath(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
     metavar="FILE",
     help="A file of one line, the password (-: the first line of stdin); else FLUXDB_PASSWORD is.",
 )
@@ -95,7 +96,7 @@ class Client(Program):
 @click.option("--tls", is_flag=True, help="Talk TLS.")
 @click.option(
     "--tls-ca",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=ExpandedPath(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
     help="The certificates to trust, instead of the system's.",
 )

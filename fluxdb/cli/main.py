@@ -8,25 +8,15 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
 import fluxdb
 from fluxdb.cli.commands import NAMES
+from fluxdb.cli.folder import ExpandedPath, Folder
 from fluxdb.cli.program import Program
-from fluxdb.opening import is_url
 
 DATA_DIR = "fluxdb-data"
-
-
-class Folder(click.Path):
-    """A folder's path, which a server's address is not."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if is_url(value):
-            self.fail(f"{value} is the address of a server: this takes a folder.", param, ctx)
-        return super().convert(value, param, ctx)
 
 
 class Terminal(Program):
@@ -49,7 +39,7 @@ _DIRECTORY = click.argument("directory", type=_FOLDER, metavar="DIR")
     show_default=True,
     show_envvar=True,
     metavar="DIR",
-    help="The folder of the database; made where there is none.",
+    help="The folder of the database; made if it is missing.",
 )
 @click.version_option(fluxdb.__version__, message="fluxdb %(version)s")
 @click.pass_context
@@ -127,7 +117,7 @@ def repair(context: click.Context, directory: Path, yes: bool) -> None:
 @main.command()
 @_DIRECTORY
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), default="-", metavar="FILE", help="Write there, not to stdout."
+    "-o", "--output", type=ExpandedPath(path_type=Path), default="-", metavar="FILE", help="Write there, not to stdout."
 )
 @click.pass_context
 def dump(context: click.Context, directory: Path, output: Path) -> None:
@@ -143,7 +133,7 @@ def dump(context: click.Context, directory: Path, output: Path) -> None:
 
 @main.command()
 @_DIRECTORY
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@click.argument("file", type=ExpandedPath(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.pass_context
 def load(context: click.Context, directory: Path, file: Path) -> None:
     """Make a new database in DIR from FILE.

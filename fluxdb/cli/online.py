@@ -12,8 +12,9 @@ from fluxdb import __version__
 from fluxdb.cli import exits, render
 from fluxdb.cli.answers import WORDS, Answers, Replies
 from fluxdb.cli.events import EventsInStep
+from fluxdb.cli.folder import folder_line
 from fluxdb.cli.output import Lines, standard_lines
-from fluxdb.cli.script import find_grammar_error, run_arguments, run_lines
+from fluxdb.cli.script import explain_only, find_grammar_error, run_arguments, run_lines
 from fluxdb.cli.session import Session
 from fluxdb.cli.text import one_line
 from fluxdb.engine.handle import EngineHandle
@@ -49,6 +50,10 @@ def run_exec(data_dir: Path, arguments: Sequence[str], *, as_json: bool = False)
         if len(arguments) > 1 and find_grammar_error([whole]) is None:
             lines.note(one_line(f"each command is one argument: fluxdb exec {shlex.quote(whole)}"))
         return exits.USAGE
+    explanation = explain_only(arguments)
+    if explanation is not None:
+        lines.line("\n".join(explanation))
+        return exits.OK
     with closing(open_engine(data_dir, DEFAULT_LIMITS)) as engine:
         answers: Answers = Replies() if as_json else WORDS
         print_error = lines.line if as_json else lines.error
@@ -60,9 +65,4 @@ def _session(engine: EngineHandle, lines: Lines, answers: Answers = WORDS) -> Se
 
 
 def _greeting(info: Mapping[str, object]) -> str:
-    keys, revision = info["keys"], info["revision"]
-    folder = one_line(str(info["path"]))
-    return (
-        f"FluxDB {__version__}, {folder}: {keys:,} {'key' if keys == 1 else 'keys'}, revision {revision:,}\n"
-        f"{render.HINT}"
-    )
+    return f"FluxDB {__version__}, {folder_line(info)}\n{render.HINT}"

@@ -24,7 +24,7 @@ from fluxdb.engine.handle import ANY_VERSION, RawEvent, Subscriber
 from fluxdb.errors import AuthError, ConnectionLostError, InvalidValueError
 from fluxdb.limits import DEFAULT_LIMITS
 from fluxdb.model import OPERATION_OF
-from fluxdb.opening import Remote, open_handle
+from fluxdb.opening import Local, Remote, open_handle
 
 if TYPE_CHECKING:
     from fluxdb.cli.client import Server
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @contextmanager
 def connected(server: Server) -> Iterator[RemoteEngine]:
     try:
-        handle = open_handle(server.url, DEFAULT_LIMITS, Remote(server.password, server.timeout, server.tls))
+        handle = open_handle(server.url, DEFAULT_LIMITS, Local(), Remote(server.password, server.timeout, server.tls))
     except AuthError:
         raise AuthError(_password_words(server)) from None
     assert isinstance(handle, RemoteEngine)

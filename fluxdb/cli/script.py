@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Final
 
-from fluxdb.cli import exits, render
+from fluxdb.cli import commands, exits, render
 from fluxdb.cli.answers import WORDS, Answers
 from fluxdb.cli.grammar import GrammarError, parse
 from fluxdb.cli.session import Print, Session
@@ -45,6 +45,19 @@ def run_arguments(session: Session, arguments: Sequence[str], print_error: Print
             print_error(answers.error(error, _place(number, arguments)))
             return exits.exit_code(error)
     return exits.OK
+
+
+def explain_only(arguments: Sequence[str]) -> list[str] | None:
+    """What HELP says, where ``arguments`` ask for nothing else; None where a database has to be opened."""
+    said: list[str] = []
+    for command in map(parse, arguments):
+        if isinstance(command, commands.Exit):
+            break
+        if isinstance(command, commands.Help):
+            said += render.help_text(command.topic)
+        elif command is not None:
+            return None
+    return said
 
 
 def find_grammar_error(arguments: Sequence[str]) -> str | None:

@@ -11,6 +11,7 @@ import click
 import orjson
 
 import fluxdb
+from fluxdb.cli.folder import ExpandedPath, Folder
 from fluxdb.cli.output import standard_lines
 from fluxdb.cli.program import Tool
 from fluxdb.cli.server_config import (
@@ -27,7 +28,7 @@ from fluxdb.cli.server_config import (
 )
 from fluxdb.cli.text import one_line
 
-_PATH = click.Path(path_type=Path)
+_PATH = ExpandedPath(path_type=Path)
 
 
 @click.command(cls=Tool, context_settings={"auto_envvar_prefix": "FLUXDB"})
@@ -39,11 +40,17 @@ _PATH = click.Path(path_type=Path)
 @setting("--unix", type=_PATH, metavar="PATH", help="A Unix socket, besides; its owner alone can use it.")
 @setting(
     "--data-dir",
-    type=_PATH,
+    type=Folder(path_type=Path),
     default="fluxdb-data",
     show_default=True,
     metavar="DIR",
-    help="The folder of the database; made where there is none.",
+    help="The folder of the database; made if it is missing.",
+)
+@setting(
+    "--create/--no-create",
+    default=True,
+    show_default=True,
+    help="Make a database that is missing, or end with an error: a disk may not be mounted yet.",
 )
 @setting(
     "--password-file",
@@ -103,6 +110,7 @@ def main(context: click.Context, /, **settings: Any) -> None:
             port=settings["port"],
             unix=settings["unix"],
             data_dir=settings["data_dir"],
+            create=settings["create"],
             password=read_server_password(settings["password_file"]),
             tls=tls_context(settings["tls_cert"], settings["tls_key"]),
             web=split_address(settings["web"]) if settings["web"] else None,

@@ -20,6 +20,7 @@ from pathlib import Path
 import click
 
 import fluxdb
+from fluxdb.cli.folder import folder_line
 from fluxdb.cli.output import standard_lines
 from fluxdb.engine.loop_engine import LoopEngine
 from fluxdb.engine.runtime import Engine
@@ -46,6 +47,7 @@ class Serving:
     port: int
     unix: Path | None
     data_dir: Path
+    create: bool = True
     password: str | None
     tls: ssl.SSLContext | None
     web: tuple[str, int] | None
@@ -101,8 +103,7 @@ async def _serve(serving: Serving) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
-    engine = await asyncio.to_thread(open_engine, str(serving.data_dir), serving.limits)
-    assert isinstance(engine, Engine)
+    engine = await asyncio.to_thread(open_engine, serving.data_dir, serving.limits, create=serving.create)
     try:
         if not stopping.is_set():
             await _run(serving, engine, stopping, hurry)
@@ -151,6 +152,7 @@ async def _run(serving: Serving, engine: Engine, stopping: asyncio.Event, hurry:
                 )
             hurry.append(web.hurry)
             line(f"web page on {web.url}")
+        standard_lines().note(f"database {folder_line(engine.info())}")
         if unix is not None:
             line(f"server listening on {unix.name}")
         line(f"server listening on {tcp.name}")

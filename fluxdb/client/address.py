@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 DEFAULT_PORT = 7000
 LABEL_BYTES_MAX = 63  # of a name's parts between dots (RFC 1035), as they are sent
 SCHEMES = ("fluxdb", "fluxdbs", "fluxdb+unix")
+_WAY_OUT = " (in a password, @ : / ? # and % are written percent-encoded, or it is given as password=)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +49,21 @@ def parse_url(url: str) -> Address:
         port = parts.port
         host = parts.hostname or ""
     except ValueError:
-        raise ValueError("not the address of a server: its host or port can't be read") from None
+        raise ValueError(f"not the address of a server: its host or port can't be read{_WAY_OUT}") from None
     if parts.scheme not in SCHEMES:
         known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
         raise ValueError(f"not the address of a server: it begins with {parts.scheme}://, not with one of {known}")
     if parts.query or parts.fragment or parts.username:
-        raise ValueError("not the address of a server: expected fluxdb://[:password@]host[:port] and nothing more")
+        raise ValueError(
+            f"not the address of a server: expected fluxdb://[:password@]host[:port] and nothing more{_WAY_OUT}"
+        )
     password = None if parts.password is None else _unquoted(parts.password)
     if parts.scheme == "fluxdb+unix":
         if host or not parts.path.strip("/"):
             raise ValueError("not the address of a server: expected fluxdb+unix:///path")
         return Address(path=unquote(parts.path), password=password)
     if not host or parts.path not in ("", "/"):
-        raise ValueError(f"not the address of a server: expected {parts.scheme}://[:password@]host[:port]")
+        raise ValueError(f"not the address of a server: expected {parts.scheme}://[:password@]host[:port]{_WAY_OUT}")
     _check_labels(host)
     return Address(host, DEFAULT_PORT if port is None else port, tls=parts.scheme == "fluxdbs", password=password)
 

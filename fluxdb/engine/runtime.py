@@ -86,6 +86,7 @@ class Engine(EngineHandle):
         self.ping()
         return {
             **self._database.info(),
+            "read_only": False,
             "checkpoints": self.snapshots.checkpoints,
             "checkpoint_failures": self.snapshots.failures,
             "subscribers": self.notify.subscribers,

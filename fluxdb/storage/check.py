@@ -15,8 +15,8 @@ from fluxdb._core.survey import last_nonzero
 from fluxdb.errors import CorruptionError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.model import Position
-from fluxdb.storage.layout import LOCK_NAME, Folder, list_folder, snapshot_name
-from fluxdb.storage.offline import require_database, shared_folder
+from fluxdb.storage.layout import LOCK_NAME, Folder, list_folder, require_database, snapshot_name
+from fluxdb.storage.offline import shared_folder
 from fluxdb.storage.oserrors import storage_errors
 from fluxdb.storage.progress import Progress, ProgressCallback
 from fluxdb.storage.reader import Recovered, cut_of, look_around, read_folder

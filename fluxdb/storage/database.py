@@ -15,9 +15,16 @@ from fluxdb._core.documents import Documents
 from fluxdb.errors import ClosedError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.model import Position
-from fluxdb.storage.layout import snapshot_name
+from fluxdb.storage.layout import (
+    absolute,
+    check_is_ours,
+    make_folder,
+    require_database,
+    require_folder,
+    snapshot_name,
+)
 from fluxdb.storage.lock import FolderLock
-from fluxdb.storage.oserrors import as_storage_error, storage_errors
+from fluxdb.storage.oserrors import as_storage_error
 from fluxdb.storage.progress import ProgressCallback
 from fluxdb.storage.reader import Recovered, read_folder
 from fluxdb.storage.snapshot_writer import Pace, write_snapshot
@@ -35,15 +42,25 @@ class Database:
 
     @classmethod
     def open(
-        cls, path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS, *, progress: ProgressCallback | None = None
+        cls,
+        path: str | os.PathLike[str],
+        limits: Limits = DEFAULT_LIMITS,
+        *,
+        create: bool = True,
+        progress: ProgressCallback | None = None,
     ) -> Database:
-        """Lock, read, decide, take over; only then serve. A folder that is not there is created.
+        """Lock, read, decide, take over; only then serve. With ``create``, a database that is not there is made.
 
-        Raises LockedError, CorruptionError (nothing was changed then), DiskFullError, StorageError.
+        Raises LockedError, CorruptionError (nothing was changed then), DiskFullError, StorageError (also where there is
+        no database and ``create`` is false, and for a folder that holds other things; nothing is made then).
         """
-        directory = Path(path).absolute()
-        with storage_errors(f"can't create the folder {directory}"):
-            directory.mkdir(parents=True, exist_ok=True)
+        directory = absolute(Path(path))
+        if create:
+            make_folder(directory)
+            check_is_ours(directory)
+        else:
+            require_folder(directory)
+            require_database(directory)
         lock = FolderLock.own(directory)
         try:
             recovered = read_folder(directory, tombstones_max=limits.tombstones_max, progress=progress)

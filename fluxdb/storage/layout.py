@@ -14,12 +14,13 @@ Anything else is left alone.
 from __future__ import annotations
 
 import re
+import stat
 from pathlib import Path
 from typing import NamedTuple
 
 from fluxdb._core.segment import segment_name
 from fluxdb.errors import CorruptionError, StorageError
-from fluxdb.storage.oserrors import storage_errors
+from fluxdb.storage.oserrors import as_storage_error, storage_errors
 
 LOCK_NAME = "LOCK"
 SPARE_NAME = "log.spare"
@@ -29,6 +30,8 @@ SEGMENT_TEMPORARY_NAME = "segment.tmp"
 BROKEN_SUFFIX = ".broken"
 
 _NUMBERED = re.compile(r"(log|snapshot)-([0-9]+)\Z")
+_LOCK_BODY = re.compile(rb"[0-9 ]{20}\n")  # how it begins; a LOCK of other stores has something else, or nothing
+_OF_NO_ONE = re.compile(r"\.|lost\+found\Z|.*\.broken\Z|salvaged-")  # what a folder for a database may hold beside it
 _UNFINISHED = re.compile(r"snapshot-[0-9]{20}\.tmp\Z")
 
 
@@ -43,6 +46,67 @@ class Folder(NamedTuple):
 
 def snapshot_name(revision: int) -> str:
     return f"snapshot-{revision:020d}"
+
+
+def absolute(path: Path) -> Path:
+    """``path`` from the root. Raises StorageError where it is relative, and the current folder was deleted."""
+    try:
+        return path.absolute()
+    except OSError as error:
+        words = f"can't find {path}, which is relative: the current folder was deleted or can't be reached"
+        raise as_storage_error(words, error) from error
+
+
+def make_folder(directory: Path) -> None:
+    """Make it, with its parents, unless it is there. Raises StorageError."""
+    with storage_errors(f"can't create the folder {directory}"):
+        if directory.is_symlink() and not directory.exists():
+            there = directory.readlink()
+            raise StorageError(f"{directory} is a link to {there}, and no folder is there: make it, or mount its disk")
+        directory.mkdir(parents=True, exist_ok=True)
+
+
+def check_is_ours(directory: Path) -> None:
+    """A database is made in a folder that is empty, not among other people's files.
+
+    Raises StorageError where the folder holds something and no database; CorruptionError as list_folder.
+    """
+    folder = list_folder(directory)
+    if folder.segments or folder.snapshots or folder.leftovers or _has_our_lock(directory):
+        return
+    foreign = [name for name in folder.others if name != LOCK_NAME and not _OF_NO_ONE.match(name)]
+    if foreign:
+        more = f" and {len(foreign) - 1:,} more" if len(foreign) > 1 else ""
+        raise StorageError(
+            f"{directory} holds {foreign[0]}{more}, and no database: name the folder of a database, or one that is new"
+            " or empty"
+        )
+
+
+def _has_our_lock(directory: Path) -> bool:
+    path = directory / LOCK_NAME
+    try:
+        return stat.S_ISREG(path.lstat().st_mode) and _LOCK_BODY.match(path.read_bytes()[:64]) is not None
+    except OSError:
+        return False
+
+
+def require_folder(directory: Path) -> None:
+    """Raises StorageError where there is none, or one that can't be reached."""
+    with storage_errors(f"can't read the folder {directory}"):
+        if directory.is_dir():
+            return
+        is_there = directory.exists()
+    if is_there:
+        raise StorageError(f"{directory} is a file: a database is a folder")
+    raise StorageError(f"there is no database folder {directory}")
+
+
+def require_database(directory: Path) -> None:
+    """Raises StorageError where the folder holds no database, CorruptionError for names that can't be ours."""
+    folder = list_folder(directory)
+    if not folder.segments and not folder.snapshots:
+        raise StorageError(f"there is no database in {directory}")
 
 
 def list_folder(directory: Path) -> Folder:

@@ -15,7 +15,7 @@ from fluxdb.model import NUMBER_MAX
 from fluxdb.storage.base import FIRST_POSITION
 from fluxdb.storage.dump_lines import Entry, Head, line_bytes_max, parse_line
 from fluxdb.storage.durable import sync_ancestors, sync_directory
-from fluxdb.storage.layout import LOCK_NAME, list_folder
+from fluxdb.storage.layout import LOCK_NAME, absolute, list_folder, make_folder
 from fluxdb.storage.lock import FolderLock
 from fluxdb.storage.oserrors import storage_errors
 from fluxdb.storage.progress import Progress, ProgressCallback
@@ -45,10 +45,9 @@ def load_database(
     any error no database is there. Raises InvalidValueError, InvalidKeyError, LimitError (with the line's number),
     LockedError, DiskFullError, StorageError.
     """
-    directory = Path(path).absolute()
+    directory = absolute(Path(path))
     existed = directory.exists()
-    with storage_errors(f"can't create the folder {directory}"):
-        directory.mkdir(parents=True, exist_ok=True)
+    make_folder(directory)
     lock = FolderLock.own(directory)
     done = False
     try:

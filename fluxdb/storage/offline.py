@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fluxdb.errors import StorageError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
-from fluxdb.storage.layout import list_folder
+from fluxdb.storage.layout import absolute, require_database, require_folder
 from fluxdb.storage.lock import FolderLock
-from fluxdb.storage.oserrors import storage_errors
 from fluxdb.storage.progress import ProgressCallback
 from fluxdb.storage.reader import Recovered, read_folder
 
@@ -19,31 +17,13 @@ from fluxdb.storage.reader import Recovered, read_folder
 @contextmanager
 def shared_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A folder that exists, locked against owners. Raises LockedError, StorageError."""
-    directory = Path(path).absolute()
+    directory = absolute(Path(path))
     require_folder(directory)
     lock = FolderLock.share(directory)
     try:
         yield directory
     finally:
         lock.release()
-
-
-def require_folder(directory: Path) -> None:
-    """Raises StorageError where there is none, or one that can't be reached."""
-    with storage_errors(f"can't read the folder {directory}"):
-        if directory.is_dir():
-            return
-        is_there = directory.exists()
-    if is_there:
-        raise StorageError(f"{directory} is a file: a database is a folder")
-    raise StorageError(f"there is no database folder {directory}")
-
-
-def require_database(directory: Path) -> None:
-    """Raises StorageError where the folder holds no database, CorruptionError for names that can't be ours."""
-    folder = list_folder(directory)
-    if not folder.segments and not folder.snapshots:
-        raise StorageError(f"there is no database in {directory}")
 
 
 def read_database(
@@ -63,6 +43,11 @@ def database_info(
 ) -> dict[str, object]:
     """What `fluxdb info` prints, with the digest of the state. Raises LockedError, CorruptionError, StorageError."""
     recovered = read_database(path, limits, progress=progress)
+    return {**database_state(recovered), "digest": recovered.documents.digest()}
+
+
+def database_state(recovered: Recovered) -> dict[str, object]:
+    """What there is to know of a database that was read and not taken over."""
     documents = recovered.documents
     return {
         "path": str(recovered.directory),
@@ -74,5 +59,4 @@ def database_info(
         "log_bytes": recovered.log_bytes,
         "segments": len(recovered.segments),
         "recovery": recovered.report(),
-        "digest": documents.digest(),
     }

@@ -65,12 +65,14 @@ class Recovered:
     cut: Cut | None = None
     warnings: list[str] = field(default_factory=list)
     damage: CorruptionError | None = None  # then documents and position are what lies before it
+    is_new: bool = False  # nothing was there: taking over makes a database
     is_foreign: bool = False  # the damage is a file of another database
 
     def report(self) -> dict[str, object]:
         """For people: what recovery did."""
         used = None if self.snapshot is None else snapshot_name(self.snapshot.revision)
         return {
+            "created": self.is_new,
             "snapshot": used,
             "groups": self.groups,
             "records": self.records,
@@ -93,7 +95,8 @@ def read_folder(
     segments = [read_segment_file(directory, number) for number in folder.segments]
     documents = Documents(tombstones_max=tombstones_max)
     recovered = Recovered(directory, documents, FIRST_POSITION, segments, folder.leftovers)
-    if not segments and not folder.snapshots:
+    recovered.is_new = not segments and not folder.snapshots
+    if recovered.is_new:
         return recovered
     meter = Progress(progress, sum(segment.size for segment in segments) + _newest_snapshot_bytes(directory, folder))
     recovered.damage = find_foreign(directory, folder, segments)

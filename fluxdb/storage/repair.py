@@ -18,16 +18,16 @@ file (salvage_file.py). Whatever is changed is kept in a copy, or under another 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from fluxdb.errors import CorruptionError, StorageError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.storage.aside import rename_aside
-from fluxdb.storage.layout import list_folder
+from fluxdb.storage.layout import absolute, check_is_ours, list_folder, require_database, require_folder
 from fluxdb.storage.lock import FolderLock
 from fluxdb.storage.mend_log import cut_log, mend_header
 from fluxdb.storage.mend_snapshot import begin_anew
-from fluxdb.storage.offline import require_database, require_folder
 from fluxdb.storage.progress import ProgressCallback
 from fluxdb.storage.reader import Recovered, read_folder
 from fluxdb.storage.repair_report import RepairReport
@@ -42,8 +42,10 @@ def repair_database(
 
     Raises LockedError, DiskFullError, StorageError (no database there, a format from the future): it can be run again.
     """
-    directory = Path(path).absolute()
+    directory = absolute(Path(path))
     require_folder(directory)
+    with suppress(CorruptionError):  # a name that is mended below
+        check_is_ours(directory)  # before LOCK is made in it
     report = RepairReport(directory)
     lock = FolderLock.own(directory)
     try:

@@ -56,3 +56,40 @@ def test_a_folder_of_another_user_is_told_with_the_way_out(command: list[str], n
     assert (ended.exit_code, ended.stdout) == (5, "")
     assert ended.stderr.startswith("error: can't ")
     assert ended.stderr.endswith(f"{path}: Permission denied: check its owner and permissions\n")
+
+
+@pytest.mark.parametrize("commands", [["HELP"], ["help set"], ["HELP", "EXIT"], ["EXIT", "GET k"], [""]], ids=str)
+def test_help_opens_no_database(fluxdb: Program, tmp_path: Path, commands: list[str]) -> None:
+    ended = fluxdb("exec", *commands)
+    assert (ended.code, ended.err) == (0, "")
+    assert ("SET" in ended.out) == ("help" in commands[0].lower())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1:7000", "fluxdb:host", " data", "", ":memory:", "$HOME/data"])
+def test_what_looks_like_no_folder_is_a_matter_of_usage_and_makes_none(
+    fluxdb: Program, tmp_path: Path, name: str
+) -> None:
+    for ended in (fluxdb("--data-dir", name, "exec", "GET k"), fluxdb("check", name)):
+        assert (ended.code, ended.out) == (2, "")
+        assert ended.err.splitlines()[-1].startswith("Error: Invalid value for ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_home_folder_is_put_in_for_its_sign_wherever_the_name_comes_from(fluxdb: Program, tmp_path: Path) -> None:
+    assert fluxdb("--data-dir=~/one", "exec", "SET k 1").code == 0
+    assert fluxdb("exec", "SET k 1", FLUXDB_DATA_DIR="~/two").code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
+    ended = fluxdb("--data-dir=~nobody-of-this-name/x", "exec", "GET k")
+    assert ended.code == 2
+    assert ended.err.splitlines()[-1].endswith("~nobody-of-this-name/x: there is no such home folder.")
+
+
+def test_a_folder_of_other_things_is_told_and_stays_as_it_is(fluxdb: Program, tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "main.py").write_text("")
+    for arguments in (["--data-dir", "src", "exec", "GET k"], ["repair", "--yes", "src"], ["check", "src"]):
+        ended = fluxdb(*arguments)
+        assert (ended.code, ended.out) == (5, "")
+        assert "database" in ended.err
+    assert [path.name for path in (tmp_path / "src").iterdir()] == ["main.py"]

@@ -93,7 +93,7 @@ def leave(child: pexpect.spawn[str], keys: str = CTRL_D) -> int | None:
 
 def test_commands_answer_and_the_data_is_there_the_next_time(terminal: Terminal, tmp_path: Path) -> None:
     child = terminal()
-    assert f"{tmp_path / 'data'}: 0 keys, revision 0" in child.screen.text
+    assert f"{tmp_path / 'data'} (made just now): 0 keys, revision 0" in child.screen.text
     run(child, 'SET user {"name": "vaibhav"}', "ok, version 1")
     run(child, 'patch user {"age":21}', "ok, version 2")
     run(child, "get user", 'Document { value: {"name":"vaibhav","age":21}, version: 2 }')

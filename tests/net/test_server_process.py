@@ -263,3 +263,29 @@ def test_what_can_not_be_meant_is_a_wrong_usage(
     assert (code, output) == (2, "")
     assert told in errors
     assert "bug" not in errors
+
+
+def test_the_server_says_which_folder_it_has_whether_it_was_made_and_what_it_holds(tmp_path: Path) -> None:
+    arguments = ("--port", "0", "--data-dir", str(tmp_path / "data"))
+    with Process(*arguments) as server, Wire(server.port) as client:
+        client.ask({"kind": "set", "key": "a", "value": 1})
+        server.stop()
+    assert server.database == f"database {tmp_path / 'data'} (made just now): 0 keys, revision 0\n"
+    with Process(*arguments) as server:
+        server.stop()
+    assert server.database == f"database {tmp_path / 'data'}: 1 key, revision 1\n"
+
+
+def test_a_server_that_may_not_make_a_database_ends_where_it_is_missing(tmp_path: Path) -> None:
+    missing = tmp_path / "data"
+    for arguments, environment in ((["--no-create"], {}), ([], {"FLUXDB_CREATE": "false"})):
+        code, _, errors = run_program("--port", "0", "--data-dir", str(missing), *arguments, environment=environment)
+        assert (code, errors) == (5, f"error: there is no database folder {missing}\n")
+    assert not missing.exists()
+
+
+def test_a_home_folder_in_a_file_of_settings_is_put_in(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text('data_dir = "~/data"\nport = 0\n')
+    with Process("--config", str(tmp_path / "settings.toml"), environment={"HOME": str(tmp_path)}) as server:
+        server.stop()
+    assert server.database.startswith(f"database {tmp_path / 'data'} (made just now)")

@@ -155,11 +155,13 @@ class Process:
         self.port = int(line.rpartition(b":")[2])
 
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
-        """Exit code, and what it wrote to stderr."""
+        """Exit code, and what it wrote to stderr but the line that names the database, which ``database`` has."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         _, errors = self.process.communicate(timeout=PATIENCE_SECONDS)
-        return self.process.returncode, errors.decode()
+        said = errors.decode().splitlines(keepends=True)
+        self.database = "".join(line for line in said if line.startswith("database /"))
+        return self.process.returncode, "".join(line for line in said if not line.startswith("database /"))
 
     def __enter__(self) -> Process:
         return self
