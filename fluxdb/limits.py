@@ -37,7 +37,9 @@ class Limits:
     # Subscribers: whichever is hit first.
     subscriber_events_max: int = 1_024
     subscriber_bytes_max: int = 1 * MIB
+    queued_event_bytes_max: int = 256 * MIB  # of memory, in all queues; beyond it the longest are evicted
     event_bytes_max: int = 64 * MIB  # events committed and not yet handed to the subscribers' queues
+    database_subscriptions_max: int = 200_000  # keys, each as often as it is subscribed to, from wherever
 
     def __post_init__(self) -> None:
         _check(self, RANGES)
@@ -52,6 +54,7 @@ class ServerLimits:
 
     connections_max: int = 10_000  # of the server
     subscriptions_max: int = 1_024
+    client_event_bytes_max: int = 4 * MIB  # of memory: events that wait, of all keys; at least subscriber_bytes_max
 
     # On its way in.
     line_bytes_max: int = 64 * MIB  # one request; an escaped value is up to six times as long as a compact one
@@ -94,12 +97,15 @@ RANGES: dict[str, tuple[int, int]] = {
     "tombstones_max": (0, 1 << 31),
     "subscriber_events_max": (1, 1 << 31),
     "subscriber_bytes_max": (1, 1 << 40),
+    "queued_event_bytes_max": (1 * MIB, 1 << 50),
     "event_bytes_max": (1, 1 << 40),
+    "database_subscriptions_max": (0, 1 << 31),
 }
 
 SERVER_RANGES: dict[str, tuple[int, int]] = {
     "connections_max": (1, 1_000_000),
     "subscriptions_max": (0, 1 << 31),
+    "client_event_bytes_max": (4 * KIB, 1 << 40),
     "line_bytes_max": (256, 8192 * MIB),
     "auth_line_bytes_max": (256, 64 * MIB),
     "input_bytes_max": (1 * MIB, 1 << 50),

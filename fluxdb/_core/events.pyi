@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+from fluxdb._core.backlog import ClientBacklog
 from fluxdb._core.feed import Feed, FeedSubscriber
 from fluxdb._core.model import Event
 from fluxdb._core.promise import Promise
@@ -16,10 +17,18 @@ class EventParser:
         """What subscriber.take() has to say, parsed. Any thread may, at any time: what one takes, no other does."""
 
 class TaskSubscriber(FeedSubscriber):
-    """A subscriber whose takers are tasks of one event loop, which the bell wakes."""
+    """A subscriber whose takers are tasks of one event loop, which the bell wakes.
+
+    With a client it keeps what it takes until it says that it was sent.
+    """
 
     def __init__(
-        self, feed: Feed, keys: tuple[str, ...], on_end: Callable[[FeedSubscriber], None], bell: Any
+        self,
+        feed: Feed,
+        keys: tuple[str, ...],
+        on_end: Callable[[FeedSubscriber], None],
+        bell: Any,
+        client: ClientBacklog | None = None,
     ) -> None: ...
     def wait(self) -> Promise[None]: ...
 

@@ -7,6 +7,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint64_t
 
+from fluxdb._core.backlog cimport ClientBacklog
 from fluxdb._core.feed cimport Feed, FeedSubscriber, call_whatever_comes
 from fluxdb._core.model cimport Event, new_event
 from fluxdb._core.promise cimport (
@@ -92,8 +93,11 @@ cdef class TaskSubscriber(FeedSubscriber):
     cdef list earlier           # of those before him who wait still
     cdef Promise spare          # awaited to its end: a loop full of new ones would keep the garbage collector busy
 
-    def __init__(self, Feed feed not None, tuple keys not None, on_end, bell):
+    def __init__(self, Feed feed not None, tuple keys not None, on_end, bell, ClientBacklog client=None):
         FeedSubscriber.__init__(self, feed, keys, on_end)
+        if client is not None:
+            self.client = client
+            self.keep_until_sent()
         self.bell = bell
         self.loop = bell.loop
 

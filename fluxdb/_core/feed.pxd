@@ -2,19 +2,25 @@
 
 from libc.stdint cimport uint64_t
 
+from fluxdb._core.backlog cimport Backlog, ClientBacklog
+
 cdef class Node:
-    cdef public object event    # a RawEvent; None at the beginning of a list
+    cdef public object event    # a RawEvent; None: an empty place, the last of a list
     cdef public Node next
     cdef readonly uint64_t number
-    cdef readonly uint64_t bytes_total  # of all events up to this one
+    cdef readonly uint64_t bytes_total  # of all events before this one
     cdef uint64_t revision
+    cdef uint64_t bytes_held            # as the backlog counts it
+    cdef Backlog backlog
 
 cdef class Feed:
+    cdef readonly Backlog backlog
     cdef readonly uint64_t events_max
     cdef readonly uint64_t bytes_max
     cdef public Node tail
     cdef public bint ended
     cdef public set subscribers
+    cdef set of_clients         # those of them whose client has a bound, too; the teller changes it
     cdef public set gates       # of waiting threads
     cdef public dict tasks      # waiting tasks, by the bell of their event loop
     cdef uint64_t sweep_number
@@ -30,8 +36,7 @@ cdef class Feed:
 
     cdef int add(self, tuple event, uint64_t event_bytes) except -1     # and wake nobody
     cpdef begin_burst(self)
-    cpdef uint64_t end_burst(self) except? 0
-    cpdef list withdraw_burst(self)
+    cpdef end_burst(self)
     cpdef list sweep(self)
     cpdef wake(self)
 
@@ -44,11 +49,15 @@ cdef class FeedSubscriber:
     cdef readonly bint closed
     cdef public bint counted    # by the teller, which alone changes it
     cdef public object gate     # of the thread that waits
-    cdef Node at                # the last event that was taken; None: takes no more
+    cdef public ClientBacklog client    # None: it has no bound besides its own
+    cdef Node at                # the next event to be taken; None: takes no more
+    cdef Node sent              # the next one to be sent; None: what was taken is not kept until then
     cdef object on_end
 
     cpdef object take(self)
     cpdef bint is_slow(self)
+    cdef uint64_t bytes_waiting(self)
+    cdef int take_no_more(self) except -1
     cpdef evict(self)
     cpdef close(self)
     cdef bint has_news(self)

@@ -4,11 +4,13 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from fluxdb._core.backlog import Backlog, ClientBacklog
+
 # kind, key, old, new, version, revision: shared by all subscribers, parsed by each that takes it
 _RawEvent = tuple[int, str, bytes | None, bytes | None, int, int]
 
 class Node:
-    """One event in the list, with its number and the bytes of all up to it."""
+    """One event in the list, or the empty place at its end, with its number and the bytes of all before it."""
 
     event: _RawEvent | None
     next: Node | None
@@ -16,7 +18,7 @@ class Node:
     def number(self) -> int: ...
     @property
     def bytes_total(self) -> int: ...
-    def __init__(self, event: _RawEvent | None, number: int, bytes_total: int) -> None: ...
+    def __init__(self, number: int, bytes_total: int) -> None: ...
 
 class Feed:
     """The list's end, and who walks it."""
@@ -30,15 +32,15 @@ class Feed:
     def events_max(self) -> int: ...
     @property
     def bytes_max(self) -> int: ...
-    def __init__(self, events_max: int, bytes_max: int) -> None: ...
+    @property
+    def backlog(self) -> Backlog: ...
+    def __init__(self, events_max: int, bytes_max: int, backlog: Backlog | None = None) -> None: ...
     def append(self, event: _RawEvent, event_bytes: int) -> None:
         """Tell all. Never blocks."""
     def begin_burst(self) -> None:
         """Nobody is slow until end_burst: nobody could take what is appended meanwhile."""
-    def end_burst(self) -> int:
-        """The bytes of what was appended, where it is more than the bound by itself: it counts for nobody. Else 0."""
-    def withdraw_burst(self) -> list[FeedSubscriber]:
-        """The last burst counts again. Those whom that makes slow."""
+    def end_burst(self) -> None:
+        """What was appended meanwhile, if more than the bound by itself, counts for nobody until it is so again."""
     @property
     def sweep_due(self) -> bool: ...
     def sweep(self) -> list[FeedSubscriber]:
@@ -57,6 +59,7 @@ class FeedSubscriber:
     after_revision: int  # events up to here are older than the subscription
     counted: bool  # by the teller, which alone changes it
     gate: threading.Lock | None  # of the thread that waits
+    client: ClientBacklog | None  # None: it has no bound besides its own
     @property
     def feed(self) -> Feed: ...
     @property
@@ -73,6 +76,10 @@ class FeedSubscriber:
         """The next event; None where there is none yet. Raises SubscriberEvictedError; ClosedError after the last."""
     def take_many(self, bytes_max: int) -> list[_RawEvent]:
         """The next events, until they are ``bytes_max`` bytes or more; none where there is none yet. Raises as take."""
+    def keep_until_sent(self) -> None:
+        """From here on what is taken stays in memory, and counts for the client, until note_sent()."""
+    def note_sent(self, revision: int) -> None:
+        """What was taken, up to this one, is not kept any more."""
     def is_slow(self) -> bool: ...
     def evict(self) -> None:
         """Drop what was not taken. From any thread."""

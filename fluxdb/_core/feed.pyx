@@ -1,8 +1,8 @@
 """A feed: the events of some keys as a linked list, which each subscriber walks at its own pace.
 
 An event is kept once, however many subscribers it has, and only while one of them has yet to take it: a subscriber
-refers to the last event that it took, each event to the next, so what all have taken is freed by itself. To tell
-10,000 subscribers of an event is to append it once and to wake those who wait.
+refers to the next event that it takes, each event to the one behind it, and the last to an empty place, so what all
+have taken is freed by itself. To tell 10,000 subscribers of an event is to append it once and to wake those who wait.
 
 A subscriber is slow when more than events_max events, or more than bytes_max bytes in two or more events, lie before
 it. It is evicted: what it has not taken is dropped at once, and it is told so when it next asks. The check is made when
@@ -11,8 +11,9 @@ which comes after every quarter of the bound, so a feed holds no more than 1.25 
 burst.
 
 A burst is what one dispatch brings: a large commit group, say. Nobody can take any of it before all of it is there. So
-a burst that is larger than the bound by itself counts for nobody, until the next such burst comes or the notify actor
-withdraws it, which bounds the bytes of all of them together.
+a burst that is larger than the bound by itself counts for nobody, until the next such burst comes.
+
+What all feeds hold together, and what waits for one client with many feeds, is bounded besides (backlog.pyx).
 
 Appending is done under the teller's lock. Taking and waiting need no lock: they run no Python code in between, and who
 begins to wait looks again after putting down where to be woken.
@@ -23,27 +24,34 @@ A bell is Python code, in which a signal handler may raise (Ctrl-C). All are run
 cimport cython
 from libc.stdint cimport uint64_t
 
+from fluxdb._core.backlog cimport EVENT_MEMORY_BYTES, Backlog
+
 from fluxdb.errors import ClosedError, FluxDBError, SubscriberEvictedError
 
 cdef enum:
     RINGS_MAX = 3       # of one bell, when that is interrupted
 
 
+@cython.no_gc_clear         # it is part of no cycle by itself, and its end needs the backlog
 @cython.trashcan(True)      # a long list is freed without deep recursion
 cdef class Node:
-    def __init__(self, tuple event, uint64_t number, uint64_t bytes_total):
-        self.event = event
+    def __init__(self, uint64_t number, uint64_t bytes_total):
         self.number = number
         self.bytes_total = bytes_total
-        self.revision = 0 if event is None else event[5]
+
+    def __dealloc__(self):
+        if self.backlog is not None:
+            self.backlog.bytes_held -= self.bytes_held
 
 
 cdef class Feed:
-    def __init__(self, uint64_t events_max, uint64_t bytes_max):
+    def __init__(self, uint64_t events_max, uint64_t bytes_max, Backlog backlog=None):
+        self.backlog = Backlog() if backlog is None else backlog
         self.events_max = events_max
         self.bytes_max = bytes_max
-        self.tail = Node(None, 0, 0)
+        self.tail = Node(0, 0)
         self.subscribers = set()
+        self.of_clients = set()
         self.gates = set()
         self.tasks = {}
         self.sweep_number = events_max
@@ -54,10 +62,19 @@ cdef class Feed:
         self.wake()
 
     cdef int add(self, tuple event, uint64_t event_bytes) except -1:
-        cdef Node before = self.tail
-        cdef Node node = Node(event, before.number + 1, before.bytes_total + event_bytes)
-        before.next = node
-        self.tail = node
+        cdef Node node = self.tail
+        cdef Node behind = Node(node.number + 1, node.bytes_total + event_bytes)
+        cdef FeedSubscriber subscriber
+        node.event = event
+        node.revision = event[5]
+        node.bytes_held = event_bytes + EVENT_MEMORY_BYTES
+        node.backlog = self.backlog
+        self.backlog.bytes_held += node.bytes_held
+        node.next = behind
+        self.tail = behind
+        for subscriber in self.of_clients:
+            if subscriber.at is not None:
+                subscriber.client.add(self.backlog, node.bytes_held)
         return 0
 
     cpdef begin_burst(self):
@@ -65,22 +82,15 @@ cdef class Feed:
         self.start_number = self.tail.number
         self.start_bytes = self.tail.bytes_total
 
-    cpdef uint64_t end_burst(self) except? 0:
+    cpdef end_burst(self):
         cdef uint64_t events = self.tail.number - self.start_number
         cdef uint64_t burst_bytes = self.tail.bytes_total - self.start_bytes
         self.in_burst = False
-        if events <= 1 or (events <= self.events_max and burst_bytes <= self.bytes_max):
-            return 0
-        self.burst_start_number = self.start_number
-        self.burst_start_bytes = self.start_bytes
-        self.burst_end_number = self.tail.number
-        self.burst_end_bytes = self.tail.bytes_total
-        return burst_bytes
-
-    cpdef list withdraw_burst(self):
-        self.burst_start_number = self.burst_end_number
-        self.burst_start_bytes = self.burst_end_bytes
-        return self.sweep()
+        if events > self.events_max or (events > 1 and burst_bytes > self.bytes_max):
+            self.burst_start_number = self.start_number
+            self.burst_start_bytes = self.start_bytes
+            self.burst_end_number = self.tail.number
+            self.burst_end_bytes = self.tail.bytes_total
 
     @property
     def sweep_due(self):
@@ -121,6 +131,11 @@ cdef class Feed:
             raise error
 
 
+cdef inline uint64_t bytes_between(Node first, Node last):
+    """Of memory, from the one on, without the other."""
+    return last.bytes_total - first.bytes_total + EVENT_MEMORY_BYTES * (last.number - first.number)
+
+
 cdef object call_whatever_comes(function, tuple arguments):
     """Again, where it raises: perhaps a signal handler did, in the middle. What was raised first, or None."""
     cdef int i
@@ -151,21 +166,22 @@ cdef class FeedSubscriber:
 
     cpdef object take(self):
         cdef Feed feed = self.feed
-        cdef Node at, node
+        cdef Node node
         while True:
-            at = self.at
-            if at is None:
-                raise self.why_ended()
-            node = at.next
+            node = self.at
             if node is None:
+                raise self.why_ended()
+            if node.next is None:
                 if feed.ended:
                     raise self.why_ended()
                 return None
-            if node is not feed.tail and self.is_slow():
+            if node.next is not feed.tail and self.is_slow():
                 self.evict()
                 self.on_end(self)
                 continue
-            self.at = node
+            if self.client is not None and self.sent is None:
+                self.client.bytes_waiting -= node.bytes_held
+            self.at = node.next
             if node.revision > self.after_revision:
                 self.last_revision = node.revision
                 return node.event
@@ -189,6 +205,8 @@ cdef class FeedSubscriber:
                 break       # the next call raises it
             except BaseException:
                 if self.at is not None:     # what was taken is given to nobody: it is there for the next call
+                    if self.client is not None and self.sent is None:
+                        self.client.bytes_waiting += bytes_between(begin, self.at)
                     self.at = begin
                     self.last_revision = last_revision
                 raise
@@ -215,9 +233,32 @@ cdef class FeedSubscriber:
             event_bytes -= feed.burst_end_bytes - bytes_total
         return events > feed.events_max or (event_bytes > feed.bytes_max and events > 1)
 
+    def keep_until_sent(self):
+        self.sent = self.at
+
+    def note_sent(self, uint64_t revision):
+        cdef Node node = self.sent
+        if self.at is None or node is None:
+            return
+        while node is not self.at and node.revision <= revision:
+            node = node.next
+        if self.client is not None:
+            self.client.bytes_waiting -= bytes_between(self.sent, node)
+        self.sent = node
+
+    cdef uint64_t bytes_waiting(self):
+        """Of memory, in its feed."""
+        return bytes_between(self.at if self.sent is None else self.sent, self.feed.tail) if self.at is not None else 0
+
+    cdef int take_no_more(self) except -1:
+        if self.client is not None:
+            self.client.bytes_waiting -= self.bytes_waiting()
+        self.at = self.sent = None
+        return 0
+
     cpdef evict(self):
         self.evicted = True
-        self.at = None
+        self.take_no_more()
 
     def after_eviction(self):
         pass
@@ -226,7 +267,7 @@ cdef class FeedSubscriber:
         if self.closed:
             return
         self.closed = True
-        self.at = None
+        self.take_no_more()
         if self.gate is not None:
             open_gate(self.gate)
         self.on_end(self)
@@ -252,7 +293,7 @@ cdef class FeedSubscriber:
         return 0
 
     cdef object why_ended(self):
-        self.at = None
+        self.take_no_more()
         if self.evicted and not self.closed:
             return SubscriberEvictedError(self.last_revision)
         return ClosedError("the subscription was closed" if self.closed else "the database was closed")

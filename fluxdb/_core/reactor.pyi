@@ -54,6 +54,9 @@ class Reactor:
         held_bytes of replies to go in their turn, output_bytes to be sent (an event's line that waits for many counts
         once)."""
     @property
+    def unread_bytes(self) -> int:
+        """What counts toward unread_bytes_max."""
+    @property
     def cut_off(self) -> int:
         """How many were closed so far because of unread_bytes_max."""
     @property

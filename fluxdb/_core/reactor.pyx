@@ -223,6 +223,10 @@ cdef class Reactor:
         }
 
     @property
+    def unread_bytes(self):
+        return self.state.unread_bytes
+
+    @property
     def cut_off(self):
         return self.state.cut_off
 

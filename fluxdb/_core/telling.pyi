@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from fluxdb._core.backlog import Backlog
 from fluxdb._core.feed import Feed, FeedSubscriber
 
 _S = TypeVar("_S", bound=FeedSubscriber)
@@ -20,18 +21,16 @@ class Teller:
     def feeds(self) -> dict[str, list[Feed]]:
         """By key: whom to tell."""
     @property
-    def bursts(self) -> dict[Feed, int]:
-        """Bytes of the last large burst of each feed, the oldest first."""
-    @property
-    def burst_bytes(self) -> int:
-        """Of all of them."""
+    def backlog(self) -> Backlog:
+        """Of all feeds."""
     def __init__(
         self,
         committer: Any,  # its watch, unwatch and take_events
         *,
         subscriber_events_max: int,
         subscriber_bytes_max: int,
-        bursts_bytes_max: int,  # of large bursts, of all feeds together
+        queued_bytes_max: int,  # of memory, of all feeds together
+        subscriptions_max: int,  # keys, each as often as it is subscribed to
     ) -> None: ...
     def subscribe(
         self, make: Callable[[Feed, tuple[str, ...], Callable[[FeedSubscriber], None]], _S], keys: tuple[str, ...]
@@ -44,6 +43,8 @@ class Teller:
         those who ended meanwhile are counted until it is done."""
     def dispatch(self) -> None:
         """Tell the subscribers what has been committed."""
+    def bound_backlog(self, bytes_max: int) -> None:
+        """Evict the longest queues until all feeds hold no more than that, and some less."""
     def evict(self, slow: list[FeedSubscriber]) -> None:
         """Under the lock."""
     def all_feeds(self) -> set[Feed]: ...

@@ -13,9 +13,10 @@ from threading import Lock
 
 from libc.stdint cimport uint64_t
 
+from fluxdb._core.backlog cimport Backlog, ClientBacklog
 from fluxdb._core.feed cimport Feed, FeedSubscriber, call_whatever_comes
 
-from fluxdb.errors import ClosedError
+from fluxdb.errors import ClosedError, LimitError
 
 cdef extern from "Python.h":
     unsigned long PyThread_get_thread_ident()
@@ -29,13 +30,13 @@ cdef uint64_t event_bytes(tuple event) except? 0:
 
 cdef class Teller:
     cdef object committer
-    cdef uint64_t subscriber_events_max, subscriber_bytes_max, bursts_bytes_max
+    cdef uint64_t subscriber_events_max, subscriber_bytes_max, queued_bytes_max
+    cdef uint64_t subscriptions_max, subscriptions      # keys, each as often as it is subscribed to
+    cdef readonly Backlog backlog       # of all feeds
     cdef readonly object lock           # never held while waiting for anything
     cdef unsigned long holder           # the thread that has the lock; 0: none
     cdef readonly dict feeds            # by key: lists of those to tell
     cdef dict shared                    # by key: the feed of those who watch that key alone
-    cdef readonly dict bursts           # bytes of the last large burst of each feed, the oldest first
-    cdef readonly uint64_t burst_bytes
     cdef object ended                   # closed or evicted, still counted
     cdef list unwoken                   # feeds that have news, or are over
     cdef list untold                    # subscribers that were evicted
@@ -44,13 +45,15 @@ cdef class Teller:
     cdef uint64_t counted, evicted_count
 
     def __init__(self, committer, *, uint64_t subscriber_events_max, uint64_t subscriber_bytes_max,
-                 uint64_t bursts_bytes_max):
+                 uint64_t queued_bytes_max, uint64_t subscriptions_max):
         self.committer = committer
         self.subscriber_events_max = subscriber_events_max
         self.subscriber_bytes_max = subscriber_bytes_max
-        self.bursts_bytes_max = bursts_bytes_max
+        self.queued_bytes_max = queued_bytes_max
+        self.subscriptions_max = subscriptions_max
+        self.backlog = Backlog()
         self.lock = Lock()
-        self.feeds, self.shared, self.bursts = {}, {}, {}
+        self.feeds, self.shared = {}, {}
         self.ended = deque()
         self.unwoken, self.untold = [], []
 
@@ -116,17 +119,33 @@ cdef class Teller:
     cdef FeedSubscriber add(self, make, tuple keys):
         cdef FeedSubscriber subscriber
         cdef Feed feed = None
-        cdef uint64_t after_revision = self.watch(keys)
+        cdef uint64_t after_revision
+        self.check_room(<uint64_t>len(keys))
+        after_revision = self.watch(keys)
         try:
             feed = self.feed_for(keys)
             subscriber = make(feed, keys, self.on_end)
             subscriber.after_revision = subscriber.last_revision = after_revision
+            if subscriber.client is not None:
+                subscriber.client.subscribers.add(subscriber)
+                feed.of_clients.add(subscriber)
             feed.subscribers.add(subscriber)
         except BaseException:
             self.leave(feed, keys)
             raise
         self.counted += 1
+        self.subscriptions += <uint64_t>len(keys)
         return subscriber
+
+    cdef int check_room(self, uint64_t more) except -1:
+        if self.subscriptions + more > self.subscriptions_max:
+            self.forget_each()
+        if self.subscriptions + more > self.subscriptions_max:
+            raise LimitError(
+                f"{self.subscriptions} keys are subscribed to in this database, and {more} more are over the limit of "
+                f"{self.subscriptions_max} (database_subscriptions_max)"
+            )
+        return 0
 
     cdef uint64_t watch(self, tuple keys) except? 0:
         """The revision behind which every change of the keys will be told."""
@@ -144,7 +163,7 @@ cdef class Teller:
     cdef Feed feed_for(self, tuple keys):
         cdef Feed feed = self.shared.get(keys[0]) if len(keys) == 1 else None
         if feed is None:
-            feed = Feed(self.subscriber_events_max, self.subscriber_bytes_max)
+            feed = Feed(self.subscriber_events_max, self.subscriber_bytes_max, self.backlog)
             if len(keys) == 1:
                 self.shared[keys[0]] = feed
             for key in keys:
@@ -174,8 +193,12 @@ cdef class Teller:
             if subscriber.counted:
                 subscriber.counted = False
                 self.counted -= 1
+                self.subscriptions -= <uint64_t>len(subscriber.keys)
                 self.evicted_count += subscriber.evicted
                 subscriber.feed.subscribers.discard(subscriber)
+                if subscriber.client is not None:
+                    subscriber.client.subscribers.discard(subscriber)
+                    subscriber.feed.of_clients.discard(subscriber)
                 self.leave(subscriber.feed, subscriber.keys)
         return 0
 
@@ -188,10 +211,8 @@ cdef class Teller:
                 self.feeds[key].remove(feed)
                 if not self.feeds[key]:
                     del self.feeds[key]
-        if gone:
-            self.burst_bytes -= <uint64_t>self.bursts.pop(feed, 0)
-            if len(keys) == 1:
-                del self.shared[keys[0]]
+        if gone and len(keys) == 1:
+            del self.shared[keys[0]]
         return 0
 
     def counts(self, double patience_seconds):
@@ -219,6 +240,7 @@ cdef class Teller:
         cdef dict told = {}
         cdef Feed feed
         cdef bint lost
+        self.backlog.begin_burst()
         try:
             events, lost = self.committer.take_events()
             for event in <list>events:
@@ -237,23 +259,52 @@ cdef class Teller:
             raise
         finally:
             for feed in told:
-                self.end_burst(feed)
+                feed.end_burst()
+                if feed.sweep_due:
+                    self.evict(feed.sweep())
                 self.unwoken.append(feed)
+            self.evict_crowded()
+            self.evict_longest(self.queued_bytes_max)
         return 0
 
-    cdef int end_burst(self, Feed feed) except -1:
-        """Let a large burst in; those that were let in before must make room, the oldest first."""
-        cdef Feed oldest
-        cdef uint64_t burst_bytes = feed.end_burst()
-        if burst_bytes:
-            self.burst_bytes += burst_bytes - <uint64_t>self.bursts.pop(feed, 0)
-            self.bursts[feed] = burst_bytes
-            while self.burst_bytes > self.bursts_bytes_max and len(self.bursts) > 1:
-                oldest = next(iter(self.bursts))
-                self.burst_bytes -= <uint64_t>self.bursts.pop(oldest)
-                self.evict(oldest.withdraw_burst())
-        if feed.sweep_due:
-            self.evict(feed.sweep())
+    cdef int evict_crowded(self) except -1:
+        """Of each client that is over its bound: the longest queues, until it is within."""
+        cdef ClientBacklog client
+        cdef FeedSubscriber subscriber, longest
+        for client in self.backlog.take_crowded():
+            while client.is_slow():
+                longest = None
+                for subscriber in client.subscribers:
+                    if longest is None or subscriber.bytes_waiting() > longest.bytes_waiting():
+                        longest = subscriber
+                if longest is None or longest.bytes_waiting() == 0:
+                    break
+                self.evict([longest])
+
+    def bound_backlog(self, uint64_t bytes_max):
+        lock = self.take_lock()
+        try:
+            self.evict_longest(bytes_max)
+        finally:
+            self.let_go(lock)
+
+    cdef int evict_longest(self, uint64_t bytes_max) except -1:
+        """The longest queues of all, until an eighth of the bound is free: else this would be due again at once."""
+        cdef uint64_t bytes_wanted = bytes_max - bytes_max // 8
+        cdef Feed feed
+        cdef FeedSubscriber subscriber
+        cdef list queues = []
+        if self.backlog.bytes_held <= bytes_max:
+            return 0
+        for feed in self.all_feeds():
+            for subscriber in feed.subscribers:
+                if subscriber.bytes_waiting():
+                    queues.append((subscriber.bytes_waiting(), len(queues), subscriber))
+        queues.sort(reverse=True)
+        for _, _, subscriber in queues:
+            if self.backlog.bytes_held <= bytes_wanted:
+                break
+            self.evict([subscriber])
         return 0
 
     cpdef evict(self, list slow):

@@ -14,10 +14,13 @@ WORDS: dict[str, str] = {
     "tombstones_max": "Deleted keys that are remembered one by one.",
     "subscriber_events_max": "Events that wait for one subscriber; behind them it is evicted.",
     "subscriber_bytes_max": "The same in bytes, whichever comes first.",
+    "queued_event_bytes_max": "Events that wait for all subscribers, in memory; beyond it the longest queues go.",
     "event_bytes_max": "Events not yet handed to the subscribers.",
+    "database_subscriptions_max": "Keys that all clients together may watch.",
     # Of the server.
     "connections_max": "Connections at once.",
     "subscriptions_max": "Keys that one connection may watch.",
+    "client_event_bytes_max": "Events that wait for one connection, of all keys that it watches.",
     "line_bytes_max": "One request.",
     "auth_line_bytes_max": "One request before the password.",
     "input_bytes_max": "Requests that are not whole yet, of all clients together.",
@@ -31,6 +34,7 @@ WORDS: dict[str, str] = {
     # Of the live page's server.
     "web_connections_max": "The page's server: connections at once.",
     "web_subscriptions_max": "Keys that one page may watch.",
+    "web_client_event_bytes_max": "Events that wait for one page, of all keys that it watches.",
     "web_message_bytes_max": "One message of a page.",
     "web_messages_waiting_max": "Messages of one page that wait.",
     "web_output_bytes_max": "What one page has not been sent yet.",

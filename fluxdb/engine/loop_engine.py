@@ -10,6 +10,7 @@ from functools import partial
 from threading import get_ident
 from typing import Any, NoReturn
 
+from fluxdb._core.backlog import ClientBacklog
 from fluxdb._core.model import Document
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, Written
 from fluxdb.engine.mailbox import Mailbox
@@ -65,9 +66,10 @@ class LoopEngine(AsyncEngineHandle):
     def delete(self, key: str, if_version: int = ANY_VERSION) -> Awaitable[Written | None]:
         return self._mailbox().write(DELETE, key, None, if_version)
 
-    async def subscribe(self, keys: Sequence[str]) -> TaskSubscriber:
+    async def subscribe(self, keys: Sequence[str], client: ClientBacklog | None = None) -> TaskSubscriber:
+        """For a ``client``, which bounds what waits for all its subscribers: it says what it has sent (note_sent)."""
         mailbox = self._mailbox()  # its reader callback dispatches
-        return self._engine.notify.subscribe(partial(TaskSubscriber, bell=mailbox.bell), keys)
+        return self._engine.notify.subscribe(partial(TaskSubscriber, bell=mailbox.bell, client=client), keys)
 
     async def checkpoint(self) -> int:
         self._check_open()

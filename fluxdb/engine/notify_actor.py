@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from fluxdb._core.backlog import ClientBacklog
 from fluxdb._core.commit import Committer
 from fluxdb._core.telling import Teller
 from fluxdb.engine.feed import Feed
@@ -33,11 +34,13 @@ class NotifyActor:
 
     def __init__(self, committer: Committer, limits: Limits) -> None:
         self._committer = committer
+        self._subscriber_bytes_max = limits.subscriber_bytes_max
         self.teller = Teller(
             committer,
             subscriber_events_max=limits.subscriber_events_max,
             subscriber_bytes_max=limits.subscriber_bytes_max,
-            bursts_bytes_max=limits.event_bytes_max,
+            queued_bytes_max=limits.queued_event_bytes_max,
+            subscriptions_max=limits.database_subscriptions_max,
         )
         # Tell the subscribers what has been committed. From any thread.
         self.dispatch: Callable[[], None] = self.teller.dispatch
@@ -55,6 +58,10 @@ class NotifyActor:
         """For who sees to it that dispatch() is called. Raises InvalidKeyError, LimitError, ClosedError, ValueError."""
         return self.teller.subscribe(make, _checked(keys))
 
+    def client_backlog(self, bytes_max: int) -> ClientBacklog:
+        """For the subscribers of one client, whose bound is never below that of a single one."""
+        return ClientBacklog(max(bytes_max, self._subscriber_bytes_max))
+
     @property
     def subscribers(self) -> int:
         """How many there are: who closed, or was evicted, before this is asked counts no more."""
@@ -64,6 +71,16 @@ class NotifyActor:
     def evictions(self) -> int:
         """How many were evicted so far."""
         return self.teller.counts(COUNT_PATIENCE_SECONDS)[1]
+
+    @property
+    def queued_bytes(self) -> int:
+        """Memory of the events that wait for subscribers."""
+        return self.teller.backlog.bytes_held
+
+    def bound_queues(self, bytes_max: int) -> None:
+        """Evict those with the longest queues, where all together take more memory."""
+        if self.queued_bytes > bytes_max:
+            self.teller.bound_backlog(bytes_max)
 
     # The dispatching thread
 

@@ -91,6 +91,7 @@ class Engine(EngineHandle):
             "checkpoint_failures": self.snapshots.failures,
             "subscribers": self.notify.subscribers,
             "subscriber_evictions": self.notify.evictions,
+            "queued_event_bytes": self.notify.queued_bytes,
         }
 
     def ping(self) -> None:

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from fluxdb._core.backlog import ClientBacklog
 from fluxdb.errors import FluxDBError, LimitError
 from fluxdb.net import lines
 from fluxdb.net.subscriptions import ConnectionSubscriber, Deliveries, EventBell
@@ -24,6 +25,7 @@ class Client(Protocol):
     """Who asked."""
 
     subscriptions: dict[str, ConnectionSubscriber]
+    backlog: ClientBacklog
 
     @property
     def address(self) -> str: ...
@@ -80,7 +82,14 @@ class Answers:
             if len(client.subscriptions) >= bound:
                 raise LimitError(f"{bound} keys are subscribed to on this connection (subscriptions_max)")
             make = cast(
-                Any, partial(ConnectionSubscriber, deliveries=client.deliveries, number=client.number, bell=self._bell)
+                Any,
+                partial(
+                    ConnectionSubscriber,
+                    deliveries=client.deliveries,
+                    number=client.number,
+                    bell=self._bell,
+                    client=client.backlog,
+                ),
             )
             subscriber = cast(ConnectionSubscriber, self._server.engine.notify.subscribe(make, [key]))
             client.subscriptions[key] = subscriber

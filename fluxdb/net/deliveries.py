@@ -1,9 +1,9 @@
 """Events on their way to clients: taken from the feeds, put together once, sent to many in one call.
 
 All that is taken in one round goes out in the order of the commits, over all keys of a client. Who has no room for an
-event keeps it (ROUND_BYTES a subscription, and what others keep, too, is in memory once) until there is room again;
-what it has not taken stays in its feed, which is shared and bounded, and evicts it in the end. Then it keeps nothing
-any more, and is told at once: that line is short, and always has room.
+event keeps it until there is room again. What it could not send, taken or not, stays in the feeds and counts for the
+client (backlog): so it is in memory once, whoever else waits for it, and is bounded, which evicts who never has room.
+Then it keeps nothing any more, and is told at once: that line is short, and always has room.
 """
 
 from __future__ import annotations
@@ -92,6 +92,7 @@ class EventDeliveries:
             else:
                 del subscriber.taken[: len(events)]
                 subscriber.sent_revision = events[-1][5]
+                subscriber.note_sent(subscriber.sent_revision)
 
 
 def _runs(subscribers: list[ConnectionSubscriber], horizon: float) -> list[_Run]:

@@ -78,6 +78,8 @@ def _of_engine(info: dict[str, Any], last_checkpoint_at: float) -> Iterator[Metr
     yield GaugeMetricFamily("fluxdb_subscribers", "Subscriptions.", info["subscribers"])
     evictions = info["subscriber_evictions"]
     yield CounterMetricFamily("fluxdb_subscriber_evictions", "Subscribers that fell behind.", evictions)
+    queued = info["queued_event_bytes"]
+    yield GaugeMetricFamily("fluxdb_queued_event_bytes", "Memory of the events that wait for subscribers.", queued)
     yield GaugeMetricFamily(
         "fluxdb_last_checkpoint_timestamp_seconds",
         "When this server last wrote a checkpoint, in seconds since 1970; 0: not yet.",

@@ -28,13 +28,14 @@ logger = logging.getLogger("fluxdb.server")
 class PlainClient:
     """One of them, as Python knows it."""
 
-    __slots__ = ("_clients", "address", "number", "subscriptions")
+    __slots__ = ("_clients", "address", "backlog", "number", "subscriptions")
 
     def __init__(self, clients: PlainClients, address: str, number: int) -> None:
         self._clients = clients
         self.address = address
         self.number = number
         self.subscriptions: dict[str, ConnectionSubscriber] = {}
+        self.backlog = clients.server.client_backlog()
 
     @property
     def deliveries(self) -> PlainClients:

@@ -41,6 +41,7 @@ class ClientProtocol(asyncio.Protocol):
         self.address = address  # of the peer; the Unix socket's is "unix"
         self.number = 0  # deliveries are for this one alone
         self.subscriptions: dict[str, ConnectionSubscriber] = {}
+        self.backlog = server.client_backlog()
         self.connection = Connection(
             server.hub,
             line_bytes_max=server.limits.auth_line_bytes_max if server.password else server.limits.line_bytes_max,

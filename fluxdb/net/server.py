@@ -68,6 +68,7 @@ class Server:
         self.hub = Hub(engine.committer.channel())
         self.tick = 0  # counted on about once a second
         self.input_bytes = 0  # in requests that are not whole
+        self.client_backlog = partial(engine.notify.client_backlog, limits.client_event_bytes_max)  # makes one
         self.note_eviction = Evictions(self.loop).note  # of a subscriber, by the address of its client
         self.connections_total = 0
         self.connections_refused = 0
@@ -194,7 +195,14 @@ class Server:
                 client.send_away(lines.idle(idle))
         if self.plain is not None:
             self.plain.tick()
+        # What waits in queues is unread, too. They are evicted for it, before clients are cut off.
+        self.engine.notify.bound_queues(max(0, self.limits.unread_bytes_max - self._sent_unread_bytes()))
         self._disk_watch.look()
+
+    def _sent_unread_bytes(self) -> int:
+        """Out of the queues, and not read by the clients."""
+        looped = sum(client.output_bytes for client in self._clients.values())
+        return looped + (self.plain.reactor.unread_bytes if self.plain is not None else 0)
 
     # What is known
 

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+from fluxdb._core.backlog import ClientBacklog
 from fluxdb.engine.feed import Feed
 from fluxdb.engine.handle import RawEvent
 from fluxdb.engine.subscriber import FeedSubscriber
@@ -113,8 +114,11 @@ class ConnectionSubscriber(FeedSubscriber):
         deliveries: Deliveries,
         number: int,
         bell: EventBell,
+        client: ClientBacklog | None = None,
     ) -> None:
         super().__init__(feed, keys, on_end)
+        self.client = client  # what waits for it, whatever it watches
+        self.keep_until_sent()
         self.deliveries = deliveries
         self.number = number  # of the client, for those who deliver to many
         self.bell = bell

@@ -20,7 +20,7 @@ from typing import Any
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from fluxdb.engine.handle import AsyncEngineHandle
+from fluxdb.engine.loop_engine import LoopEngine
 from fluxdb.errors import FluxDBError
 from fluxdb.net.send_buffer import bound_send_buffer
 from fluxdb.net.web_access import Access, is_loopback
@@ -38,9 +38,7 @@ if protocol_logger.level == logging.NOTSET:
 class WebServer:
     """A live page that is being served."""
 
-    def __init__(
-        self, engine: AsyncEngineHandle, access: Access, limits: WebLimits, count: Count, *, secure: bool
-    ) -> None:
+    def __init__(self, engine: LoopEngine, access: Access, limits: WebLimits, count: Count, *, secure: bool) -> None:
         self._engine = engine
         self._access = access
         self._limits = limits
@@ -141,7 +139,7 @@ class WebServer:
 
 
 async def start_web(
-    engine: AsyncEngineHandle,
+    engine: LoopEngine,
     host: str,
     port: int,
     *,

@@ -18,6 +18,7 @@ class WebLimits:
 
     connections_max: int = 256  # of the server: HTTP and WebSocket together, those in their handshake too
     subscriptions_max: int = 256
+    client_event_bytes_max: int = 4 * MIB  # of memory: events that wait, of all keys; at least subscriber_bytes_max
     message_bytes_max: int = 1 * MIB  # of one message to the server
     messages_waiting_max: int = 16  # received and not yet looked at
     output_bytes_max: int = 256 * KIB  # not sent yet, one message more excepted
@@ -48,6 +49,7 @@ class WebLimits:
 WEB_RANGES: dict[str, tuple[float, float]] = {
     "connections_max": (1, 100_000),
     "subscriptions_max": (0, 1 << 31),
+    "client_event_bytes_max": (4 * KIB, 1 << 40),
     "message_bytes_max": (256, 8192 * MIB),
     "messages_waiting_max": (1, 1 << 16),
     "output_bytes_max": (4 * KIB, 1 << 40),

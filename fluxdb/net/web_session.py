@@ -12,7 +12,9 @@ from functools import partial
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, AsyncSubscriber
+from fluxdb.engine.handle import ANY_VERSION
+from fluxdb.engine.loop_engine import LoopEngine
+from fluxdb.engine.task_subscriber import TaskSubscriber
 from fluxdb.errors import AuthError, ClosedError, FluxDBError, InvalidKeyError, LimitError, SubscriberEvictedError
 from fluxdb.net import lines
 from fluxdb.net import web_messages as messages
@@ -46,7 +48,7 @@ class Session:
     def __init__(
         self,
         connection: ServerConnection,
-        engine: AsyncEngineHandle,
+        engine: LoopEngine,
         access: Access,
         limits: WebLimits,
         count: Count = count_nothing,
@@ -61,7 +63,8 @@ class Session:
         self._busy = False  # with a request
         self._ending = False
         self._sending = asyncio.Lock()
-        self._subscriptions: dict[str, tuple[AsyncSubscriber, asyncio.Task[None]]] = {}
+        self._backlog = engine.engine.notify.client_backlog(limits.client_event_bytes_max)
+        self._subscriptions: dict[str, tuple[TaskSubscriber, asyncio.Task[None]]] = {}
         self._handlers: dict[str, Callable[[str, dict[str, str]], Awaitable[bytes]]] = {
             "get": self._get,
             "set": self._set,
@@ -176,7 +179,7 @@ class Session:
         if key not in self._subscriptions:
             if len(self._subscriptions) >= self._limits.subscriptions_max:
                 raise LimitError(f"a connection has at most {self._limits.subscriptions_max} subscriptions")
-            subscriber = await self._engine.subscribe([key])
+            subscriber = await self._engine.subscribe([key], self._backlog)
             # The reply is the next to take the lock, so the first event comes behind it.
             self._subscriptions[key] = subscriber, asyncio.create_task(self._tell(key, subscriber))
         return b'{"kind":"subscribed","key":%s}' % request["key"].encode()
@@ -187,7 +190,7 @@ class Session:
 
     # Events.
 
-    async def _tell(self, key: str, subscriber: AsyncSubscriber) -> None:
+    async def _tell(self, key: str, subscriber: TaskSubscriber) -> None:
         """Send what happens to the key until the subscription, or the connection, ends."""
         try:
             while True:
@@ -196,6 +199,7 @@ class Session:
                     await subscriber.wait()
                 else:
                     await self._send(partial(messages.event_message, event))
+                    subscriber.note_sent(event[5])
         except SubscriberEvictedError as error:
             self._subscriptions.pop(key, None)
             with suppress(ConnectionClosed):

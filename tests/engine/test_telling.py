@@ -1,39 +1,234 @@
-"""The teller by itself, over a committer that has no memory left."""
+"""The teller by itself, over a committer that tells what a test gives it."""
 
 from __future__ import annotations
 
+import gc
+from functools import partial
+from typing import Any
+
 import pytest
 
+from fluxdb._core.backlog import ClientBacklog
 from fluxdb._core.telling import Teller
-from fluxdb.engine.subscriber import ThreadSubscriber
-from fluxdb.errors import SubscriberEvictedError
+from fluxdb.engine.feed import Feed
+from fluxdb.engine.handle import RawEvent
+from fluxdb.engine.subscriber import FeedSubscriber, ThreadSubscriber
+from fluxdb.errors import LimitError, SubscriberEvictedError
 
 
 class Committer:
-    events: object = ()
+    def __init__(self) -> None:
+        self.revision = 0
+        self.events: list[RawEvent] | BaseException = []
 
     def watch(self, key: str) -> int:
-        return 0
+        return self.revision
 
     def unwatch(self, key: str) -> None: ...
 
-    def take_events(self) -> object:
-        events, self.events = self.events, ([], False)
+    def take_events(self) -> tuple[list[RawEvent], bool]:
+        events, self.events = self.events, []
         if isinstance(events, BaseException):
             raise events
-        return events
+        return events, False
+
+
+def in_client(backlog: ClientBacklog, feed: Feed, keys: tuple[str, ...], on_end: Any) -> ThreadSubscriber:
+    subscriber = ThreadSubscriber(feed, keys, on_end)
+    subscriber.client = backlog
+    return subscriber
+
+
+class Told:
+    """A teller, and what it tells: values of so many bytes."""
+
+    def __init__(
+        self, *, subscriber_bytes_max: int = 1 << 30, queued_bytes_max: int = 1 << 30, subscriptions_max: int = 1_000
+    ) -> None:
+        self.committer = Committer()
+        self.teller = Teller(
+            self.committer,
+            subscriber_events_max=1_000,
+            subscriber_bytes_max=subscriber_bytes_max,
+            queued_bytes_max=queued_bytes_max,
+            subscriptions_max=subscriptions_max,
+        )
+
+    def subscribe(self, *keys: str, client: ClientBacklog | None = None) -> FeedSubscriber:
+        if client is None:
+            return self.teller.subscribe(ThreadSubscriber, keys)
+        return self.teller.subscribe(partial(in_client, client), keys)
+
+    def tell(self, *keys: str, value_bytes: int = 100) -> None:
+        assert isinstance(self.committer.events, list)
+        for key in keys:
+            self.committer.revision += 1
+            revision = self.committer.revision
+            self.committer.events.append((1, key, None, b"x" * value_bytes, revision, revision))
+        self.teller.dispatch()
+
+    @property
+    def bytes_held(self) -> int:
+        return self.teller.backlog.bytes_held
+
+
+def revisions(subscriber: FeedSubscriber) -> list[int]:
+    taken = []
+    while (raw := subscriber.take()) is not None:
+        taken.append(raw[5])
+    return taken
 
 
 def test_subscribers_whose_events_there_was_no_memory_for_are_evicted() -> None:
-    committer = Committer()
-    committer.events = ([], False)
-    teller = Teller(committer, subscriber_events_max=10, subscriber_bytes_max=1_000, bursts_bytes_max=1_000)
-    subscribers = [teller.subscribe(ThreadSubscriber, (key,)) for key in "ab"]
-    committer.events = MemoryError()
+    told = Told()
+    subscribers = [told.subscribe(key) for key in "ab"]
+    told.committer.events = MemoryError()
     with pytest.raises(MemoryError):
-        teller.dispatch()
+        told.teller.dispatch()
     for subscriber in subscribers:
         with pytest.raises(SubscriberEvictedError):
             subscriber.take()
-    assert teller.counts(0) == (0, 2)
-    assert teller.feeds == {}
+    assert told.teller.counts(0) == (0, 2)
+    assert told.teller.feeds == {}
+
+
+# All feeds together
+
+
+def test_g11_beyond_the_bound_of_all_queues_the_longest_are_evicted_first() -> None:
+    told = Told(queued_bytes_max=100_000)
+    short, long, longest = told.subscribe("a"), told.subscribe("b"), told.subscribe("c")
+    for _ in range(10):
+        told.tell("a", "b", "c", "c", value_bytes=1_000)
+    told.tell(*["b", "c"] * 30, value_bytes=1_000)
+    assert (short.evicted, long.evicted, longest.evicted) == (False, False, True)
+    assert 0 < told.bytes_held <= 100_000
+    told.tell(*["b"] * 40, value_bytes=1_000)
+    assert (short.evicted, long.evicted) == (False, True)
+    assert len(revisions(short)) == 10
+
+
+def test_what_feeds_hold_is_counted_until_all_have_taken_it() -> None:
+    told = Told()
+    assert told.bytes_held == 0
+    first, second, both = told.subscribe("a"), told.subscribe("a"), told.subscribe("a", "b")
+    told.tell("a", "b")
+    one = told.bytes_held // 3
+    assert one > 100
+    revisions(first)
+    assert told.bytes_held == 3 * one, "the other has yet to take it"
+    revisions(second)
+    assert told.bytes_held == 2 * one
+    both.close()
+    assert told.bytes_held == 0
+
+
+def test_what_a_forgotten_feed_held_is_not_counted() -> None:
+    told = Told()
+    subscriber = told.subscribe("a")
+    told.tell(*["a"] * 10)
+    assert told.bytes_held > 0
+    subscriber.close()
+    del subscriber
+    gc.collect()
+    assert told.bytes_held == 0
+    assert told.teller.feeds == {}
+
+
+def test_g11_the_backlog_is_bounded_on_request() -> None:
+    told = Told()
+    reads, idle = told.subscribe("a"), told.subscribe("b")
+    told.tell(*["b"] * 10, "a")
+    told.teller.bound_backlog(told.bytes_held)
+    assert not idle.evicted
+    told.teller.bound_backlog(told.bytes_held - 1)
+    assert (idle.evicted, reads.evicted) == (True, False)
+
+
+# One client
+
+
+def test_g8_what_waits_for_one_client_is_bounded_whatever_it_watches() -> None:
+    told = Told()
+    stuck = ClientBacklog(100_000)
+    subscribers = [told.subscribe(f"k{i}", client=stuck) for i in range(60)]
+    healthy = ClientBacklog(100_000)
+    reads = [told.subscribe(f"k{i}", client=healthy) for i in range(60)]
+    for _ in range(10):
+        for i in range(60):
+            told.tell(f"k{i}", value_bytes=1_000)
+            assert len(revisions(reads[i])) == 1
+            assert stuck.bytes_waiting <= 100_000
+    assert told.bytes_held <= 100_000
+    assert any(subscriber.evicted for subscriber in subscribers)
+    assert not any(subscriber.evicted for subscriber in reads)
+    assert healthy.bytes_waiting == 0
+
+
+def test_g8_of_a_client_beyond_its_bound_the_longest_queue_goes_first() -> None:
+    told = Told()
+    client = ClientBacklog(50_000)
+    quiet, busy = told.subscribe("quiet", client=client), told.subscribe("busy", client=client)
+    told.tell("quiet")
+    for _ in range(60):
+        told.tell("busy", value_bytes=1_000)
+    assert (quiet.evicted, busy.evicted) == (False, True)
+    assert client.bytes_waiting == told.bytes_held > 0
+    assert revisions(quiet) == [1]
+    assert client.bytes_waiting == 0
+
+
+def test_g8_one_burst_over_the_bound_of_a_client_evicts_nothing_of_it() -> None:
+    told = Told()
+    client = ClientBacklog(10_000)
+    subscribers = [told.subscribe(f"k{i}", client=client) for i in range(20)]
+    keys = [f"k{i}" for i in range(20)]
+    told.tell(*keys, value_bytes=1_000)
+    assert client.bytes_waiting > 20_000
+    told.tell(*keys[:5], value_bytes=1_000)
+    assert not any(subscriber.evicted for subscriber in subscribers)
+    told.tell(*keys, value_bytes=1_000)
+    assert any(subscriber.evicted for subscriber in subscribers), "the first burst counts when the next such comes"
+
+
+def test_what_a_client_has_taken_waits_until_it_was_sent() -> None:
+    told = Told()
+    client = ClientBacklog(100_000)
+    subscriber = told.subscribe("a", client=client)
+    subscriber.keep_until_sent()
+    told.tell("a", "a", "a")
+    waiting = client.bytes_waiting
+    assert revisions(subscriber) == [1, 2, 3]
+    assert client.bytes_waiting == told.bytes_held == waiting
+    subscriber.note_sent(2)
+    assert client.bytes_waiting == told.bytes_held == waiting // 3
+    subscriber.note_sent(3)
+    assert client.bytes_waiting == told.bytes_held == 0
+
+
+@pytest.mark.parametrize("end", ["close", "evict"])
+def test_what_waited_for_a_subscriber_that_ended_waits_for_its_client_no_more(end: str) -> None:
+    told = Told()
+    client = ClientBacklog(100_000)
+    first, second = told.subscribe("a", client=client), told.subscribe("b", client=client)
+    told.tell("a", "b")
+    getattr(first, end)()
+    told.tell("a", "b")
+    assert len(revisions(second)) == 2
+    assert client.bytes_waiting == 0
+    assert client.subscribers == {second} if end == "close" else {first, second}
+
+
+# Subscriptions
+
+
+def test_g11_the_keys_that_are_subscribed_to_are_bounded_in_all() -> None:
+    told = Told(subscriptions_max=100)
+    subscribers = [told.subscribe("a", "b") for _ in range(49)]
+    with pytest.raises(LimitError, match=r"98 keys .* 100 \(database_subscriptions_max\)"):
+        told.subscribe("a", "b", "c")
+    subscribers.append(told.subscribe("c", "d"))
+    with pytest.raises(LimitError):
+        told.subscribe("a")
+    subscribers.pop().close()
+    told.subscribe("a").close()

@@ -28,6 +28,7 @@ class Subscriber:
         self.number, self.bell, self.behind = 1, bell, False
         self.evicted = self.evicted_as_it_takes = self.closed = False
         self.sent_revision = self.after_revision = 0
+        self.noted_sent = 0
         self.taken: list[RawEvent] = []
         self.coming = [cast(RawEvent, (1, "k", None, b"1", 1, revision)) for revision in revisions]
 
@@ -37,6 +38,9 @@ class Subscriber:
         self.evicted = self.evicted or self.evicted_as_it_takes
         taken, self.coming = self.coming[:2], self.coming[2:]  # a round holds two
         return taken
+
+    def note_sent(self, revision: int) -> None:
+        self.noted_sent = revision
 
     def wait(self) -> bool:
         return True
@@ -74,6 +78,19 @@ def test_rounds_of_several_keys_keep_the_order_of_the_commits() -> None:
     client, bell = Client(), Bell()
     deliver(made(client), Subscriber(bell, 1, 2, 3, 4, 7, 9), Subscriber(bell, 5, 8), Subscriber(bell, 6))
     assert client.sent.split() == [b"%d" % revision for revision in range(1, 10)]
+
+
+def test_what_a_client_had_no_room_for_is_not_noted_as_sent() -> None:
+    client, bell = Client(), Bell()
+    deliveries, first, second = made(client), Subscriber(bell, 1, 2), Subscriber(bell, 3, 4)
+    deliver(deliveries, first)
+    client.has_room = False
+    deliver(deliveries, second)
+    assert (first.noted_sent, second.noted_sent) == (2, 0)
+    client.has_room = True
+    deliveries.catch_up(1, cast(Any, [first, second]))
+    deliver(deliveries, *bell.rung)
+    assert (first.noted_sent, second.noted_sent) == (2, 4)
 
 
 def test_what_is_kept_goes_before_what_another_key_was_rung_for() -> None:

@@ -141,6 +141,50 @@ def test_g8_stalled_subscribers_share_one_bounded_feed(tmp_path: Path) -> None:
 
 
 @pytest.mark.guarantee(8)
+@pytest.mark.guarantee(11)
+def test_g11_a_stuck_client_of_600_keys_costs_no_more_than_its_bound_and_its_neighbour_nothing(tmp_path: Path) -> None:
+    bound, value = 256 * 1024, "x" * 10_000
+    server_limits = ServerLimits(client_event_bytes_max=bound, send_buffer_bytes=8 * 1024, drain_seconds=1)
+    keys = [f"key {i}" for i in range(600)]
+    with (
+        threaded(tmp_path, server_limits, limits=Limits(subscriber_bytes_max=bound)) as server,
+        Wire(server.port, receive_bytes=8 * 1024) as stuck,
+        Wire(server.port) as healthy,
+        Wire(server.port) as writer,
+    ):
+        for client in (stuck, healthy):
+            client.ask(*[{"kind": "subscribe", "key": key} for key in keys])
+        held = []
+        for key in keys * 2:
+            writer.ask({"kind": "set", "key": key, "value": value})
+            assert healthy.line()["event"]["key"] == key
+            held.append(server.engine.notify.queued_bytes)
+        assert bound // 2 < max(held) < bound + 3 * len(value), "what waits, and one event of the other"
+        assert healthy.ask({"kind": "ping"}) == [{"kind": "pong"}]
+        told = [stuck.line()]
+        while told[-1]["kind"] == "event":
+            told.append(stuck.line())
+        assert told[-1]["kind"] == "evicted"
+        server.until(lambda: server.engine.notify.queued_bytes <= bound)
+
+
+def test_what_waits_in_queues_counts_as_unread(tmp_path: Path) -> None:
+    server_limits = ServerLimits(unread_bytes_max=1 << 20, send_buffer_bytes=8 * 1024, drain_seconds=1)
+    with (
+        threaded(tmp_path, server_limits) as server,
+        Wire(server.port, receive_bytes=8 * 1024) as stuck,
+        Wire(server.port) as writer,
+    ):
+        keys = [f"key {i}" for i in range(60)]
+        stuck.ask(*[{"kind": "subscribe", "key": key} for key in keys])
+        for key in keys:
+            writer.ask({"kind": "set", "key": key, "value": "x" * 30_000})
+        server.until(lambda: server.engine.notify.queued_bytes < 1 << 20)
+        assert server.engine.notify.evictions > 0
+        assert server.server.connections == 2, "queues are evicted before clients are cut off"
+
+
+@pytest.mark.guarantee(8)
 def test_g8_who_reads_nothing_is_evicted_while_it_has_no_room_for_what_it_took(tmp_path: Path) -> None:
     server_limits = ServerLimits(send_buffer_bytes=8 * 1024, drain_seconds=1)
     with (

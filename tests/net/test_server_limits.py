@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fluxdb.limits import SERVER_RANGES, ServerLimits
+from fluxdb.limits import SERVER_RANGES, Limits, ServerLimits
 from tests.net.wire import Process, Wire, threaded
 
 KIB = 1024
@@ -67,6 +67,21 @@ def test_g11_subscriptions_of_a_connection_are_bounded(tmp_path: Path) -> None:
         assert replies[3]["code"] == "too_large"
         replies = client.ask({"kind": "unsubscribe", "key": "a"}, {"kind": "subscribe", "key": "c"})
         assert [reply["kind"] for reply in replies] == ["ok", "subscribed"]
+
+
+@pytest.mark.guarantee(11)
+def test_g11_subscriptions_of_all_clients_together_are_bounded(tmp_path: Path) -> None:
+    limits = Limits(database_subscriptions_max=3)
+    with threaded(tmp_path, limits=limits) as server, Wire(server.port) as first, Wire(server.port) as second:
+        assert {reply["kind"] for reply in first.ask(*[{"kind": "subscribe", "key": key} for key in "ab"])} == {
+            "subscribed"
+        }
+        replies = second.ask(*[{"kind": "subscribe", "key": key} for key in "abc"])
+        assert [reply["kind"] for reply in replies] == ["subscribed", "error", "error"]
+        assert replies[1]["code"] == "too_large"
+        assert "database_subscriptions_max" in replies[1]["message"]
+        first.ask({"kind": "unsubscribe", "key": "a"})
+        assert second.ask({"kind": "subscribe", "key": "c"})[0]["kind"] == "subscribed"
 
 
 @pytest.mark.guarantee(11)

@@ -110,6 +110,7 @@ def test_metrics_health_and_the_page_are_served(tmp_path: Path) -> None:
         "fluxdb_connections 1.0",
         "fluxdb_subscribers 1.0",
         "fluxdb_subscriber_evictions_total 0.0",
+        "fluxdb_queued_event_bytes 0.0",
         "fluxdb_wal_fsync_duration_seconds_count 1.0",
         "fluxdb_commit_group_size_sum 1.0",
         'fluxdb_commit_group_size_bucket{le="1.0"} 1.0',
