@@ -71,6 +71,7 @@ class ServerLimits:
     idle_seconds: int = 0  # without a request, where nothing is subscribed; 0: for ever
     drain_seconds: int = 10  # for what is on its way when the server stops
     sync_stalled_seconds: int = 10  # a sync of the log that takes longer makes the server unhealthy; 0: none does
+    certificate_warning_days: int = 14  # the log warns of the certificate's expiry so long before, each day
 
     def __post_init__(self) -> None:
         _check(self, SERVER_RANGES)
@@ -116,6 +117,7 @@ SERVER_RANGES: dict[str, tuple[int, int]] = {
     "idle_seconds": (0, 1 << 31),
     "drain_seconds": (0, 3_600),
     "sync_stalled_seconds": (0, 3_600),
+    "certificate_warning_days": (0, 3_650),
 }
 
 DEFAULT_LIMITS = Limits()

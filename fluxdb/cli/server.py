@@ -20,11 +20,11 @@ from fluxdb.cli.server_config import (
     config_lines,
     limit_options,
     limits_of,
+    read_certificate,
     read_config,
     read_server_password,
     setting,
     split_address,
-    tls_context,
 )
 from fluxdb.cli.text import one_line
 
@@ -94,6 +94,9 @@ def main(context: click.Context, /, **settings: Any) -> None:
     (data_dir = "..."). A flag goes before the environment, that before the file. The bounds are bytes, seconds or
     counts, as their names say.
 
+    SIGHUP has the server read its certificate, the key and the password file again, for new connections. When the
+    terminal it was started from closes, the server stops as on SIGTERM; started with nohup it goes on.
+
     Exit codes: 0 stopped by a signal, 1 unexpected, 2 usage, 5 storage, or an address that can't be listened on.
     """
     if settings["print_config"]:
@@ -112,7 +115,8 @@ def main(context: click.Context, /, **settings: Any) -> None:
             data_dir=settings["data_dir"],
             create=settings["create"],
             password=read_server_password(settings["password_file"]),
-            tls=tls_context(settings["tls_cert"], settings["tls_key"]),
+            password_file=settings["password_file"],
+            certificate=read_certificate(settings["tls_cert"], settings["tls_key"]),
             web=split_address(settings["web"]) if settings["web"] else None,
             web_origins=settings["web_origin"],
             limits=limits,

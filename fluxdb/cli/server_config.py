@@ -7,7 +7,6 @@ import importlib
 import logging
 import math
 import os
-import ssl
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,6 +22,7 @@ from click.core import ParameterSource
 from fluxdb.cli.password import PASSWORD_VARIABLE, STANDARD_INPUT, read_password
 from fluxdb.cli.setting_words import WORDS
 from fluxdb.limits import RANGES, SERVER_RANGES, Limits, ServerLimits
+from fluxdb.net.certificate import Certificate, CertificateError
 from fluxdb.net.web_access import origin_host
 from fluxdb.net.web_limits import SETTINGS_PREFIX, WEB_RANGES, WebLimits
 
@@ -211,38 +211,16 @@ def read_server_password(path: Path | None) -> str | None:
     return password
 
 
-def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+def read_certificate(certificate: Path | None, key: Path | None) -> Certificate | None:
     """None where no certificate is set. Raises UsageError."""
-    if certificate is None and key is None:
-        return None
     if certificate is None:
-        raise click.UsageError("--tls-key without --tls-cert")
-    files = [("--tls-cert", certificate), *([("--tls-key", key)] if key is not None else [])]
-    for option, path in files:
-        _check_readable(option, path)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if key is not None:
+            raise click.UsageError("--tls-key without --tls-cert")
+        return None
     try:
-        context.load_cert_chain(certificate, key, password=_no_passphrase)
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        reason = getattr(error, "reason", None) or "a certificate and its key, both as PEM, are wanted"
-        if not isinstance(error, OSError):
-            reason = str(error)
-        named = ", ".join(f"{option} {path}" for option, path in files)
-        raise click.UsageError(f"{named}: {reason}") from None
-    return context
-
-
-def _check_readable(option: str, path: Path) -> None:
-    """Of the two files, ssl does not say which it could not read."""
-    try:
-        path.open("rb").close()
-    except OSError as error:
-        raise click.UsageError(f"{option} {path}: {error.strerror}") from None
-
-
-def _no_passphrase() -> str:
-    raise ValueError("the key is encrypted: use one that is not, readable by its owner alone")
+        return Certificate(certificate, key)
+    except CertificateError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def split_address(text: str) -> tuple[str, int]:

@@ -9,11 +9,9 @@ import importlib
 import logging
 import os
 import resource
-import signal
-import ssl
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,9 +20,12 @@ import click
 import fluxdb
 from fluxdb.cli.folder import folder_line
 from fluxdb.cli.output import standard_lines
+from fluxdb.cli.reloading import Reloading
+from fluxdb.cli.server_signals import Signals
 from fluxdb.engine.loop_engine import LoopEngine
 from fluxdb.engine.runtime import Engine
 from fluxdb.limits import Limits, ServerLimits
+from fluxdb.net.certificate import Certificate
 from fluxdb.net.health import problems
 from fluxdb.net.listener import is_loopback, listen_tcp, listen_unix
 from fluxdb.net.metrics import render
@@ -49,7 +50,8 @@ class Serving:
     data_dir: Path
     create: bool = True
     password: str | None
-    tls: ssl.SSLContext | None
+    password_file: Path | None  # where the password came from; None: from the environment
+    certificate: Certificate | None
     web: tuple[str, int] | None
     web_origins: tuple[str, ...]
     limits: Limits
@@ -91,22 +93,11 @@ def _new_loop() -> asyncio.AbstractEventLoop:
 
 
 async def _serve(serving: Serving) -> None:
-    loop = asyncio.get_running_loop()
-    stopping = asyncio.Event()
-    hurry: list[Callable[[], None]] = []
-
-    def on_signal() -> None:
-        if stopping.is_set():
-            for step in hurry:
-                step()
-        stopping.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
+    signals = Signals()
     engine = await asyncio.to_thread(open_engine, serving.data_dir, serving.limits, create=serving.create)
     try:
-        if not stopping.is_set():
-            await _run(serving, engine, stopping, hurry)
+        if not signals.stopping.is_set():
+            await _run(serving, engine, signals)
     finally:
         await _close(engine)
 
@@ -120,16 +111,22 @@ async def _cancel_the_rest() -> None:
         await asyncio.wait(rest, timeout=1.0)
 
 
-async def _run(serving: Serving, engine: Engine, stopping: asyncio.Event, hurry: list[Callable[[], None]]) -> None:
+async def _run(serving: Serving, engine: Engine, signals: Signals) -> None:
+    certificate = serving.certificate
+    tls = None if certificate is None else certificate.context
     server = Server(
         engine,
         limits=serving.server_limits,
         password=None if serving.password is None else serving.password.encode(),
-        tls=serving.tls,
+        tls=tls,
         web_limits=serving.web_limits if serving.web is not None else None,
         version=fluxdb.__version__,
     )
-    hurry.append(server.hurry)
+    signals.hurry.append(server.hurry)
+    watching: asyncio.Task[None] | None = None
+    if certificate is not None:
+        certificate.warn(server.limits.certificate_warning_days)
+        watching = asyncio.create_task(certificate.watch(server.limits.certificate_warning_days))
     line = standard_lines().line
     web: WebServer | None = None
     try:
@@ -144,21 +141,24 @@ async def _run(serving: Serving, engine: Engine, stopping: asyncio.Event, hurry:
                     *serving.web,
                     origins=serving.web_origins,
                     password=serving.password,
-                    tls=serving.tls,
-                    metrics=lambda: render(server, web),
+                    tls=tls,
+                    metrics=lambda: render(server, web, certificate),
                     problems=lambda: problems(server),
                     count=server.count,
                     limits=serving.web_limits,
                 )
-            hurry.append(web.hurry)
+            signals.hurry.append(web.hurry)
             line(f"web page on {web.url}")
         standard_lines().note(f"database {folder_line(engine.info())}")
         if unix is not None:
             line(f"server listening on {unix.name}")
         line(f"server listening on {tcp.name}")
-        await stopping.wait()
+        signals.on_reload(Reloading(server, web, certificate, serving.password_file).reload)
+        await signals.stopping.wait()
         logger.info("stopping: what is on its way is answered")
     finally:
+        if watching is not None:
+            watching.cancel()
         await _drain(server, web)
 
 

@@ -31,6 +31,7 @@ WORDS: dict[str, str] = {
     "idle_seconds": "Without a request, where nothing is watched; 0: for ever.",
     "drain_seconds": "For what is on its way when the server stops.",
     "sync_stalled_seconds": "A sync of the log that takes longer makes /healthz answer 503; 0: none does.",
+    "certificate_warning_days": "Warn each day, so many days before the certificate expires; 0: once it has expired.",
     # Of the live page's server.
     "web_connections_max": "The page's server: connections at once.",
     "web_subscriptions_max": "Keys that one page may watch.",

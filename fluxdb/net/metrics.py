@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from fluxdb.errors import ClosedError
 
 if TYPE_CHECKING:
+    from fluxdb.net.certificate import Certificate
     from fluxdb.net.server import Server
     from fluxdb.net.web import WebServer
 
@@ -21,17 +22,19 @@ SYNC_SECONDS = [(1 << i) / NS for i in SYNC_BUCKETS]
 GROUP_BUCKETS = range(18)  # by bits of records: 1 to 131,071
 
 
-def render(server: Server, web: WebServer | None = None) -> bytes:
-    """All numbers of the server, and of its live page's; of one whose engine is closed: those that are left."""
+def render(server: Server, web: WebServer | None = None, certificate: Certificate | None = None) -> bytes:
+    """All numbers of the server, its live page and its certificate; of one whose engine is closed: those that are
+    left."""
     registry = CollectorRegistry()
-    registry.register(_Numbers(server, web))
+    registry.register(_Numbers(server, web, certificate))
     return generate_latest(registry)
 
 
 class _Numbers(Collector):
-    def __init__(self, server: Server, web: WebServer | None) -> None:
+    def __init__(self, server: Server, web: WebServer | None, certificate: Certificate | None) -> None:
         self._server = server
         self._web = web
+        self._certificate = certificate
 
     def describe(self) -> list[Metric]:
         return []  # else it would collect all once more when it is registered
@@ -62,6 +65,12 @@ class _Numbers(Collector):
         yield CounterMetricFamily("fluxdb_connections_refused", "Clients sent away: too many.", refused)
         if self._web is not None:
             yield GaugeMetricFamily("fluxdb_web_connections", "WebSockets that are open.", self._web.connections)
+        if self._certificate is not None and self._certificate.expires_at is not None:
+            yield GaugeMetricFamily(
+                "fluxdb_certificate_expiry_timestamp_seconds",
+                "When the certificate that new connections get expires, in seconds since 1970.",
+                self._certificate.expires_at,
+            )
         try:
             info = server.engine.info()
         except ClosedError:

@@ -20,6 +20,10 @@ class Password:
         self._digest = hashlib.sha256(password).digest()
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()  # by address: how many, when the last
 
+    def change(self, password: bytes) -> None:
+        """From here on it is this one; the failures of addresses stay counted."""
+        self._digest = hashlib.sha256(password).digest()
+
     def check(self, password: bytes, address: str) -> tuple[bool, float]:
         """Is it the password; and the seconds after which the answer may be given, whatever it is."""
         failures, at = self._failures.get(address, (0, 0.0))

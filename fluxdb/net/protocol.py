@@ -243,9 +243,10 @@ class ClientProtocol(asyncio.Protocol):
 
         One that has said all says no more, and whoever drains has a deadline for the others.
         """
-        if self.lost:
+        descriptor = self._descriptor()
+        if self.lost or descriptor is None:
             return
-        if not self._said_all and (self._transport.get_write_buffer_size() or is_sending(self._descriptor())):
+        if not self._said_all and (self._transport.get_write_buffer_size() or is_sending(descriptor)):
             self.server.loop.call_later(LEAVING_SECONDS, self._leave)
             return
         if self._secure:
@@ -260,16 +261,19 @@ class ClientProtocol(asyncio.Protocol):
         So once all is said, no more is heard from the client: to the transport it has ended, and what the system has
         not taken yet is sent before the socket is closed.
         """
-        if self.lost:
+        descriptor = self._descriptor()
+        if self.lost or descriptor is None:
             return
         if self._transport.get_write_buffer_size():
             self.server.loop.call_later(LEAVING_SECONDS, self._leave_tls)
             return
-        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self._descriptor())) as same:
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as same:
             same.shutdown(socket.SHUT_RD)
 
-    def _descriptor(self) -> int:
-        return int(self._transport.get_extra_info("socket").fileno())
+    def _descriptor(self) -> int | None:
+        """None of a connection that is lost: uvloop's TLS knows it some turns before it calls connection_lost."""
+        found = self._transport.get_extra_info("socket")
+        return None if found is None else int(found.fileno())
 
     def send_away(self, line: bytes | None) -> None:
         """Say why, read on without looking at it for a moment (else the words could be lost), and close."""

@@ -204,6 +204,13 @@ class Server:
         looped = sum(client.output_bytes for client in self._clients.values())
         return looped + (self.plain.reactor.unread_bytes if self.plain is not None else 0)
 
+    # What can change
+
+    def change_password(self, password: bytes) -> None:
+        """Of a server that has one: ask new connections for this one. Who is in stays in."""
+        assert self.password is not None
+        self.password.change(password)
+
     # What is known
 
     def info(self) -> dict[str, Any]:

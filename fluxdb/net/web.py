@@ -66,6 +66,10 @@ class WebServer:
     def subscribers(self) -> int:
         return sum(session.subscriptions for session in self._sessions)
 
+    def change_password(self, password: str) -> None:
+        """Of a page that has one: ask new connections for this one. Who is in stays in."""
+        self._access.change_password(password)
+
     def stop_listening(self) -> None:
         """Take no more connections. Idempotent."""
         self._closing = True

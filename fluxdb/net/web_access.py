@@ -66,6 +66,10 @@ class Access:
     def wants_password(self) -> bool:
         return self._password is not None
 
+    def change_password(self, password: str) -> None:
+        assert self._password is not None
+        self._password.change(password.encode())
+
     def check_password(self, password: str, peer: str) -> tuple[bool, float]:
         """Is it the one; and the seconds to wait before saying so."""
         return (

@@ -9,6 +9,8 @@ from fluxdb.net import server
 WITHOUT_SERVER = (
     "test_deliveries",
     "test_web",
+    "test_certificate",
+    "test_server_hangup",
     "test_server_process",
     "test_server_tls",
     "test_bad_input",

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from pathlib import Path
 
 import pytest
+import uvloop
 
-from fluxdb.limits import ServerLimits
-from tests.net.wire import Wire, threaded
+from fluxdb.engine.runtime import Engine
+from fluxdb.limits import DEFAULT_LIMITS, ServerLimits
+from fluxdb.net.listener import listen_tcp
+from fluxdb.net.server import Server
+from fluxdb.storage.database import Database
+from tests.net.wire import PATIENCE_SECONDS, Wire, threaded
 from tests.support.certificates import make_certificate
 
 REPLIES = 250
@@ -33,3 +39,31 @@ def test_what_a_client_says_to_a_server_that_ends_costs_it_no_reply(tmp_path: Pa
             client.send({"kind": "ping"})
             assert [len(client.line()["doc"]["value"]) for _ in range(REPLIES)] == [3_000] * REPLIES
         server.until(closing.done)
+
+
+def test_a_tls_client_that_is_lost_as_the_server_ends_is_no_error(tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path)
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(certificate, key)
+
+    async def lose_one() -> None:
+        engine = Engine(Database.open(tmp_path / "data"), DEFAULT_LIMITS)
+        server = Server(engine, tls=serving)
+        port = server.listen(listen_tcp("127.0.0.1", 0)).port
+        trusting = ssl.create_default_context(cafile=str(certificate))
+        reader, writer = await asyncio.open_connection("localhost", port, family=socket.AF_INET, ssl=trusting)
+        writer.write(b'{"kind":"ping"}\n')
+        await reader.readline()
+        (client,) = server._clients.values()
+        writer.transport.abort()
+        while client._transport.get_extra_info("socket") is not None:  # uvloop knows some turns before the client does
+            await asyncio.sleep(0)
+        await server.close()
+        assert server.connections == 0
+        engine.close()
+
+    loop = uvloop.new_event_loop()
+    try:
+        loop.run_until_complete(asyncio.wait_for(lose_one(), PATIENCE_SECONDS))
+    finally:
+        loop.close()

@@ -1,0 +1,134 @@
+"""The server's certificate: read from its files, read again on request, and watched for its expiry.
+
+    certificate = Certificate(Path("cert.pem"), Path("key.pem"))
+    listen(..., ssl=certificate.context)
+    ...
+    certificate.reload()  # new connections get what the files hold now; those that are open keep what they have
+
+A listening socket keeps the context that it was given, so that context stays, and its handshakes pick the newest one:
+OpenSSL asks by the callback for server names, in each handshake, whether the client named a server or not. A reload
+makes a whole new context, so files that don't fit together change nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import ssl
+import time
+from pathlib import Path
+from typing import Final
+
+logger = logging.getLogger("fluxdb.server")
+
+DAY_SECONDS: Final = 86_400.0
+_NOT_PEM: Final = "a certificate and its key are needed, both as PEM"
+_NOT_ITS_KEY: Final = "the key is not that of the certificate"
+_WORDS: Final = {  # of OpenSSL's reasons, the last for a key of another algorithm
+    "KEY_VALUES_MISMATCH": _NOT_ITS_KEY,
+    "KEY_TYPE_MISMATCH": _NOT_ITS_KEY,
+    "NO_CERTIFICATE_ASSIGNED": _NOT_ITS_KEY,
+}
+
+
+class CertificateError(ValueError):
+    """The files of a certificate and its key can't be read, or don't belong together."""
+
+
+class Certificate:
+    """A certificate chain and its key. ``key`` None: it is in the certificate's file. Raises CertificateError."""
+
+    def __init__(self, certificate: Path, key: Path | None) -> None:
+        self._files = {"--tls-cert": certificate} | ({} if key is None else {"--tls-key": key})
+        self.context = self._load()
+        self.context.sni_callback = self._choose
+        self._newest = self.context
+        self.valid_from, self.expires_at = _validity(certificate)
+
+    @property
+    def name(self) -> str:
+        """The files, by the options that name them."""
+        return ", ".join(f"{option} {path}" for option, path in self._files.items())
+
+    def reload(self) -> None:
+        """Read the files again. Raises CertificateError, and then keeps what was read before."""
+        newest = self._load()
+        self.valid_from, self.expires_at = _validity(self._files["--tls-cert"])
+        self._newest = newest
+
+    def validity(self) -> str:
+        """Until when, in words."""
+        return "of unknown expiry" if self.expires_at is None else f"valid until {_date(self.expires_at)}"
+
+    def fault(self, warning_days: int, now: float) -> str | None:
+        """What is wrong, or soon will be, with its time of validity; ``now`` in seconds since 1970."""
+        if self.valid_from is not None and now < self.valid_from:
+            return f"the certificate is not valid before {_date(self.valid_from)}: clients reject it until then"
+        if self.expires_at is None or now < self.expires_at - warning_days * DAY_SECONDS:
+            return None
+        if now >= self.expires_at:
+            return f"the certificate expired on {_date(self.expires_at)}: clients reject it"
+        return f"the certificate expires on {_date(self.expires_at)} (certificate_warning_days {warning_days})"
+
+    def warn(self, warning_days: int) -> None:
+        """Log a warning where there is a fault, with the way out."""
+        fault = self.fault(warning_days, time.time())
+        if fault is not None:
+            logger.warning("%s; replace %s and send SIGHUP", fault, self.name)
+
+    async def watch(self, warning_days: int) -> None:
+        """Do so each day, until cancelled."""
+        while True:
+            await asyncio.sleep(DAY_SECONDS)
+            self.warn(warning_days)
+
+    def _choose(self, handshake: ssl.SSLObject, server_name: str | None, context: ssl.SSLContext) -> None:
+        handshake.context = self._newest
+
+    def _load(self) -> ssl.SSLContext:
+        for option, path in self._files.items():
+            _check_readable(option, path)
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        try:
+            context.load_cert_chain(self._files["--tls-cert"], self._files.get("--tls-key"), password=_no_passphrase)
+        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+            raise CertificateError(f"{self.name}: {_why(error)}") from None
+        return context
+
+
+def _why(error: OSError | ValueError) -> str:
+    if not isinstance(error, OSError):
+        return str(error)
+    reason = getattr(error, "reason", None)
+    return _NOT_PEM if reason is None else _WORDS.get(reason, reason.lower().replace("_", " "))
+
+
+def _check_readable(option: str, path: Path) -> None:
+    """Of the two files, ssl does not say which one it could not read."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise CertificateError(f"{option} {path}: {error.strerror}") from None
+
+
+def _no_passphrase() -> str:
+    raise ValueError("the key is encrypted: use one that is not, readable by its owner alone")
+
+
+def _validity(path: Path) -> tuple[float | None, float | None]:
+    """From when and until when, in seconds since 1970; None where that is not known.
+
+    ``ssl`` shows a certificate's dates for peers that it verified only. What it decodes those with is private, so this
+    does without it where some Python has none: then nothing warns, and TLS works as ever.
+    """
+    try:
+        decoded = importlib.import_module("_ssl")._test_decode_cert(str(path))
+        return ssl.cert_time_to_seconds(decoded["notBefore"]), ssl.cert_time_to_seconds(decoded["notAfter"])
+    except (ImportError, AttributeError, KeyError, ValueError, OSError):
+        return None, None
+
+
+def _date(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(seconds))
