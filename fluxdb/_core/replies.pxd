@@ -23,4 +23,5 @@ cdef bint reply_nothing_deleted(Bytes* bytes, const Slice* id) noexcept nogil
 cdef bint reply_document(
     Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version, const Slice* id,
 ) noexcept nogil
-cdef bint reply_pong(Bytes* bytes, const Slice* id) noexcept nogil
+# Says where a password is still to be told: whoever connects learns so without asking for a document.
+cdef bint reply_pong(Bytes* bytes, bint authenticated, const Slice* id) noexcept nogil

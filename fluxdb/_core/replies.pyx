@@ -100,9 +100,11 @@ cdef bint reply_document(
     return True
 
 
-cdef bint reply_pong(Bytes* bytes, const Slice* id) noexcept nogil:
+cdef bint reply_pong(Bytes* bytes, bint authenticated, const Slice* id) noexcept nogil:
     if not bytes_reserve(bytes, FIXED_BYTES_MAX + id.bytes):
         return False
     put(bytes, b'{"kind":"pong"', 14)
+    if not authenticated:
+        put(bytes, b',"authenticated":false', 22)
     put_end(bytes, id)
     return True

@@ -206,12 +206,14 @@ cdef int take_write(Peer* peer, WireRequest* wire) noexcept nogil:
 cdef int take_other(Peer* peer, const WireRequest* wire) noexcept nogil:
     """What is not the hot path. It sees the effects of what was before it, so that has to be over."""
     cdef Handed* handed
+    cdef bint written
     cdef size_t start = peer.output.used
     if peer.place_count:
         return STALL
     if wire.kind == WIRE_PING:
         peer.board.answered[<size_t>WIRE_PING] += 1
-        return DONE if peer_written(peer, reply_pong(peer_target(peer), &wire.id), start) == 0 else BROKEN
+        written = reply_pong(peer_target(peer), peer.authenticated, &wire.id)
+        return DONE if peer_written(peer, written, start) == 0 else BROKEN
     handed = peer_hand_over(peer, &wire.id, &wire.key, &wire.password)
     if handed == NULL:
         return BROKEN

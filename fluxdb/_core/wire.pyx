@@ -20,7 +20,11 @@ cdef struct KindRow:
     int kind
     int needs
 
-cdef KindRow[10] KINDS
+# A kind may have a second name: that of the command in the terminal.
+cdef enum:
+    NAMES_OF_KINDS = 12
+
+cdef KindRow[NAMES_OF_KINDS] KINDS
 KINDS[0] = KindRow(b'"get"', WIRE_GET, NEEDS_KEY)
 KINDS[1] = KindRow(b'"set"', WIRE_SET, NEEDS_KEY | NEEDS_VALUE)
 KINDS[2] = KindRow(b'"del"', WIRE_DELETE, NEEDS_KEY)
@@ -31,6 +35,8 @@ KINDS[6] = KindRow(b'"unsubscribe"', WIRE_UNSUBSCRIBE, NEEDS_KEY)
 KINDS[7] = KindRow(b'"ping"', WIRE_PING, 0)
 KINDS[8] = KindRow(b'"info"', WIRE_INFO, 0)
 KINDS[9] = KindRow(b'"auth"', WIRE_AUTH, NEEDS_PASSWORD)
+KINDS[10] = KindRow(b'"delete"', WIRE_DELETE, NEEDS_KEY)
+KINDS[11] = KindRow(b'"checkpoint"', WIRE_SNAPSHOT, 0)
 
 
 cdef struct Members:
@@ -217,7 +223,7 @@ cdef int wire_parse(
         request.id = members.id
     if members.kind.data == NULL:
         return WIRE_NO_KIND
-    for i in range(10):
+    for i in range(NAMES_OF_KINDS):
         row = &KINDS[i]
         if is_kind(&members.kind, row.name):
             request.kind = row.kind

@@ -43,7 +43,9 @@ COUNT = click.IntRange(1)
 @click.option("--keys", type=COUNT, default=100_000, show_default=True, metavar="K", help="At most so many keys.")
 @click.option("--threads", is_flag=True, help="In process: threads instead of coroutines.")
 @click.option("--network", is_flag=True, help="Over TCP; without --addr to a server started for the purpose.")
-@click.option("--addr", metavar="HOST:PORT", help="A server that is there; or fluxdb+unix:///PATH.")
+@click.option(
+    "--addr", metavar="HOST:PORT", help="A running server; PORT alone is one of this machine. Or fluxdb+unix:///PATH."
+)
 @click.option(
     "--protocol",
     type=click.Choice(["flux", "resp"]),

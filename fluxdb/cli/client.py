@@ -57,16 +57,21 @@ class Server:
         self.raw = raw  # --json stood before the command
 
 
-_NAMES = {"delete": "del", "checkpoint": "snapshot"}  # of the shell's commands, where they differ
+_NAMES = {"del": "delete", "snapshot": "checkpoint"}  # second names, as the wire has them
+_TOOLS = frozenset({"check", "repair", "dump", "load"})  # of fluxdb, for a folder
 
 
 class Client(Program):
-    """A stranger may come from the shell, where commands are in any case and some have other names."""
+    """Commands are found as in the shell: in any case, and by their second names."""
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        name = name.lower()
+        return super().get_command(ctx, _NAMES.get(name, name))
 
     def meant(self, args: list[str]) -> str:
-        name = args[0].lower()
-        name = _NAMES.get(name, name)
-        return f"Did you mean {name!r}?" if name in self.commands else ""
+        if args[0] in _TOOLS:
+            return f"That is for a folder that no server has open: fluxdb {args[0]} DIR"
+        return super().meant(args)
 
 
 @click.group(cls=Client, context_settings={"help_option_names": ["-h", "--help"]})
@@ -77,7 +82,7 @@ class Client(Program):
     show_default=True,
     show_envvar=True,
     metavar="HOST:PORT",
-    help="The server; or fluxdb://HOST:PORT, fluxdbs://HOST:PORT (TLS), fluxdb+unix:///PATH.",
+    help="The server; PORT alone is one of this machine. Or fluxdb://HOST:PORT, fluxdbs://HOST:PORT (TLS), fluxdb+unix:///PATH.",
 )
 @click.option(
     "--password-file",
@@ -171,9 +176,9 @@ def _patch(server: Server, key: str, json: str, if_version: int | None, remove_n
     return remote.write(server, "patch", key, json, if_version, remove_nulls=remove_nulls, raw=raw)
 
 
-@_command("del", IF_VERSION, KEY)
+@_command("delete", IF_VERSION, KEY)
 def _delete(server: Server, key: str, if_version: int | None, raw: bool) -> int:
-    """Delete the document of KEY."""
+    """Delete the document of KEY (also: del)."""
     from fluxdb.cli import remote
 
     return remote.write(server, "del", key, "", if_version, raw=raw)
@@ -192,9 +197,9 @@ def _get(server: Server, key: str, value_only: bool, raw: bool) -> int:
     return remote.get(server, key, value_only=value_only, raw=raw)
 
 
-@_command("snapshot")
+@_command("checkpoint")
 def _snapshot(server: Server, raw: bool) -> int:
-    """Have the server write a snapshot."""
+    """Have the server write a snapshot (also: snapshot)."""
     from fluxdb.cli import remote
 
     return remote.snapshot(server, raw=raw)

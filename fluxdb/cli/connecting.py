@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any, Final
 
 import click
 
-DEFAULT_ADDRESS: Final = "127.0.0.1:7000"
+LOOPBACK: Final = "127.0.0.1"
+DEFAULT_ADDRESS: Final = f"{LOOPBACK}:7000"
 QUOTING: Final = """the shell takes quotes away, so JSON goes between single ones: set user '{"name": "v"}'"""
+
+_PORT = re.compile(":?[0-9]+")  # as a host, 7000 would be the address 0.0.27.88
 
 
 class Seconds(click.FloatRange):
@@ -22,9 +26,11 @@ class Seconds(click.FloatRange):
 
 
 def server_url(address: str, tls: bool = False) -> str:
-    """The URL for HOST:PORT or for a URL. Raises BadParameter."""
+    """The URL for HOST:PORT, for PORT on this machine, or for a URL. Raises BadParameter."""
     from fluxdb.client.address import parse_url
 
+    if _PORT.fullmatch(address):
+        address = f"{LOOPBACK}:{address.removeprefix(':')}"
     url = address if "://" in address else f"{'fluxdbs' if tls else 'fluxdb'}://{address}"
     scheme, _, rest = url.partition("://")
     if tls and scheme.lower() == "fluxdb":

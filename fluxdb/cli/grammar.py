@@ -17,7 +17,7 @@ import orjson
 
 from fluxdb.cli import commands
 from fluxdb.cli.commands import IF_VERSION, NAMES, SYNTAX, Command, Syntax
-from fluxdb.cli.text import short
+from fluxdb.cli.text import closest, short
 
 VERSION_MAX = (1 << 63) - 1
 """The largest number that --if-version takes."""
@@ -225,8 +225,6 @@ def _json_reason(text: str, error: orjson.JSONDecodeError) -> str:
 
 
 def _no_command(word: str) -> str:
-    from difflib import get_close_matches  # here, as it is wanted so seldom
-
-    close = get_close_matches(word[:40].upper(), NAMES, n=1)
-    meant = f"did you mean {close[0]}? " if close else ""
+    close = closest(word.upper(), NAMES)
+    meant = f"did you mean {close}? " if close else ""
     return f"{short(word)} is no command, {meant}HELP lists them"

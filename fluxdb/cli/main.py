@@ -5,6 +5,7 @@ Only what a command needs is imported when it runs: ``fluxdb exec`` in a script 
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -19,18 +20,73 @@ from fluxdb.cli.program import Program
 DATA_DIR = "fluxdb-data"
 
 
+_ELSEWHERE = {
+    "serve": "fluxdb-server",
+    "server": "fluxdb-server",
+    "start": "fluxdb-server",
+    "shell": "fluxdb, without a command, for a folder; fluxdb-client shell for a server",
+    "open": "fluxdb PATH",
+    "client": "fluxdb-client",
+    "connect": "fluxdb-client --addr HOST:PORT shell",
+    "ping": "fluxdb-client ping",
+    "bench": "fluxdb-bench",
+}
+_ADDRESS = re.compile(r"[^/]*:[0-9]+|[A-Za-z+]+://.*")
+
+
 class Terminal(Program):
+    """``fluxdb PATH`` is short for ``fluxdb --data-dir PATH``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        at = _first_word(self, args)
+        if at < len(args) and self._is_folder(args[at]):
+            if any(word.startswith("--data-dir") for word in args[:at]):
+                raise click.UsageError(f"{args[at]}: there is a --data-dir already", ctx)
+            args = ["--data-dir", *args]
+        return super().parse_args(ctx, args)
+
     def meant(self, args: list[str]) -> str:
-        if args[0].upper() not in NAMES:
-            return ""
-        return f"Is fluxdb exec {shlex.quote(' '.join(args))} meant?"
+        word = args[0]
+        if word.partition(" ")[0].upper() in NAMES:
+            return f"Is fluxdb exec {shlex.quote(' '.join(args))} meant?"
+        if word in _ELSEWHERE:
+            return f"That is {_ELSEWHERE[word]}"
+        if _ADDRESS.fullmatch(word):
+            return f"For a server: fluxdb-client --addr {shlex.quote(word)} shell"
+        named = shlex.quote(f"./{word}")
+        return super().meant(args) or f"There is no folder of that name either; fluxdb {named} makes it and opens it"
+
+    def _is_folder(self, word: str) -> bool:
+        """A path that can be told from a command that was mistyped: one with a slash, or a folder that exists."""
+        if word in self.commands or _ADDRESS.fullmatch(word):
+            return False
+        return "/" in word or word.startswith("~") or word in (".", "..") or Path(word).is_dir()
+
+
+def _first_word(command: click.Command, args: list[str]) -> int:
+    """The index of the first argument that is no option, nor the value of one."""
+    with_value = {
+        name
+        for option in command.params
+        if isinstance(option, click.Option) and not option.is_flag
+        for name in option.opts
+    }
+    at = 0
+    while at < len(args) and args[at].startswith("-"):
+        at += 2 if args[at] in with_value else 1
+    return at
 
 
 _FOLDER = Folder(readable=False, path_type=Path)  # storage says what is wrong with one, and the way out
 _DIRECTORY = click.argument("directory", type=_FOLDER, metavar="DIR")
 
 
-@click.group(cls=Terminal, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Terminal,
+    invoke_without_command=True,
+    subcommand_metavar="[PATH | COMMAND [ARGS]...]",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option(
     "--data-dir",
     type=_FOLDER,
@@ -44,7 +100,10 @@ _DIRECTORY = click.argument("directory", type=_FOLDER, metavar="DIR")
 @click.version_option(fluxdb.__version__, message="fluxdb %(version)s")
 @click.pass_context
 def main(context: click.Context, data_dir: Path) -> None:
-    """Without a command: open the terminal, or run each line of what is piped in (also behind one that failed).
+    """Without a command: open the terminal, or run each line of what is piped in (also after one that failed).
+
+    fluxdb PATH opens the folder PATH, as fluxdb --data-dir PATH does. A word without a slash is a command, unless a
+    folder of that name exists.
 
     Exit codes: 0 ok, 1 the database said no, 2 usage, 5 storage, 130 Ctrl-C.
     """

@@ -13,6 +13,7 @@ import click
 
 from fluxdb.cli import exits, render
 from fluxdb.cli.output import guard_standard_streams, naming_stream, show_warnings, standard_lines
+from fluxdb.cli.text import closest
 from fluxdb.errors import FluxDBError
 
 TRACEBACK_SETTING = "FLUXDB_TRACEBACK"
@@ -64,8 +65,9 @@ class Program(Tool, click.Group):
     """A group of such commands."""
 
     def meant(self, args: list[str]) -> str:
-        """Where a name is none of ours: what may be meant, as a sentence, or nothing."""
-        return ""
+        """What may be meant by a name that is no command, as a sentence; "" if nothing comes to mind."""
+        close = closest(args[0].lower(), self.commands)
+        return f"Did you mean {close}?" if close else ""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

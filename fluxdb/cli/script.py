@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Final
 
@@ -21,6 +22,11 @@ def run_lines(session: Session, lines: BinaryIO, print_error: Print) -> int:
     """Run each line, also behind one that failed. Returns the exit code: 0, or that of the gravest failure."""
     gravest = exits.OK
     for number, line in enumerate(_read_lines(lines), 1):
+        if number == 1 and line is not None:
+            if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                print_error(render.error("the input is UTF-16, and commands are UTF-8: convert it (iconv -f UTF-16)"))
+                return exits.USAGE
+            line = line.removeprefix(codecs.BOM_UTF8)
         try:
             if line is None:
                 raise GrammarError(f"this line is longer than {LINE_BYTES_MAX:,} bytes", LINE_BYTES_MAX + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import orjson
 
@@ -33,6 +34,13 @@ def quote_key(key: str) -> str:
 def short(word: str) -> str:
     """The beginning of a word of the user, quoted."""
     return escape_text(orjson.dumps(word if len(word) <= 40 else word[:40] + "...").decode())
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The one of ``known`` that was probably meant by ``word``; None if nothing is near."""
+    from difflib import get_close_matches  # here, as it is wanted so seldom
+
+    return next(iter(get_close_matches(word[:40], known, n=1)), None)
 
 
 def one_line(words: str) -> str:

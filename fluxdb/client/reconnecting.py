@@ -22,7 +22,6 @@ from fluxdb.errors import AuthError, ClosedError, ConnectionLostError, FluxDBErr
 PAUSE_SECONDS_MIN = 0.05
 PAUSE_SECONDS_MAX = 10.0
 _MAYBE_TLS = " without a word: it may want TLS (fluxdbs://), or be no FluxDB server"
-PROBE_KEY = "k"  # any key: the reply shows that this is a FluxDB server, and that it wants no password
 
 logger = logging.getLogger("fluxdb.client")
 
@@ -123,7 +122,7 @@ class Reconnecting:
     async def _greet(self, link: Link, until: float) -> None:
         settings = self._settings
         password = settings.address.password if settings.password is None else settings.password
-        body = request.get(PROBE_KEY) if password is None else request.auth(password)
+        body = request.PING if password is None else request.auth(password)
         try:
             line = await asyncio.wait_for(link.request(body), until - self._loop.time())
         except (TimeoutError, asyncio.TimeoutError):
@@ -131,14 +130,13 @@ class Reconnecting:
         except LinkLostError as lost:
             hint = _MAYBE_TLS if link.lost_without_a_word and not settings.address.tls else ""
             raise ConnectionLostError(f"no connection to {settings.address}: {lost}{hint}") from None
+        if password is None:
+            if not reply.is_welcome(line):
+                raise AuthError(f"{settings.address} wants a password: the argument password of open()")
+            return
         try:
-            if password is None:
-                reply.document_text(line)
-            else:
-                reply.answer(line)
+            reply.answer(line)
         except AuthError as error:
-            if password is None:  # the server tells how to give it on the wire
-                raise AuthError(f"{settings.address} wants a password: the argument password of open()") from None
             raise AuthError(f"{settings.address} did not take the password: {error}") from None
 
     def _connected(self, connecting: asyncio.Task[Link]) -> None:

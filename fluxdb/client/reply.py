@@ -56,6 +56,14 @@ def answer(line: bytes) -> dict[str, Any]:
     return found
 
 
+def is_welcome(line: bytes) -> bool:
+    """Of a ping's reply, the first over a connection: does the server want no password? Raises UnexpectedReplyError."""
+    found = answer(line)
+    if found["kind"] != "pong":
+        raise _unexpected(line)
+    return found.get("authenticated") is not False
+
+
 def document(line: bytes) -> Document | None:
     """Of a GET's reply."""
     found = _document(line)

@@ -46,7 +46,8 @@ class _Numbers(Collector):
         yield build
         commands = CounterMetricFamily("fluxdb_commands", "Requests answered.", labels=["command", "status"])
         for command, (answered, refused) in server.counts.items():
-            commands.add_metric([command, "ok"], answered)
+            if command != "invalid":  # what could not be read is never answered with ok
+                commands.add_metric([command, "ok"], answered)
             commands.add_metric([command, "error"], refused)
         yield commands
         durations = HistogramMetricFamily(

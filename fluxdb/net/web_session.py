@@ -28,6 +28,7 @@ GOING_AWAY = 1001  # close codes of RFC 6455
 POLICY_VIOLATION = 1008
 INTERNAL_ERROR = 1011
 WIRE_KINDS = {"delete": "del"}  # by type, where the wire has another name
+TYPES = {"del": "delete"}  # second names
 VERSION_MAX = (1 << 63) - 1  # that a condition can name: the core keeps "no condition" in the bit above
 
 
@@ -114,6 +115,7 @@ class Session:
                 raise RequestError("a message is text: a JSON object")
             request = messages.members(message)
             kind = _string(request, "type")
+            kind = TYPES.get(kind, kind)
             answer = await self._answer(kind, request)
         except FluxDBError as error:
             known = kind == "auth" or kind in self._handlers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -84,6 +85,8 @@ def _numbered(lines: BinaryIO, bytes_max: int) -> Iterator[tuple[int, bytes]]:
             number += 1
             if len(line) > bytes_max:
                 raise LimitError(f"line {number}: it is longer than {bytes_max} bytes, as long as key and value may be")
+            if number == 1:
+                line = line.removeprefix(codecs.BOM_UTF8)
             if line.strip():
                 yield number, line
 

@@ -121,6 +121,38 @@ def test_a_command_of_the_terminal_is_told_how_it_is_run() -> None:
     assert "No such command 'set'. Is fluxdb exec 'set k 1' meant?" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("serve", "That is fluxdb-server"),
+        ("shell", "fluxdb-client shell"),
+        ("bench", "fluxdb-bench"),
+        ("chekc", "Did you mean check?"),
+        ("127.0.0.1:7000", "fluxdb-client --addr 127.0.0.1:7000 shell"),
+        ("fluxdb://h", "fluxdb-client --addr fluxdb://h shell"),
+        ("mydata", "fluxdb ./mydata"),
+        ("get user", "fluxdb exec 'get user'"),
+    ],
+)
+def test_a_word_that_is_no_command_is_answered_by_what_is_meant(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, word: str, told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, [word])
+    assert result.exit_code == 2
+    assert told in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_is_the_folder_to_open(fluxdb: Program, tmp_path: Path) -> None:
+    assert fluxdb("./a", stdin=b"SET k 1\n") == (0, "ok, version 1\n", "")
+    assert fluxdb("a", stdin=b"GET --value k\n").out == "1\n"
+    assert fluxdb(tmp_path / "a", "exec", "GET --value k").out == "1\n"
+    assert fluxdb("--data-dir", "b", "a").code == 2
+    assert not (tmp_path / "fluxdb-data").exists()
+    assert not (tmp_path / "b").exists()
+
+
 @pytest.mark.parametrize("program", [main, client], ids=["fluxdb", "fluxdb-client"])
 def test_the_list_of_commands_cuts_no_sentence(program: click.Group) -> None:
     assert "..." not in CliRunner().invoke(program, ["--help"]).stdout.partition("Commands:")[2]

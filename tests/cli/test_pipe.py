@@ -45,6 +45,14 @@ def test_lines_that_are_no_commands_are_code_2(fluxdb: Program) -> None:
     assert fluxdb(stdin=b"FOO\n").code == 2
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_line(fluxdb: Program) -> None:
+    assert fluxdb(stdin=b"\xef\xbb\xbfSET a 1\n") == (0, "ok, version 1\n", "")
+    code, out, err = fluxdb(stdin="SET a 1\nSET b 1\n".encode("utf-16"))
+    assert (code, out) == (2, "")
+    assert "UTF-16" in err
+    assert err.count("\n") == 1
+
+
 def test_nothing_and_a_last_line_without_its_end_are_fine(fluxdb: Program) -> None:
     assert fluxdb(stdin=b"") == (0, "", "")
     assert fluxdb(stdin=b"SET a 1") == (0, "ok, version 1\n", "")

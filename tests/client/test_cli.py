@@ -123,13 +123,35 @@ def test_json_that_the_shell_has_taken_the_quotes_from_is_told_how_to_type_it(
     assert """set user '{"name": "v"}'""" in done.stderr
 
 
+@pytest.mark.parametrize("names", [("SET", "set"), ("Delete", "del", "delete"), ("snapshot", "CHECKPOINT")])
+def test_commands_have_the_names_that_they_have_in_the_shell_and_on_the_wire(
+    client: Client, names: tuple[str, ...]
+) -> None:
+    arguments = {"set": ("user", "1"), "delete": ("user",), "checkpoint": ()}[names[-1].lower()]
+    for name in names:
+        assert client(name, *arguments).returncode == exits.OK
+
+
 @pytest.mark.parametrize(
-    ("typed", "meant"), [("SET", "set"), ("Delete", "del"), ("delete", "del"), ("checkpoint", "snapshot")]
+    ("typed", "told"), [("delet", "Did you mean delete?"), ("gte", "Did you mean get?"), ("dump", "fluxdb dump DIR")]
 )
-def test_a_command_by_the_name_that_it_has_in_the_shell_is_told_its_own(client: Client, typed: str, meant: str) -> None:
+def test_a_mistyped_command_is_answered_by_what_is_meant(client: Client, typed: str, told: str) -> None:
     done = client(typed, "user")
     assert done.returncode == exits.USAGE
-    assert f"No such command '{typed}'. Did you mean '{meant}'?" in done.stderr
+    assert f"No such command '{typed}'." in done.stderr
+    assert told in done.stderr
+
+
+def test_a_number_as_address_is_a_port_of_this_machine(client: Client, server: SmallServer) -> None:
+    for address in (f"{server.port}", f":{server.port}"):
+        done = client("--addr", address, "ping")
+        assert (done.stdout, done.stderr) == ("pong\n", "")
+
+
+def test_a_connection_begins_with_a_ping_and_reads_no_document(client: Client, server: SmallServer) -> None:
+    client("set", "a", "1")
+    answered = {kind: count for kind, (count, _) in server.hub.counts.items() if count}
+    assert answered == {"ping": 1, "set": 1}
 
 
 def test_the_password_comes_from_the_environment_or_a_file(client: Client, server: SmallServer, tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_all_who_wait_are_told_when_the_server_goes(server: SmallServer) -> None
             server.silent = True
             writes = [asyncio.ensure_future(db.set(f"k{number}", number)) for number in range(20)]
             reads = [asyncio.ensure_future(db.get(f"k{number}")) for number in range(20)]
-            await asyncio.to_thread(until, lambda: server.lines_seen.count(b'"kind":"get"') >= 21)
+            await asyncio.to_thread(until, lambda: server.lines_seen.count(b'"kind":"get"') >= 20)
             await asyncio.to_thread(server.stop)
             for outcome in await asyncio.gather(*writes, return_exceptions=True):
                 assert isinstance(outcome, ConnectionLostError)

@@ -26,7 +26,7 @@ from tests.client.test_faults import PATIENCE_SECONDS, until
 from tests.support.odd_peer import odd_peer
 from tests.support.small_server import SmallServer
 
-GREETED = b'{"kind":"value","doc":null,"id":1}\n'
+GREETED = b'{"kind":"pong","id":1}\n'
 
 
 @contextmanager

@@ -36,6 +36,8 @@ TABLE = [
     (b'{"kind":"unsubscribe","key":"a"}', b'{"kind":"ok","unsubscribed":true}'),
     (b'{"kind":"unsubscribe","key":"a","id":"x"}', b'{"kind":"ok","unsubscribed":false,"id":"x"}'),
     (b'{"kind":"auth","password":"whatever"}', b'{"kind":"ok"}'),
+    (b'{"kind":"delete","key":"missing"}', b'{"kind":"ok","deleted":false}'),
+    (b'{"kind":"checkpoint"}', b'{"kind":"ok","revision":3}'),
     (b'{"kind":"ping","id":1.5}', b'{"kind":"pong","id":1.5}'),
 ]
 

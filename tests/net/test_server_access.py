@@ -32,6 +32,12 @@ def test_without_the_password_nothing_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.guarantee(11)
+def test_a_ping_tells_whether_a_password_is_still_wanted(tmp_path: Path) -> None:
+    with threaded(tmp_path, password=b"secret") as server, Wire(server.port) as client:
+        assert client.ask({"kind": "ping", "id": 1}) == [{"kind": "pong", "authenticated": False, "id": 1}]
+        assert client.ask({"kind": "auth", "password": "secret"}, {"kind": "ping"})[1] == {"kind": "pong"}
+
+
 def test_g11_a_line_before_the_password_is_short_and_may_be_long_behind_it(tmp_path: Path) -> None:
     request = {"kind": "set", "key": "a", "value": "x" * 10_000}
     with threaded(tmp_path, password=b"p") as server, Wire(server.port) as client:

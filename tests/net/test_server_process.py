@@ -120,6 +120,7 @@ def test_metrics_health_and_the_page_are_served(tmp_path: Path) -> None:
         'fluxdb_command_duration_seconds_count{command="del"} 0.0',
     }
     assert {f"web_{name}" for name in WEB_RANGES} < set(limits)
+    assert 'command="invalid",status="ok"' not in numbers
     assert "fluxdb_build_info{" in numbers
     assert "\nfluxdb_web_connections " in numbers
     assert "fluxdb_last_checkpoint_timestamp_seconds 0.0" not in numbers

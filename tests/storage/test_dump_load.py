@@ -127,6 +127,10 @@ def test_lines_by_hand_need_a_key_and_a_value_only(tmp_path: Path) -> None:
         assert put(database, "b") == (8, 4)
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    assert load(tmp_path / "db", b'\xef\xbb\xbf{"key":"a","value":1}\n').documents == 1
+
+
 def test_members_in_any_order_keep_the_value_s_text(tmp_path: Path) -> None:
     members = ['"key":"k"', '"value":{"version":9,"value":"a,b","key":"}"}', '"version":3', '"revision":5']
     import itertools

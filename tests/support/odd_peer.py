@@ -17,7 +17,7 @@ Answer = Callable[[bytes, bytes], bytes | None]
 def odd_peer(answer: Answer) -> Iterator[str]:
     """Its URL. ``answer`` gets each request and its id, and returns all that is sent behind it; None: close.
 
-    What asks for a key "k" that nobody has, as clients do when they connect, is answered rightly.
+    The ping with which a client begins is answered rightly.
     """
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=_serve, args=(listening, answer), daemon=True)
@@ -38,11 +38,11 @@ def _serve(listening: socket.socket, answer: Answer) -> None:
 
 
 def _talk(connection: socket.socket, answer: Answer) -> None:
-    for line in connection.makefile("rb"):
+    for number, line in enumerate(connection.makefile("rb")):
         found = re.search(rb'"id":([0-9]+)\}', line)
         request_id = found[1] if found else b""
-        if line.startswith(b'{"kind":"get","key":"k"'):
-            connection.sendall(b'{"kind":"value","doc":null,"id":%b}\n' % request_id)
+        if number == 0 and line.startswith(b'{"kind":"ping"'):
+            connection.sendall(b'{"kind":"pong","id":%b}\n' % request_id)
             continue
         said = answer(line, request_id)
         if said is None:
