@@ -29,6 +29,7 @@ class Limits:
     # Files.
     segment_bytes: int = 16 * MIB  # to which the files of the log grow, from FIRST_SEGMENT_BYTES
     checkpoint_log_bytes: int = 64 * MIB  # a checkpoint is due after so much log since the last; 0: never
+    log_bytes_max: int = 4096 * MIB  # since the last checkpoint: then writes wait for the next one, which is due
     checkpoint_interval_seconds: int = 600  # and after so long, where anything was written; 0: never
 
     # Deleted keys whose last version is still remembered one by one.
@@ -94,6 +95,7 @@ RANGES: dict[str, tuple[int, int]] = {
     "group_bytes_max": (4 * KIB, 1024 * MIB),
     "segment_bytes": (FIRST_SEGMENT_BYTES, 4096 * MIB),
     "checkpoint_log_bytes": (0, 1 << 50),
+    "log_bytes_max": (64 * KIB, 1 << 50),
     "checkpoint_interval_seconds": (0, 1 << 31),
     "tombstones_max": (0, 1 << 31),
     "subscriber_events_max": (1, 1 << 31),

@@ -1,5 +1,6 @@
 """What a committer needs done beside the write path."""
 
+from fluxdb._core.channels cimport channels_ring
 from fluxdb._core.log cimport log_next_segment_bytes
 from fluxdb._core.platform cimport (
     pthread_cond_broadcast, pthread_cond_signal, pthread_mutex_lock, pthread_mutex_unlock,
@@ -18,8 +19,18 @@ cdef void chores_note(Commit* commit) noexcept nogil:
         # Should it fail, the next one is due after as much log again.
         commit.checkpoint_due_bytes = chores_log_bytes(commit) + commit.checkpoint_log_bytes
         commit.chores |= CHECKPOINT
+    chores_note_log_bytes(commit)
     if commit.chores:
         pthread_cond_signal(&commit.chore)
+
+
+cdef void chores_note_log_bytes(Commit* commit) noexcept nogil:
+    cdef bint is_full = chores_log_bytes(commit) >= commit.log_bytes_max
+    if is_full:
+        commit.chores |= CHECKPOINT
+        if not commit.log_is_full:
+            commit.checkpoint_error = 0     # what became of an earlier one says nothing about the one to wait for
+    commit.log_is_full = is_full
 
 
 cdef void chores_take_spare(Commit* commit) noexcept nogil:
@@ -64,4 +75,21 @@ cdef void chores_checkpointed(Commit* commit, uint64_t logged) noexcept nogil:
     commit.checkpoint_base = 0
     commit.checkpoint_counter = logged
     commit.checkpoint_due_bytes = commit.checkpoint_log_bytes
+    commit.checkpoint_error = 0
+    chores_note_log_bytes(commit)
+    wake_writers(commit)
     pthread_mutex_unlock(&commit.lock)
+
+
+cdef void chores_checkpoint_failed(Commit* commit, int error) noexcept nogil:
+    pthread_mutex_lock(&commit.lock)
+    commit.checkpoint_error = error
+    wake_writers(commit)
+    pthread_mutex_unlock(&commit.lock)
+
+
+cdef void wake_writers(Commit* commit) noexcept nogil:
+    """Those that wait for room look again. With the lock held."""
+    if commit.room_waiters:
+        pthread_cond_broadcast(&commit.room)
+    channels_ring(&commit.channels, False)

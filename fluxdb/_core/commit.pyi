@@ -29,13 +29,14 @@ class Committer:
         depth_max: int,
         event_bytes_max: int,
         checkpoint_log_bytes: int,  # 0: never asks for a checkpoint
+        log_bytes_max: int,  # since the last checkpoint: then writers wait until checkpointed() or checkpoint_failed()
         log_bytes: int,  # already in the log since the last checkpoint
     ) -> None: ...
     def write(self, kind: int, key: str, text: bytes | None, if_version: int = -1) -> tuple[int, int] | None:
         """Returns (version, revision) when the write is durable and applied; None for DELETE of a missing key.
 
         The calling thread leads the group where no other does. Releases the GIL.
-        Blocks while the filling group is full.
+        Blocks while the filling group is full, and while the log is, until a checkpoint has ended or failed.
         ``text`` is any JSON text (checked, brought to compact form); None for DELETE. ``if_version`` -1: no condition.
         Raises InvalidKeyError, InvalidValueError, LimitError, VersionConflictError, ClosedError, DiskFullError,
         PoisonedError, StorageError.
@@ -66,10 +67,16 @@ class Committer:
         Where it failed, the write that needs the segment will say so."""
     def checkpointed(self, logged: int) -> None:
         """A durable snapshot stands for the log up to View.logged: log bytes are counted from there."""
+    def checkpoint_failed(self, error: int) -> None:
+        """A checkpoint failed with that errno: while the log is full, writes raise DiskFullError or StorageError."""
     def wake(self) -> None:
         """Make wait_for_chore and wait_for_events return."""
     @property
     def log_bytes(self) -> int: ...  # since the last checkpoint
+    @property
+    def log_is_full(self) -> bool: ...  # log_bytes_max is reached: writers wait for a checkpoint
+    @property
+    def checkpoint_failure(self) -> str | None: ...  # why writes are refused while the log is full, or None
     @property
     def poisoned(self) -> str | None: ...  # why no writes are taken, or None
     @property

@@ -7,7 +7,10 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from fluxdb._core.chores cimport CHECKPOINT, ENDED, SPARE, chores_checkpointed, chores_log_bytes, chores_prepare_spare
+from fluxdb._core.chores cimport (
+    CHECKPOINT, ENDED, SPARE, chores_checkpoint_failed, chores_checkpointed, chores_log_bytes, chores_note_log_bytes,
+    chores_prepare_spare,
+)
 from fluxdb._core.documents cimport Documents, from_position
 from fluxdb._core.edge cimport failure_words, fill_request, outcome_exception
 from fluxdb._core.keys cimport key_utf8
@@ -39,7 +42,7 @@ cdef class Committer:
         self, Documents documents not None, *, int directory_fd, int segment_fd, bytes database_id not None, position,
         uint64_t segment_size, uint64_t segment_bytes, size_t group_bytes_max, size_t key_bytes_max,
         size_t value_bytes_max, unsigned int depth_max, size_t event_bytes_max, uint64_t checkpoint_log_bytes,
-        uint64_t log_bytes,
+        uint64_t log_bytes_max, uint64_t log_bytes,
     ):
         cdef Commit* commit = &self.commit
         cdef LogPosition* end = &commit.log.end
@@ -66,6 +69,8 @@ cdef class Committer:
         commit.limits.depth_max = depth_max
         commit.checkpoint_log_bytes = commit.checkpoint_due_bytes = checkpoint_log_bytes
         commit.checkpoint_base = log_bytes
+        commit.log_bytes_max = log_bytes_max
+        chores_note_log_bytes(commit)
         commit.log.directory = directory_fd
         commit.log.descriptor = segment_fd
         self.ready = True
@@ -199,6 +204,13 @@ cdef class Committer:
         with nogil:
             chores_checkpointed(&self.commit, logged)
 
+    def checkpoint_failed(self, int error):
+        if error <= 0:
+            raise ValueError(f"{error} is no errno")
+        self.check_usable()
+        with nogil:
+            chores_checkpoint_failed(&self.commit, error)
+
     def wake(self):
         cdef Commit* commit = &self.commit
         if self.abandoned:
@@ -218,6 +230,15 @@ cdef class Committer:
     @property
     def log_bytes(self):
         return chores_log_bytes(&self.commit)
+
+    @property
+    def log_is_full(self):
+        return bool(self.commit.log_is_full)
+
+    @property
+    def checkpoint_failure(self):
+        cdef int error = self.commit.checkpoint_error
+        return os.strerror(error) if error and self.commit.log_is_full else None
 
     @property
     def poisoned(self):

@@ -1,13 +1,14 @@
 """Between Python's objects and the write path."""
 
-from libc.stdint cimport uint8_t
+from libc.errno cimport EDQUOT, EFBIG, ENOSPC
+from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memset
 
 from fluxdb._core.frame cimport KIND_DELETE, KIND_PATCH_REMOVE_NULLS, KIND_SET
 from fluxdb._core.jsontext cimport JSON_DEPTH, json_status_words
 from fluxdb._core.keys cimport key_utf8
 from fluxdb._core.outcome cimport (
-    BAD_JSON, CLOSED, CONFLICT, KEY_TOO_LONG, NO_MEMORY, NO_ROOM, REFUSED, UNKNOWN, USED_UP, VALUE_TOO_LARGE,
+    BAD_JSON, CLOSED, CONFLICT, KEY_TOO_LONG, LOG_FULL, NO_MEMORY, NO_ROOM, REFUSED, UNKNOWN, USED_UP, VALUE_TOO_LARGE,
 )
 
 import os
@@ -70,6 +71,15 @@ cdef object outcome_exception(const Outcome* outcome, const Commit* commit, obje
     return storage_exception(status, commit)
 
 
+cdef object log_full_exception(uint64_t log_bytes_max, int error):
+    kind = DiskFullError if error in (ENOSPC, EDQUOT, EFBIG) else StorageError
+    return kind(
+        f"the log is at its limit of {log_bytes_max} bytes (log_bytes_max), and the checkpoint that would shorten it "
+        f"failed: {os.strerror(error)}; nothing was written: mend that (the program's log says where), then "
+        "checkpoint() and write again"
+    )
+
+
 cdef object storage_exception(int status, const Commit* commit):
     size = commit.log.refused_bytes
     why = os.strerror(commit.log.error)
@@ -77,6 +87,8 @@ cdef object storage_exception(int status, const Commit* commit):
         return DiskFullError(
             f"no room for the next log segment ({size} bytes): {why}; nothing was written: make room and write again"
         )
+    if status == LOG_FULL:
+        return log_full_exception(commit.log_bytes_max, commit.checkpoint_error)
     if status == USED_UP:
         return StorageError(
             "the key's version, or the database's revision, is 2**63 - 1 and there is none behind it; nothing was "

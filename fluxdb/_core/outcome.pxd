@@ -17,8 +17,9 @@ cdef enum Status:
     REFUSED = 9             # the next segment could not be made; detail: errno; nothing was written
     POISONED = 10           # an earlier group failed: not written
     UNKNOWN = 11            # this group failed: perhaps written; or there was no memory to keep what became of it
-    WOULD_BLOCK = 12        # the filling group is full
+    WOULD_BLOCK = 12        # the filling group is full, or the log is and waits for a checkpoint
     USED_UP = 13            # there is no version or revision behind the last one
+    LOG_FULL = 14           # the log is as long as it may be, and the checkpoint failed: nothing was written
 
 cdef struct Outcome:
     int status

@@ -32,7 +32,7 @@ cdef struct Commit:
     bint closing                # no more writes are taken
     bint closed                 # and all is settled, the descriptors are closed
     pthread_cond_t work         # the native thread waits here
-    pthread_cond_t room         # threads that found the filling group full
+    pthread_cond_t room         # threads that found the filling group full, or the log
     size_t room_waiters
     pthread_cond_t chore        # the one thread that waits for chores
     int chores
@@ -47,6 +47,9 @@ cdef struct Commit:
     uint64_t checkpoint_due_bytes   # of log, at which the next one is asked for
     uint64_t checkpoint_base    # bytes of log since the last checkpoint, when the counter stood at
     uint64_t checkpoint_counter # this many
+    uint64_t log_bytes_max      # since the last checkpoint; then writers wait for the next one
+    bint log_is_full            # they do: the log holds so much
+    int checkpoint_error        # errno of the checkpoint that failed last, since the log is full; 0: none
     bint spare_refused          # there was no room for one; not tried again before the next rotation
     pthread_t thread
     bint thread_running

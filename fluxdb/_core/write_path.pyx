@@ -7,7 +7,7 @@ from fluxdb._core.channels cimport ChannelState, channel_settle, channels_ring
 from fluxdb._core.chores cimport chores_note, chores_take_spare
 from fluxdb._core.group cimport Operation, Waiter, group_add_operation, group_reserve, group_reset
 from fluxdb._core.log cimport log_append
-from fluxdb._core.outcome cimport CLOSED, MISSING, NO_MEMORY, OK, POISONED, UNKNOWN, WOULD_BLOCK
+from fluxdb._core.outcome cimport CLOSED, LOG_FULL, MISSING, NO_MEMORY, OK, POISONED, UNKNOWN, WOULD_BLOCK
 from fluxdb._core.platform cimport (
     pthread_cond_broadcast, pthread_cond_signal, pthread_cond_wait, pthread_mutex_lock, pthread_mutex_unlock,
 )
@@ -161,11 +161,15 @@ cdef void discard(Group* group, int status) noexcept nogil:
 cdef inline int refusal(const Commit* commit) noexcept nogil:
     if commit.closing:
         return CLOSED
-    return POISONED if commit.log.failed != NULL else OK
+    if commit.log.failed != NULL:
+        return POISONED
+    return LOG_FULL if commit.log_is_full and commit.checkpoint_error else OK
 
 
 cdef inline bint has_room(const Commit* commit, size_t frame_bytes) noexcept nogil:
     cdef const Group* group = commit.filling
+    if commit.log_is_full:
+        return False
     if group.operation_count == 0:
         return True
     return (group.body_bytes + frame_bytes <= commit.limits.group_bytes_max

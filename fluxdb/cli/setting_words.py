@@ -10,6 +10,7 @@ WORDS: dict[str, str] = {
     "group_bytes_max": "Writes that are synced together.",
     "segment_bytes": "One file of the log; the first ones are smaller.",
     "checkpoint_log_bytes": "A checkpoint is due after so much log; 0: never.",
+    "log_bytes_max": "Log since the last checkpoint; then writes wait for the next one.",
     "checkpoint_interval_seconds": "And after so long, if anything was written; 0: never.",
     "tombstones_max": "Deleted keys that are remembered one by one.",
     "subscriber_events_max": "Events that wait for one subscriber; behind them it is evicted.",

@@ -3,12 +3,14 @@
 It allocates the next segment ahead, and writes snapshots: when the log has grown by so many bytes since the last,
 when so much time has passed and something was written, and when asked to. One at a time. Who asks while one runs gets
 the next one, since the running one may not hold what he has written. Nothing that fails here ends the thread: it is
-logged, and tried again later.
+logged, and tried again later. While the log is full, and writes are refused since no checkpoint succeeds, it is tried
+again after one second, then two, up to a minute.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
@@ -18,10 +20,12 @@ from concurrent.futures import Future
 from fluxdb._core.commit import CHORE_CHECKPOINT, CHORE_CLOSED, CHORE_SPARE, Committer
 from fluxdb.errors import ClosedError
 from fluxdb.limits import Limits
+from fluxdb.storage.oserrors import errno_of
 
 logger = logging.getLogger("fluxdb.snapshot")
 
 IDLE_SECONDS = 60.0
+RETRY_SECONDS_MIN, RETRY_SECONDS_MAX = 1.0, 60.0
 
 
 class SnapshotActor:
@@ -36,6 +40,8 @@ class SnapshotActor:
         self._stopping = threading.Event()
         self._spare_asked = False
         self._next_by_time = time.monotonic() + self._interval_seconds
+        self._retry_at = math.inf
+        self._retry_seconds = RETRY_SECONDS_MIN
         self.checkpoints = 0
         self.failures = 0
         self.last_checkpoint_at = 0.0  # in seconds since 1970; 0: not yet
@@ -73,11 +79,12 @@ class SnapshotActor:
                 self._checkpoint()
 
     def _patience_seconds(self) -> float:
-        if not self._interval_seconds:
-            return IDLE_SECONDS
-        return min(IDLE_SECONDS, max(0.01, self._next_by_time - time.monotonic()))
+        due_at = min(self._retry_at, self._next_by_time if self._interval_seconds else math.inf)
+        return min(IDLE_SECONDS, max(0.01, due_at - time.monotonic()))
 
     def _due_by_time(self) -> bool:
+        if time.monotonic() >= self._retry_at:
+            return True
         if not self._interval_seconds or time.monotonic() < self._next_by_time:
             return False
         self._next_by_time = time.monotonic() + self._interval_seconds
@@ -108,17 +115,28 @@ class SnapshotActor:
         try:
             revision = self._write_snapshot()
         except Exception as error:
-            self.failures += 1
+            self._note_failure(error)
             if asked is None:
                 logger.exception("an automatic checkpoint failed; it will be tried again")
             else:
                 asked.set_exception(error)
             return
         self.checkpoints += 1
+        self._retry_at, self._retry_seconds = math.inf, RETRY_SECONDS_MIN
         self.last_checkpoint_at = time.time()
         self._next_by_time = time.monotonic() + self._interval_seconds
         if asked is not None:
             asked.set_result(revision)
+
+    def _note_failure(self, error: Exception) -> None:
+        self.failures += 1
+        self._retry_at = math.inf
+        if isinstance(error, ClosedError):
+            return
+        self._committer.checkpoint_failed(errno_of(error))
+        if self._committer.log_is_full:
+            self._retry_at = time.monotonic() + self._retry_seconds
+            self._retry_seconds = min(2 * self._retry_seconds, RETRY_SECONDS_MAX)
 
     def close(self) -> None:
         """Let a running checkpoint end, refuse those that were asked for. Idempotent."""

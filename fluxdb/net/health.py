@@ -24,6 +24,8 @@ def problems(server: Server) -> list[str]:
     if committer.refusing:
         engine.snapshots.ask_spare()
         found.append("there is no room on the disk for the log")
+    if failure := committer.checkpoint_failure:
+        found.append(f"the log is at its limit (log_bytes_max), and the checkpoint failed: {failure}")
     bound = server.limits.sync_stalled_seconds
     if bound and (seconds := committer.writing_seconds) > bound:
         found.append(f"the disk does not answer: a sync has taken {seconds:.0f} seconds so far (sync_stalled_seconds)")

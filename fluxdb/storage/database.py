@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import time
 import weakref
 from dataclasses import asdict
 from pathlib import Path
@@ -25,14 +24,11 @@ from fluxdb.storage.layout import (
 )
 from fluxdb.storage.lock import FolderLock
 from fluxdb.storage.oserrors import as_storage_error
+from fluxdb.storage.pace import CheckpointPace, calm_log_bytes
 from fluxdb.storage.progress import ProgressCallback
 from fluxdb.storage.reader import Recovered, read_folder
-from fluxdb.storage.snapshot_writer import Pace, write_snapshot
+from fluxdb.storage.snapshot_writer import Pace, Share, write_snapshot
 from fluxdb.storage.writer import retire, take_over
-
-PAUSE_SYNCS = 3  # a checkpoint waits so many times as long as its own sync took, while others write
-PAUSE_SECONDS_MAX = 0.02
-LONE_SECONDS = 0.02  # after so long without a write, and a sync, it goes on at full speed
 
 log = logging.getLogger("fluxdb.storage")
 
@@ -108,21 +104,13 @@ class Database:
             return position.revision
 
     def _pace(self) -> Pace:
-        """Leave most of the disk to the writers, where there are any; end the snapshot when the database is closed."""
-        log_bytes, written_at = self.committer.log_bytes, time.monotonic()
+        """Share the disk with the writers; end the snapshot when the database is closed."""
+        pace = CheckpointPace(lambda: self.committer.log_bytes, calm_log_bytes(self.limits))
 
-        def after_sync(seconds: float) -> bool:
-            nonlocal log_bytes, written_at
+        def after_sync(seconds: float) -> Share:
             self._check_open()
             self._lock.check_place()
-            now = time.monotonic()
-            if self.committer.log_bytes != log_bytes:
-                log_bytes, written_at = self.committer.log_bytes, now
-            if now - written_at > seconds + LONE_SECONDS:
-                return True
-            if written_at == now:
-                time.sleep(min(seconds * PAUSE_SYNCS, PAUSE_SECONDS_MAX))
-            return False
+            return pace(seconds)
 
         return after_sync
 

@@ -33,6 +33,18 @@ def storage_errors(doing: str) -> Iterator[None]:
         raise as_storage_error(doing, error) from error
 
 
+def errno_of(error: BaseException) -> int:
+    """The number of the system's error behind ``error``; EIO where there is none."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno:
+            return cause.errno
+        if isinstance(cause, MemoryError):
+            return errno.ENOMEM
+        cause = cause.__cause__
+    return errno.EIO
+
+
 def as_storage_error(doing: str, error: OSError) -> StorageError:
     words = error.strerror or str(error)
     if error.errno in NO_ROOM:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
+from enum import Enum
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
@@ -26,16 +27,31 @@ BLOCK_BYTES_MIN = 128 * KIB
 PIECE_BYTES = 128 * KIB
 ALLOCATE_BYTES_MIN = 256 * KIB
 ALLOCATE_BYTES_MAX = 16 * MIB
+# Where the log has become long, the checkpoint has to end: it takes more of the disk.
+LARGE_PIECE_BYTES = 1 * MIB
 # Where nobody writes, each sync costs more than the piece: a writer who comes then waits for one of these at worst.
 LONE_PIECE_BYTES = 4 * MIB
 
-# Called after each sync of a piece with the seconds that it took; may wait. Does nobody else write now?
-Pace: TypeAlias = Callable[[float], bool]
+
+class Share(Enum):
+    """How much of the disk is the snapshot's."""
+
+    SMALL = 1  # others write, and go first
+    LARGE = 2  # others write, and the snapshot has to end
+    WHOLE = 3  # nobody else writes
 
 
-def steady(seconds: float) -> bool:
+# Called after each sync of a piece with the seconds that it took; may wait. What share of the disk the next piece has.
+Pace: TypeAlias = Callable[[float], Share]
+
+
+def steady(seconds: float) -> Share:
     """As if others wrote, but without pauses."""
-    return False
+    return Share.SMALL
+
+
+def _piece_bytes(share: Share) -> int:
+    return {Share.SMALL: PIECE_BYTES, Share.LARGE: LARGE_PIECE_BYTES, Share.WHOLE: LONE_PIECE_BYTES}[share]
 
 
 def write_snapshot(directory: Path, database_id: bytes, view: View, pace: Pace = steady) -> int:
@@ -67,7 +83,7 @@ class SnapshotWriter:
         self._temporary_path = self._path.with_suffix(TEMPORARY_SUFFIX)
         self._position = position
         self._pace = pace
-        self.alone = False  # nobody else writes, as far as pace knows
+        self._share = Share.SMALL
         self._doing = f"can't write {self._path}"
         self._totals = form.Totals(0, 0, 0)
         self._size = 0
@@ -80,6 +96,11 @@ class SnapshotWriter:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def alone(self) -> bool:
+        """Nobody else writes, as far as the pace knows."""
+        return self._share is Share.WHOLE
 
     def add_block(self, payload: bytes, records: int) -> None:
         """Append a block of ``records`` records. Raises DiskFullError, StorageError."""
@@ -118,7 +139,7 @@ class SnapshotWriter:
                 rest = rest[written:]
 
     def _write_piece(self, descriptor: int, rest: memoryview) -> int:
-        piece_bytes = LONE_PIECE_BYTES if self.alone else PIECE_BYTES
+        piece_bytes = _piece_bytes(self._share)
         piece = rest[: max(piece_bytes - self._unsynced, 0)]
         if self._size + len(piece) > self._allocated:
             self._allocate_ahead(descriptor)
@@ -129,7 +150,7 @@ class SnapshotWriter:
             began = time.monotonic()
             sync_file(descriptor)
             self._unsynced = 0
-            self.alone = self._pace(time.monotonic() - began)
+            self._share = self._pace(time.monotonic() - began)
         return written
 
     def _allocate_ahead(self, descriptor: int) -> None:

@@ -14,6 +14,7 @@ from fluxdb.storage.base import FIRST_POSITION
 from fluxdb.storage.durable import sync_ancestors, sync_directory
 from fluxdb.storage.layout import list_folder, snapshot_name
 from fluxdb.storage.oserrors import storage_errors
+from fluxdb.storage.pace import calm_log_bytes
 from fluxdb.storage.reader import Recovered
 from fluxdb.storage.segments import SegmentFile, read_segment_file
 from fluxdb.storage.tail import settle_tail
@@ -103,6 +104,7 @@ def _committer(recovered: Recovered, directory_descriptor: int, segment_descript
         value_bytes_max=limits.value_bytes_max,
         depth_max=limits.depth_max,
         event_bytes_max=limits.event_bytes_max,
-        checkpoint_log_bytes=limits.checkpoint_log_bytes,
+        checkpoint_log_bytes=calm_log_bytes(limits) if limits.checkpoint_log_bytes else 0,
+        log_bytes_max=limits.log_bytes_max,
         log_bytes=recovered.log_bytes,
     )

@@ -26,6 +26,7 @@ SETTINGS: dict[str, Any] = {
     "depth_max": 16,
     "event_bytes_max": 1 << 20,
     "checkpoint_log_bytes": 0,
+    "log_bytes_max": 1 << 50,
     "log_bytes": 0,
 }
 

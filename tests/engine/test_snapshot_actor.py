@@ -12,6 +12,7 @@ from typing import cast
 import pytest
 
 from fluxdb._core.commit import CHORE_CHECKPOINT, CHORE_SPARE, Committer
+from fluxdb.engine import snapshot_actor
 from fluxdb.engine.snapshot_actor import SnapshotActor
 from fluxdb.errors import ClosedError, DiskFullError
 from fluxdb.limits import Limits
@@ -23,6 +24,8 @@ class FakeCommitter:
     def __init__(self) -> None:
         self.log_bytes = 1
         self.spares = 0
+        self.log_is_full = False
+        self.checkpoint_errors: list[int] = []
         self.spare_error: Exception | None = None
         self._chores = 0
         self._woken = threading.Event()
@@ -39,6 +42,9 @@ class FakeCommitter:
 
     def wake(self) -> None:
         self._woken.set()
+
+    def checkpoint_failed(self, error: int) -> None:
+        self.checkpoint_errors.append(error)
 
     def prepare_spare(self) -> int:
         self.spares += 1
@@ -186,3 +192,32 @@ def test_closing_waits_for_the_running_one_and_refuses_the_next(bench: Bench) ->
     with pytest.raises(ClosedError):
         bench.actor.ask()
     bench.actor.close()
+
+
+def test_the_committer_hears_of_a_failed_checkpoint_and_why(bench: Bench) -> None:
+    failed = DiskFullError("no room")
+    failed.__cause__ = OSError(errno.ENOSPC, "no room")
+    for error in (failed, MemoryError(), RuntimeError()):
+        bench.snapshots.error = error
+        with pytest.raises(type(error)):
+            bench.actor.ask().result(30)
+    assert bench.committer.checkpoint_errors == [errno.ENOSPC, errno.ENOMEM, errno.EIO]
+
+
+def test_a_failed_checkpoint_is_tried_again_while_the_log_is_full(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot_actor, "RETRY_SECONDS_MIN", 0.01)
+    bench.committer.log_is_full = True
+    bench.snapshots.error = RuntimeError()
+    bench.committer.give(CHORE_CHECKPOINT)
+    until(lambda: len(bench.committer.checkpoint_errors) == 1)
+    bench.snapshots.error = None
+    until(lambda: bench.actor.checkpoints == 1)
+
+
+def test_the_committer_hears_nothing_of_a_checkpoint_that_the_end_cut_short(bench: Bench) -> None:
+    bench.snapshots.error = ClosedError("closed")
+    with pytest.raises(ClosedError):
+        bench.actor.ask().result(30)
+    assert bench.committer.checkpoint_errors == []

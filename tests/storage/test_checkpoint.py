@@ -13,6 +13,7 @@ from fluxdb.errors import DiskFullError, StorageError
 from fluxdb.limits import KIB
 from fluxdb.storage import snapshot_writer
 from fluxdb.storage.layout import list_folder
+from fluxdb.storage.snapshot_writer import Share
 from tests.storage.folders import (
     contents,
     digest_of,
@@ -60,12 +61,12 @@ def test_g9_writers_go_on_during_a_checkpoint_which_does_not_see_them(
         for number in range(100):
             put(database, f"key {number}", long_text(200))
 
-        def write_meanwhile(seconds: float) -> bool:
+        def write_meanwhile(seconds: float) -> Share:
             number = next(numbers)
             put(database, f"key {number % 100}", b'"new"')
             put(database, f"fresh {number}")
             remove(database, f"key {(number + 50) % 100}")
-            return False
+            return Share.SMALL
 
         monkeypatch.setattr(database, "_pace", lambda: write_meanwhile)
         assert database.checkpoint() == 100

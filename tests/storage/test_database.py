@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +14,9 @@ import pytest
 from fluxdb.errors import ClosedError, LimitError, LockedError, StorageError
 from fluxdb.limits import KIB, Limits
 from fluxdb.storage import snapshot_writer
-from fluxdb.storage.database import LONE_SECONDS, Database
+from fluxdb.storage.database import Database
 from fluxdb.storage.layout import list_folder
+from fluxdb.storage.snapshot_writer import Share
 from tests.storage.folders import (
     SMALL,
     contents,
@@ -149,7 +149,7 @@ def test_closing_ends_a_checkpoint_that_is_running(tmp_path: Path, monkeypatch: 
     running, go_on, outcome = threading.Event(), threading.Event(), []
     pace = database._pace()
 
-    def wait(seconds: float) -> bool:
+    def wait(seconds: float) -> Share:
         running.set()
         go_on.wait(30)
         return pace(seconds)
@@ -176,17 +176,6 @@ def test_closing_ends_a_checkpoint_that_is_running(tmp_path: Path, monkeypatch: 
     assert len(outcome) == 1
     assert list_folder(tmp_path).leftovers == []
     assert digest_of(tmp_path) == digest
-
-
-def test_a_checkpoint_hurries_only_while_nobody_writes(tmp_path: Path) -> None:
-    with opened(tmp_path) as database:
-        pace = database._pace()
-        time.sleep(2 * LONE_SECONDS)
-        assert pace(0.0)
-        put(database, "a")
-        assert not pace(0.0)
-        time.sleep(2 * LONE_SECONDS)
-        assert pace(0.0)
 
 
 # Forks

@@ -14,7 +14,7 @@ from fluxdb.model import Position
 from fluxdb.storage import snapshot_format, snapshot_writer
 from fluxdb.storage.layout import snapshot_name
 from fluxdb.storage.snapshot_reader import SnapshotReader, load_snapshot
-from fluxdb.storage.snapshot_writer import SnapshotWriter, write_snapshot
+from fluxdb.storage.snapshot_writer import Share, SnapshotWriter, write_snapshot
 
 POSITION = Position(revision=900, group=40, segment=3, offset=8192, chain=0xDEADBEEF)
 DATABASE_ID = bytes(range(16))
@@ -188,24 +188,27 @@ def test_a_format_from_the_future_says_so(tmp_path: Path, monkeypatch: pytest.Mo
     assert "format 2" in str(error)
 
 
-def test_pieces_are_larger_where_nobody_else_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pieces_are_larger_where_the_snapshot_has_to_end_and_where_nobody_else_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(snapshot_writer, "PIECE_BYTES", 100)
     monkeypatch.setattr(snapshot_writer, "LONE_PIECE_BYTES", 1000)
-    alone = iter([False, True, True, False])
+    monkeypatch.setattr(snapshot_writer, "LARGE_PIECE_BYTES", 300)
+    shares = iter([Share.SMALL, Share.WHOLE, Share.LARGE, Share.LARGE])
     sizes: list[int] = []
 
-    def pace(seconds: float) -> bool:
+    def pace(seconds: float) -> Share:
         sizes.append(writer._size)
-        return next(alone, False)
+        return next(shares, Share.SMALL)
 
     with closing(SnapshotWriter(tmp_path, DATABASE_ID, POSITION, b"", pace)) as writer:
         writer._write(bytes(2500 - writer._size))
-    assert sizes == [100, 200, 1200, 2200, 2300, 2400, 2500]
+    assert sizes == [100, 200, 1200, 1500, 1800, 1900, 2000, 2100, 2200, 2300, 2400, 2500]
 
 
 @pytest.mark.guarantee(9)
 def test_g9_what_fails_on_the_way_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(seconds: float) -> bool:
+    def fail(seconds: float) -> Share:
         raise KeyError(seconds)
 
     monkeypatch.setattr(snapshot_writer, "PIECE_BYTES", 64)
