@@ -70,7 +70,7 @@ class ServerLimits:
     # Time.
     first_line_seconds: int = 120  # until the first whole request, and the password; 0: for ever
     idle_seconds: int = 0  # without a request, where nothing is subscribed; 0: for ever
-    drain_seconds: int = 10  # for what is on its way when the server stops
+    drain_seconds: int = 8  # for what is on its way when the server stops; 2 s below the 10 s after which Docker kills
     sync_stalled_seconds: int = 10  # a sync of the log that takes longer makes the server unhealthy; 0: none does
     certificate_warning_days: int = 14  # the log warns of the certificate's expiry so long before, each day
 

@@ -22,14 +22,15 @@ class Signals:
     def __init__(self) -> None:
         self.stopping = asyncio.Event()
         self.hurry: list[Callable[[], None]] = []  # called on the second signal to stop
+        self._stopped_at = float("inf")  # by the loop's clock
         self._reload: Callable[[], None] | None = None
         self._reload_missed = False  # one came before the server was there
         self._had_terminal = _has_terminal()
-        loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._on_stop)
+            self._loop.add_signal_handler(number, self._on_stop)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-            loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+            self._loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
 
     def on_reload(self, reload: Callable[[], None]) -> None:
         """Call ``reload`` on each SIGHUP from here on, and now if one came already."""
@@ -37,15 +38,23 @@ class Signals:
         if self._reload_missed:
             reload()
 
+    def seconds_left(self, seconds: float) -> float:
+        """Of ``seconds`` that began with the signal to stop, or begin now if there was none."""
+        now = self._loop.time()
+        return min(self._stopped_at, now) + seconds - now
+
     def _on_stop(self) -> None:
         if self.stopping.is_set():
             for step in self.hurry:
                 step()
-        self.stopping.set()
+        else:
+            self._stopped_at = self._loop.time()
+            self.stopping.set()
 
     def _on_hangup(self) -> None:
         if self._had_terminal and not _has_terminal():
-            self.stopping.set()
+            if not self.stopping.is_set():  # the shell that ran in it may repeat the signal
+                self._on_stop()
         elif self._reload is None:
             self._reload_missed = True
         elif not self.stopping.is_set():

@@ -36,7 +36,8 @@ from fluxdb.opening import open_engine
 
 logger = logging.getLogger("fluxdb.server")
 
-CLOSE_SECONDS = 10.0
+CLOSE_SECONDS = 1.5  # for closing the database after drain_seconds; the longer, the less of those were needed
+CLOSE_SECONDS_MIN = 0.5
 DESCRIPTORS_SPARE = 128  # for files, and for what is being refused
 
 
@@ -99,7 +100,7 @@ async def _serve(serving: Serving) -> None:
         if not signals.stopping.is_set():
             await _run(serving, engine, signals)
     finally:
-        await _close(engine)
+        await _close(engine, signals.seconds_left(serving.server_limits.drain_seconds + CLOSE_SECONDS))
 
 
 async def _cancel_the_rest() -> None:
@@ -188,8 +189,9 @@ async def _drain(server: Server, web: WebServer | None) -> None:
     await asyncio.gather(*closing)
 
 
-async def _close(engine: Engine) -> None:
+async def _close(engine: Engine, seconds: float) -> None:
     """All that was acknowledged is durable, so where the disk hangs, nothing is lost by not waiting for it."""
+    seconds = max(seconds, CLOSE_SECONDS_MIN)
     closed = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -202,9 +204,9 @@ async def _close(engine: Engine) -> None:
 
     threading.Thread(target=close, name="fluxdb-close", daemon=True).start()
     try:
-        await asyncio.wait_for(closed.wait(), CLOSE_SECONDS)
+        await asyncio.wait_for(closed.wait(), seconds)
     except asyncio.TimeoutError:
-        logger.warning("the database did not close within %d seconds; all that was acknowledged is kept", CLOSE_SECONDS)
+        logger.warning("the database did not close within %.1f seconds; all that was acknowledged is kept", seconds)
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)

@@ -30,7 +30,7 @@ WORDS: dict[str, str] = {
     "send_buffer_bytes": "Of what goes to one client, so much waits in the system.",
     "first_line_seconds": "Until the first request, and the password; 0: for ever.",
     "idle_seconds": "Without a request, where nothing is watched; 0: for ever.",
-    "drain_seconds": "For what is on its way when the server stops.",
+    "drain_seconds": "For what is on its way when the server stops; 2 s more may pass.",
     "sync_stalled_seconds": "A sync of the log that takes longer makes /healthz answer 503; 0: none does.",
     "certificate_warning_days": "Warn each day, so many days before the certificate expires; 0: once it has expired.",
     # Of the live page's server.

@@ -28,7 +28,7 @@ from fluxdb.net.web_http import HttpSite
 from fluxdb.net.web_limits import DEFAULT_WEB_LIMITS, WebLimits
 from fluxdb.net.web_session import Count, Session, count_nothing, peer_of
 
-DRAIN_SECONDS = 10.0
+DRAIN_SECONDS = 8.0
 
 protocol_logger = logging.getLogger("fluxdb.web.protocol")
 if protocol_logger.level == logging.NOTSET:

@@ -14,6 +14,8 @@ import pytest
 from websockets.sync.client import connect
 
 from fluxdb.cli.server import main as server_program
+from fluxdb.cli.serving import CLOSE_SECONDS
+from fluxdb.limits import DEFAULT_SERVER_LIMITS
 from fluxdb.net.web_limits import WEB_RANGES
 from tests.net.wire import Process, Wire, run_program
 
@@ -56,6 +58,19 @@ def test_a_client_that_reads_nothing_does_not_hold_up_the_end(tmp_path: Path) ->
         code, errors = server.stop()
     assert code == 0
     assert "Traceback" not in errors
+
+
+@pytest.mark.slow
+def test_by_default_a_server_has_ended_when_docker_would_kill_it(tmp_path: Path) -> None:
+    docker_seconds = 10
+    arguments = ("--port", "0", "--data-dir", str(tmp_path))
+    with Process(*arguments) as server, Wire(server.port, receive_bytes=4096) as client:
+        client.ask({"kind": "set", "key": "a", "value": "x" * 1_000_000})
+        client.send(*[{"kind": "get", "key": "a"}] * 20)
+        assert client.socket.recv(10)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(docker_seconds) == 0
+    assert DEFAULT_SERVER_LIMITS.drain_seconds + CLOSE_SECONDS < docker_seconds
 
 
 def test_a_folder_in_use_is_refused_with_its_owner(tmp_path: Path) -> None:
