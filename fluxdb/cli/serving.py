@@ -150,7 +150,8 @@ async def _run(serving: Serving, engine: Engine, signals: Signals) -> None:
                 )
             signals.hurry.append(web.hurry)
             line(f"web page on {web.url}")
-        standard_lines().note(f"database {folder_line(engine.info())}")
+        if logger.isEnabledFor(logging.WARNING):
+            standard_lines().note(f"database {folder_line(engine.info())}")
         if unix is not None:
             line(f"server listening on {unix.name}")
         line(f"server listening on {tcp.name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -46,12 +46,14 @@ class Side:
     """One server's connections, and the requests that go over them."""
 
     def __init__(
-        self, sockets: list[socket.socket], protocol: str, work: Work, numbers: Iterable[int] | None = None
+        self,
+        sockets: list[socket.socket],
+        protocol: str,
+        work: Work,
+        over: tuple[bytes, list[int]] | None = None,
     ) -> None:
-        """Over all keys of the usual ones, or over those documents."""
-        text, lengths = (
-            requests.of(protocol, work.name) if numbers is None else requests.over(protocol, work.name, numbers)
-        )
+        """``over``: the requests, as tools.comparison.requests makes them; else those to all of the usual keys."""
+        text, lengths = over or requests.of(protocol, work.name)
         self._generator = LoadGenerator(sockets, text, lengths, protocol=protocol, pipeline=work.pipeline)
 
     def run(self, total: int) -> Load:
@@ -115,12 +117,12 @@ def _mixed(setting: Setting) -> Work:
 def _measurement(setting: Setting, work: Work, what: str) -> Measurement:
     """Figures of the same work share one run."""
     pairs = setting.once(work, lambda: _run(setting, work))
-    turns = [Turn(getattr(ours, what), getattr(other, what), _detail(ours, other)) for ours, other in pairs]
+    turns = [Turn(getattr(ours, what), getattr(other, what), detail(ours, other)) for ours, other in pairs]
     note = f"{work.total} requests a turn over {documents.KEYS} keys, the generator on the same machine"
     return Measurement(turns, [f"{note}; Redis: appendonly yes, appendfsync always"])
 
 
-def _detail(ours: Load, other: Load) -> dict[str, float]:
+def detail(ours: Load, other: Load) -> dict[str, float]:
     sides = (("ours", ours), ("other", other))
     return {f"{side}_{name}": number for side, load in sides for name, number in load._asdict().items()}
 

@@ -64,15 +64,17 @@ MAKERS: dict[str, dict[str, tuple[Maker, ...]]] = {
 def of(protocol: str, work: str) -> tuple[bytes, list[int]]:
     """One round over all keys in their fixed random order: the requests one behind the other, and their lengths."""
     pairs = itertools.islice(documents.writes(), documents.KEYS)
-    return _joined(pairs, MAKERS[protocol][work])
+    return joined(protocol, work, pairs)
 
 
 def over(protocol: str, work: str, numbers: Iterable[int]) -> tuple[bytes, list[int]]:
     """The same for these documents."""
     pairs = ((documents.key(number), documents.value(number)) for number in numbers)
-    return _joined(pairs, MAKERS[protocol][work])
+    return joined(protocol, work, pairs)
 
 
-def _joined(pairs: Iterable[tuple[str, Any]], makers: tuple[Maker, ...]) -> tuple[bytes, list[int]]:
+def joined(protocol: str, work: str, pairs: Iterable[tuple[str, Any]]) -> tuple[bytes, list[int]]:
+    """The requests to these keys, with these values."""
+    makers = MAKERS[protocol][work]
     each = [make(key.encode(), orjson.dumps(value)) for key, value in pairs for make in makers]
     return b"".join(each), [len(request) for request in each]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 import socket
+from collections.abc import Sequence
 from contextlib import ExitStack
 
+from tools.comparison import requests
 from tools.comparison.figure import Measurement, Turn
 from tools.comparison.network import CONNECTIONS, Side, Work
 from tools.comparison.scale import LARGE, SMALL
@@ -43,7 +45,7 @@ def _run(setting: Setting, count: int) -> dict[str, list[Turn]]:
             sockets = stack.enter_context(connections(port, CONNECTIONS))
             _fill(sockets, size)
             numbers = random.Random(1).choices(range(size), k=total)
-            sides.append({work: Side(sockets, "flux", Work(work, CONNECTIONS, 1, total), numbers) for work in WORKS})
+            sides.append({work: _side(sockets, Work(work, CONNECTIONS, 1, total), numbers) for work in WORKS})
         for _ in range(setting.pick(10, 2) + 1):
             for work in WORKS:
                 large, small = (side[work].run(total).rate for side in sides)
@@ -54,4 +56,8 @@ def _run(setting: Setting, count: int) -> dict[str, list[Turn]]:
 def _fill(sockets: list[socket.socket], size: int) -> None:
     for first in range(0, size, FILL_AT_ONCE):
         numbers = range(first, min(size, first + FILL_AT_ONCE))
-        Side(sockets, "flux", Work("set", CONNECTIONS, 16, len(numbers)), numbers).run(len(numbers))
+        _side(sockets, Work("set", CONNECTIONS, 16, len(numbers)), numbers).run(len(numbers))
+
+
+def _side(sockets: list[socket.socket], work: Work, numbers: Sequence[int]) -> Side:
+    return Side(sockets, "flux", work, requests.over("flux", work.name, numbers))

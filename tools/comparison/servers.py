@@ -21,15 +21,17 @@ DURABLE_REDIS = ("--appendonly", "yes", "--appendfsync", "always", "--auto-aof-r
 
 
 @contextlib.contextmanager
-def fluxdb_server(folder: Path) -> Iterator[int]:
+def fluxdb_server(folder: Path, *options: str) -> Iterator[int]:
     """Its port. Ended with SIGTERM."""
     command = [sys.executable, "-c", "from fluxdb.cli.server import main; main()"]
-    command += ["--port", "0", "--data-dir", str(folder), "--log-level", "error", *OURS]
+    command += ["--port", "0", "--data-dir", str(folder), "--log-level", "error", *OURS, *options]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     assert process.stdout is not None
     try:
         line = process.stdout.readline()
+        if line.startswith(f"{READY}/"):  # a Unix socket, besides
+            line = process.stdout.readline()
         if not line.startswith(READY):
             raise RuntimeError(f"fluxdb-server did not start: it said {line!r}")
         yield int(line.rpartition(":")[2])
