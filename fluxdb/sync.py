@@ -92,6 +92,7 @@ class FluxDB:
     def set(self, key: str, value: Any, *, if_version: int | None = None) -> int:
         """Store ``value``: None, bool, int, float, str, list, tuple, dict. Its version, once it is durable.
 
+        Subclasses of these (OrderedDict, IntEnum) are stored as the plain values that they equal.
         ``if_version``: only where the current version is this one; 0: only where the key does not exist.
         Raises InvalidKeyError, InvalidValueError, LimitError, VersionConflictError, ClosedError, StorageError.
         """

@@ -12,8 +12,9 @@ cdef extern from "Python.h":
     bint PyLong_CheckExact(object value)
     bint PyDict_CheckExact(object value)
 
-# As deep as Limits.depth_max may be set. The walk recurses once a level.
-DEPTH_MAX = 1023
+cdef enum:
+    # The walk recurses once a level, and so does orjson: more would not fit the stack of a small thread.
+    DEPTH_MAX = 128
 
 
 def is_plain(value: object) -> bool:
@@ -30,7 +31,7 @@ cdef bint walk(object value, int depth) except -1:
         return True
     if PyFloat_CheckExact(value):
         return isfinite(PyFloat_AS_DOUBLE(value))
-    if depth == 1023:
+    if depth == DEPTH_MAX:
         return False
     if PyDict_CheckExact(value):
         while PyDict_Next(value, &position, &member, &item):

@@ -7,6 +7,7 @@ import orjson
 from fluxdb._core.jsontext import compact
 from fluxdb.engine.handle import ANY_VERSION
 from fluxdb.errors import InvalidKeyError
+from fluxdb.values import key_text
 
 DEPTH_MAX = 1_023  # what a server can be set to allow; its own bound is the one that counts
 
@@ -47,12 +48,11 @@ def auth(password: str) -> bytes:
 
 def quoted(key: str) -> bytes:
     """The key as a JSON string. Raises InvalidKeyError."""
-    if not isinstance(key, str):
-        raise InvalidKeyError(f"a key is a str, not {type(key).__name__}")
-    if not key:
+    text = key_text(key)
+    if not text:
         raise InvalidKeyError("a key can't be empty")
     try:
-        return orjson.dumps(str(key))
+        return orjson.dumps(text)
     except orjson.JSONEncodeError:
         raise InvalidKeyError(f"a key can't hold a lone surrogate: {key!a:.60}") from None
 

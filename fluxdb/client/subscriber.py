@@ -18,6 +18,7 @@ from fluxdb.client import failure, request
 from fluxdb.engine.handle import RawEvent
 from fluxdb.errors import ClosedError, FluxDBError, SubscriberEvictedError
 from fluxdb.limits import Limits
+from fluxdb.values import keys_to_watch
 
 
 class _Count(NamedTuple):
@@ -34,11 +35,9 @@ class RemoteSubscriber:
     """
 
     def __init__(self, keys: Sequence[str], limits: Limits, on_end: Callable[[RemoteSubscriber], None]) -> None:
-        if not keys:
-            raise ValueError("a subscription needs at least one key")
-        for key in keys:
+        self.keys = keys_to_watch(keys)
+        for key in self.keys:
             request.quoted(key)
-        self.keys = tuple(dict.fromkeys(keys))
         # Of the connection that there is: another one may lead to a server that was set back to an older revision.
         self.active: dict[str, int] = {}  # the keys that the server tells of, each from behind a revision
         self.after_revision = 0  # no news of any key

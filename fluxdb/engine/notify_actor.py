@@ -19,8 +19,8 @@ from fluxdb._core.commit import Committer
 from fluxdb._core.telling import Teller
 from fluxdb.engine.feed import Feed
 from fluxdb.engine.subscriber import FeedSubscriber, ThreadSubscriber
-from fluxdb.errors import InvalidKeyError
 from fluxdb.limits import Limits
+from fluxdb.values import keys_to_watch
 
 IDLE_SECONDS = 60.0
 COUNT_PATIENCE_SECONDS = 0.1  # an event loop may wait for it; to tell takes a small part of that
@@ -49,14 +49,14 @@ class NotifyActor:
 
     def subscribe_thread(self, keys: Sequence[str]) -> ThreadSubscriber:
         """Raises InvalidKeyError, LimitError, ClosedError, ValueError."""
-        unique = _checked(keys)
+        unique = keys_to_watch(keys)
         if self._thread is None or self._thread.ident is None:
             self._start_thread()
         return self.teller.subscribe(ThreadSubscriber, unique)
 
     def subscribe(self, make: _Make[_S], keys: Sequence[str]) -> _S:
         """For who sees to it that dispatch() is called. Raises InvalidKeyError, LimitError, ClosedError, ValueError."""
-        return self.teller.subscribe(make, _checked(keys))
+        return self.teller.subscribe(make, keys_to_watch(keys))
 
     def client_backlog(self, bytes_max: int) -> ClientBacklog:
         """For the subscribers of one client, whose bound is never below that of a single one."""
@@ -116,14 +116,3 @@ class NotifyActor:
         self.teller.abandon()
         self._starting = threading.RLock()
         self._thread = None
-
-
-def _checked(keys: Sequence[str]) -> tuple[str, ...]:
-    """Each once."""
-    for key in keys:
-        if not isinstance(key, str):
-            raise InvalidKeyError(f"a key must be a str, not {type(key).__qualname__}")
-    unique = tuple(dict.fromkeys(keys))
-    if not unique:
-        raise ValueError("subscribe to at least one key")
-    return unique

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+import enum
 import math
 from typing import Any
 
@@ -94,3 +96,33 @@ def test_g12_what_could_not_be_given_back_is_refused(db: Store, value: Any) -> N
 def test_tuples_are_arrays(db: Store) -> None:
     db.set("k", (1, (2, [3])))
     assert db.get("k") == Document([1, [2, [3]]], 1)
+
+
+class Colour(str, enum.Enum):
+    RED = "red"
+
+
+class Number(enum.IntEnum):
+    ONE = 1
+
+
+def test_a_str_enum_is_its_text_as_a_key_as_a_member_and_as_a_value(db: Store) -> None:
+    with_events = db.subscribe(Colour.RED, "red")
+    assert db.set(Colour.RED, {Colour.RED: Colour.RED}) == 1
+    assert db.patch(Colour.RED, {"more": [Colour.RED]}, if_version=1) == 2
+    assert db.get("red") == db.get(Colour.RED) == Document({"red": "red", "more": ["red"]}, 2)
+    assert db.delete(Colour.RED) == 3
+    told = [with_events.get(30) for _ in range(3)]
+    assert [(event.key, type(event.key), event.version) for event in told if event] == [
+        ("red", str, version) for version in (1, 2, 3)
+    ]
+    with_events.close()
+
+
+def test_a_subclass_is_stored_as_what_it_equals(db: Store) -> None:
+    value = collections.OrderedDict(b=collections.defaultdict(list, x=[Number.ONE]), a=1)
+    value.move_to_end("b")
+    db.set("k", value)
+    found = db.get("k")
+    assert found is not None
+    assert same(found.value, {"a": 1, "b": {"x": [1]}})

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
-from fluxdb import ClosedError, Event, Limits, SubscriberEvictedError
+from fluxdb import ClosedError, Event, InvalidKeyError, Limits, SubscriberEvictedError
 from tests.contract.engines import Place, Store, Subscribed
 
 
@@ -207,6 +208,13 @@ def test_g6_replay_tells_nothing(place: Place) -> None:
 def test_no_keys_are_no_subscription(db: Store) -> None:
     with pytest.raises(ValueError, match="at least one key"):
         db.subscribe()
+
+
+@pytest.mark.parametrize("keys", [["a", "b"], ("a",), {"a"}], ids=["list", "tuple", "set"])
+def test_keys_in_a_list_are_given_one_by_one(db: Store, keys: Any) -> None:
+    with pytest.raises(InvalidKeyError, match=r"a key is a str, not \w+: to watch the keys in it, subscribe\(\*keys\)"):
+        db.subscribe(keys)
+    db.subscribe(*keys).close()
 
 
 def test_one_bad_key_of_several_leaves_nothing_behind(db: Store) -> None:

@@ -1,0 +1,28 @@
+"""Keys of documents: a str, or a subclass of it, counts as its text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fluxdb.errors import InvalidKeyError
+
+
+def key_text(key: object) -> str:
+    """The key as a plain str. Raises InvalidKeyError where it is none."""
+    if type(key) is str:
+        return key
+    if not isinstance(key, str):
+        raise InvalidKeyError(f"a key is a str, not {type(key).__qualname__}")
+    return str.__str__(key)  # str(...) of an Enum would be the name of its member
+
+
+def keys_to_watch(keys: Sequence[object]) -> tuple[str, ...]:
+    """Each once. Raises InvalidKeyError; ValueError where there is none."""
+    for key in keys:
+        if isinstance(key, (list, tuple, set, frozenset, dict)):
+            kind = type(key).__qualname__
+            raise InvalidKeyError(f"a key is a str, not {kind}: to watch the keys in it, subscribe(*keys)")
+    unique = tuple(dict.fromkeys(map(key_text, keys)))
+    if not unique:
+        raise ValueError("subscribe to at least one key")
+    return unique
