@@ -20,6 +20,7 @@ from fluxdb.cli.server_config import (
     config_lines,
     limit_options,
     limits_of,
+    misspelt_variables,
     read_certificate,
     read_config,
     read_server_password,
@@ -27,6 +28,8 @@ from fluxdb.cli.server_config import (
     split_address,
 )
 from fluxdb.cli.text import one_line
+
+logger = logging.getLogger("fluxdb.server")
 
 _PATH = ExpandedPath(path_type=Path)
 
@@ -104,6 +107,8 @@ def main(context: click.Context, /, **settings: Any) -> None:
             standard_lines().line(line)
         return
     log_to_stderr(settings["log_level"], settings["log_json"])
+    for warning in misspelt_variables(context):
+        logger.warning("%s", warning)
     from fluxdb.cli.serving import Serving, serve
 
     limits, server_limits, web_limits = limits_of(settings)

@@ -19,6 +19,7 @@ import click
 import orjson
 from click.core import ParameterSource
 
+from fluxdb.cli.environment import misspelt
 from fluxdb.cli.password import PASSWORD_VARIABLE, STANDARD_INPUT, read_password
 from fluxdb.cli.setting_words import WORDS
 from fluxdb.limits import RANGES, SERVER_RANGES, Limits, ServerLimits
@@ -131,9 +132,7 @@ def read_config(context: click.Context, parameter: click.Parameter, path: Path |
         return None
     toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
-        found: dict[str, Any] = toml.loads(
-            path.read_text("utf-8-sig")
-        )  # Windows editors begin a file with a byte order mark
+        found: dict[str, Any] = toml.loads(path.read_text("utf-8-sig"))  # some editors begin with a byte order mark
     except (ValueError, OSError) as error:
         raise click.UsageError(f"{path}: {getattr(error, 'strerror', None) or error}", context) from None
     known = {option.name: option for option in context.command.params if option.name not in _NOT_SETTINGS}
@@ -189,8 +188,17 @@ def config_lines(context: click.Context) -> Iterator[str]:
             number = isinstance(value, (int, float))
             plain = list(value) if isinstance(value, tuple) else value if number else str(value)
             yield f"{name} = {_toml(name, plain)}  # {origin}"
+    for warning in misspelt_variables(context):
+        yield f"# {warning}"
     if os.environ.get(PASSWORD_VARIABLE):
         yield f"# a password is set in the environment ({PASSWORD_VARIABLE})"
+
+
+def misspelt_variables(context: click.Context) -> list[str]:
+    """A warning for each variable of the environment that looks like a setting and is none."""
+    settings = [str(option.name) for option in context.command.params]
+    found = misspelt(os.environ, settings)
+    return [f"{variable} is no setting and is ignored: is {meant} meant?" for variable, meant in found]
 
 
 def _toml(name: str, value: object) -> str:
