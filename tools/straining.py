@@ -1,4 +1,4 @@
-"""What the tests of a server under strain leave out: python -m tools.straining stalled | connections [OPTIONS]"""
+"""What the tests of a server under strain leave out: python -m tools.straining WHAT [OPTIONS]"""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from tests.support.dropping import drop_all, settle
 from tests.support.herd import allow_descriptors, stalled
 from tests.support.memory_group import MemoryGroup
 from tests.support.process_numbers import numbers_of
+from tools.distance import strain_distance
 
 LIMIT_BYTES = 128 << 20
 STALLED = 1_000
@@ -37,8 +38,8 @@ LEFT_BYTES_MAX = 16  # of a connection, when the allocator has found its shape
 def main() -> int:
     """0 where what is measured is within its bounds."""
     parser = argparse.ArgumentParser(prog="tools/strain")
-    parser.add_argument("what", choices=("stalled", "connections"))
-    parser.add_argument("--turns", type=int, default=7, help="of stalled: so often with and without them")
+    parser.add_argument("what", choices=("stalled", "connections", "distance"))
+    parser.add_argument("--turns", type=int, default=7, help="of stalled, distance: so often either side")
     parser.add_argument("--rounds", type=int, default=12, help="of connections: so often all of them")
     parser.add_argument("--connections", type=int, default=10_000)
     parser.add_argument("--data-dir", type=Path, default=Path("/var/tmp"), help="on a real disk (default: %(default)s)")
@@ -47,6 +48,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="fluxdb-strain-", dir=arguments.data_dir) as folder:
         if arguments.what == "stalled":
             return strain_stalled(folder, arguments.turns)
+        if arguments.what == "distance":
+            return strain_distance(folder, arguments.turns)
         return strain_connections(folder, arguments.connections, arguments.rounds)
 
 
