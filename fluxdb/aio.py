@@ -18,8 +18,9 @@ from fluxdb.engine.read_only import ReadOnlyEngine, ReadOnlyLoopEngine
 from fluxdb.engine.runtime import Engine
 from fluxdb.errors import ClosedError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
-from fluxdb.opening import HEARTBEAT_SECONDS, TIMEOUT_SECONDS, Local, Remote, connect, open_folder
+from fluxdb.opening import HEARTBEAT_SECONDS, TIMEOUT_SECONDS, Local, Remote, check_options, connect, open_folder
 from fluxdb.target import Target, is_url
+from fluxdb.twin import OPEN_IT, Awaited
 from fluxdb.values import check_version, encode
 
 if TYPE_CHECKING:
@@ -69,15 +70,22 @@ class Lender(Protocol):
     def handle(self) -> EngineHandle: ...
 
 
-class Opening:
+class Opening(Awaited):
     """A database that is being opened: ``async with open(path) as db``, or ``db = await open(path)``."""
 
     def __init__(self, path: Target, limits: Limits, local: Local, remote: Remote) -> None:
+        check_options(limits, remote)
         self._path = path
         self._limits = limits
         self._local = local
         self._remote = remote
         self._db: FluxDB | None = None
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            opened = "db = await fluxdb.aio.open(...), or async with fluxdb.aio.open(...) as db"
+            raise AttributeError(f"the database is not open yet, and has no {name}: {opened}", name=name, obj=self)
 
     def __await__(self) -> Generator[Any, None, FluxDB]:
         return self._open().__await__()
@@ -121,7 +129,7 @@ def _close_unwanted(opening: asyncio.Future[Engine | ReadOnlyEngine]) -> None:
         opening.result().close_aside()
 
 
-class FluxDB:
+class FluxDB(Awaited):
     """An open database, for the tasks of one event loop. Their writes are made durable together.
 
     Use it as an asynchronous context manager, or close() it. A program that forgets to still ends, and keeps every
@@ -129,6 +137,8 @@ class FluxDB:
     """
 
     def __init__(self, handle: AsyncEngineHandle) -> None:
+        if not isinstance(handle, AsyncEngineHandle):
+            raise TypeError(f"a FluxDB is not made by its class: {OPEN_IT}")
         self._handle = handle
         self._get = handle.get
         self._set = handle.set
@@ -220,7 +230,7 @@ class FluxDB:
             engine.close_aside()
 
 
-class Subscription(EventStream):
+class Subscription(Awaited, EventStream):
     """The changes of some keys, as they are committed. Iterates Event; ends when it, or the database, is closed.
 
     It is active from the moment that it is awaited, entered, or first asked for an event.

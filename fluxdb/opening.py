@@ -41,11 +41,34 @@ class Local(NamedTuple):
     read_only: bool = False
 
 
+def check_options(limits: object, remote: Remote) -> None:
+    """Raises TypeError where an option is of a wrong type, before anything is opened or made."""
+    if not isinstance(limits, Limits):
+        raise TypeError(f"limits is a fluxdb.Limits(...), not {_type_name(limits)}")
+    for name, seconds in (("timeout", remote.timeout), ("heartbeat_seconds", remote.heartbeat_seconds)):
+        if seconds is not None and (not isinstance(seconds, (int, float)) or isinstance(seconds, bool)):
+            raise TypeError(f"{name} is a number of seconds or None, not {_type_name(seconds)}")
+    if remote.tls is not None and not _is_tls(remote.tls):
+        tls = _type_name(remote.tls)
+        raise TypeError(f"tls is an ssl.SSLContext, not {tls}; fluxdbs:// as the address is TLS with the usual checks")
+
+
+def _is_tls(context: object) -> bool:
+    import ssl  # not needed by those who open a folder
+
+    return isinstance(context, ssl.SSLContext)
+
+
+def _type_name(value: object) -> str:
+    return type(value).__qualname__
+
+
 def open_handle(target: Target, limits: Limits, local: Local, remote: Remote) -> EngineHandle:
     """Open a folder, or connect to a server.
 
-    Raises ValueError for what looks like neither, and where one is asked for what only the other has.
+    Raises ValueError for what looks like neither, and where one is asked for what only the other has; TypeError.
     """
+    check_options(limits, remote)
     if is_url(target):
         from fluxdb.client.sync_handle import RemoteEngine
 

@@ -19,6 +19,7 @@ from fluxdb.errors import ClosedError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.opening import HEARTBEAT_SECONDS, TIMEOUT_SECONDS, Local, Remote, open_handle
 from fluxdb.target import Target
+from fluxdb.twin import OPEN_IT, Blocking
 from fluxdb.values import check_version, encode
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def open(
     return FluxDB(open_handle(path, limits, Local(create, read_only), remote))
 
 
-class FluxDB:
+class FluxDB(Blocking):
     """An open database. Safe from many threads at once; their writes are made durable together.
 
     Use it as a context manager, or close() it. A program that forgets to still ends, and keeps every acknowledged
@@ -71,6 +72,8 @@ class FluxDB:
     """
 
     def __init__(self, handle: EngineHandle) -> None:
+        if not isinstance(handle, EngineHandle):
+            raise TypeError(f"a FluxDB is not made by its class: {OPEN_IT}")
         self._handle = handle
         self._get = handle.get
         self._set = handle.set
@@ -165,7 +168,7 @@ class FluxDB:
 _take = PARSER.take
 
 
-class Subscription:
+class Subscription(Blocking):
     """The changes of some keys, as they are committed. Iterates Event; ends when it, or the database, is closed."""
 
     def __init__(self, keys: tuple[str, ...], subscriber: Subscriber) -> None:

@@ -25,7 +25,7 @@ LAYERS = (
     ("fluxdb.storage",),
     ("fluxdb.values",),
     ("fluxdb._core",),
-    ("fluxdb.model", "fluxdb.errors", "fluxdb.limits", "fluxdb.target"),
+    ("fluxdb.model", "fluxdb.errors", "fluxdb.limits", "fluxdb.target", "fluxdb.twin"),
 )
 LEVEL_OF = {name: len(LAYERS) - row for row, names in enumerate(LAYERS) for name in names}
 
