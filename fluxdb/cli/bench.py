@@ -87,8 +87,8 @@ def main(context: click.Context, /, **options: Any) -> None:
     With no counts given, all of them are measured. What a GET, PATCH or DELETE needs is stored before the clock starts.
     Each document is {"id": i, "data": "benchmark data"}.
 
-    Exit codes: 0 ok, 1 the database said no, 2 usage, 3 can't connect or timed out, 4 not authenticated, 5 storage,
-    130 Ctrl-C.
+    Exit codes: 0 ok, 1 the database said no, 2 not understood (an option), 3 can't connect or timed out, 4 not
+    authenticated, 5 storage, 130 Ctrl-C.
     """
     from fluxdb.cli.benching import run
 

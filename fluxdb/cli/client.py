@@ -9,17 +9,49 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.types import StringParamType
 
 import fluxdb
 from fluxdb.cli.connecting import DEFAULT_ADDRESS, QUOTING, Seconds, server_url
 from fluxdb.cli.folder import ExpandedPath
+from fluxdb.cli.grammar import VERSION_MAX, json_problem, lacks_quotes
 from fluxdb.cli.password import read_password
 from fluxdb.cli.program import Program
 
-KEY = click.argument("key")
-JSON = click.argument("json", metavar="JSON")
+
+class Key(StringParamType):
+    """A key as the shell hands it over: bytes that are not UTF-8 come as surrogates."""
+
+    name = "key"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        key = str(value)
+        try:
+            key.encode()
+        except UnicodeEncodeError:
+            self.fail("the key is not valid UTF-8", param, ctx)
+        return key
+
+
+class JsonText(StringParamType):
+    """JSON as it was typed. Judged here, as in the shell: what is not understood is sent to no server."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value)
+        problem = json_problem(text)
+        if problem:
+            self.fail(f"{problem} ({QUOTING})" if lacks_quotes(text) else problem, param, ctx)
+        return text
+
+
+KEY = click.argument("key", type=Key())
+JSON = click.argument("json", metavar="JSON", type=JsonText())
 json_option = click.option("--json", "raw", is_flag=True, help="Print the server's reply as it is.")
-IF_VERSION = click.option("--if-version", type=click.IntRange(0), metavar="N", help="Only where the version is N.")
+IF_VERSION = click.option(
+    "--if-version", type=click.IntRange(0, VERSION_MAX), metavar="N", help="Only if the version is N."
+)
 
 
 class Command(click.Command):
@@ -119,8 +151,8 @@ def main(
 ) -> None:
     """Run one command on a FluxDB server, or talk to it in the shell.
 
-    Exit codes: 0 ok, 1 the database said no, 2 usage, 3 can't connect or timed out, 4 not authenticated, 5 storage,
-    130 Ctrl-C.
+    Exit codes: 0 ok, 1 the database said no, 2 not understood (an option, a command, JSON), 3 can't connect or timed
+    out, 4 not authenticated, 5 storage, 130 Ctrl-C, 141 nobody reads the output any more.
     """
     url = server_url(addr, tls or tls_ca is not None)
     trusted = None if tls_ca is None else _trusting(tls_ca)
@@ -221,7 +253,7 @@ def _info(server: Server, raw: bool) -> int:
     return remote.info(server, raw=raw)
 
 
-@_command("subscribe", click.argument("keys", nargs=-1, required=True, metavar="KEY..."))
+@_command("subscribe", click.argument("keys", nargs=-1, required=True, metavar="KEY...", type=Key()))
 def _subscribe(server: Server, keys: tuple[str, ...], raw: bool) -> int:
     """Print each change of KEY as a line of JSON.
 

@@ -1,4 +1,4 @@
-"""How events get printed while commands come through a pipe and others write, too."""
+"""How events get printed as they come, while commands are typed, or come through a pipe, and others write, too."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from fluxdb.cli import render
 from fluxdb.cli.answers import WORDS
@@ -14,16 +15,25 @@ from fluxdb.engine.handle import RawEvent, Subscriber
 from fluxdb.errors import ConnectionLostError, FluxDBError
 
 
+class Printers(NamedTuple):
+    """What prints events, and errors that end a subscription."""
+
+    event: Print
+    error: Print
+
+
 class EventsInTurn:
-    """For a pipe to a server: events are printed as they come, but none in the middle of a command.
+    """For the terminal, and a pipe to a server: events are printed as they come, but none in the middle of a command.
 
     A thread a subscription takes them. A write ends with its own event, so what a script does by itself is always
     printed in the same order; only when the events of others come in between is theirs to decide.
     """
 
-    def __init__(self, output: Print, error: Print) -> None:
-        self._print = output
-        self._print_error = error
+    def __init__(self, output: Print, error: Print, between: Printers | None = None) -> None:
+        """``between``: prints between commands, where that differs: above the line that is being typed."""
+        self._in_turn = Printers(output, error)
+        self._between = between or self._in_turn
+        self._printing = self._between
         self._turn = threading.Condition()  # who has it prints: a command, or one event
         self._subscribers: dict[str, Subscriber] = {}
         self._threads: list[threading.Thread] = []
@@ -35,7 +45,11 @@ class EventsInTurn:
         with self._turn:
             self.raise_failure()
             self._reached.clear()
-            yield
+            self._printing = self._in_turn
+            try:
+                yield
+            finally:
+                self._printing = self._between
 
     def start(self, key: str, subscriber: Subscriber) -> None:
         thread = threading.Thread(target=self._follow, args=(key, subscriber), name="fluxdb-events", daemon=True)
@@ -91,13 +105,13 @@ class EventsInTurn:
     def _tell(self, key: str, told: RawEvent | FluxDBError) -> bool:
         """False: no more comes."""
         if isinstance(told, ConnectionLostError):
-            self._print_error(render.error(str(told)))
+            self._printing.error(render.error(str(told)))
             self._reached[key] = math.inf  # what a write waits for may be among those that were missed
         elif isinstance(told, FluxDBError):
-            self._print_error(ended_line(key, told))
+            self._printing.error(ended_line(key, told))
             return False
         else:
-            self._print(WORDS.event(told))
+            self._printing.event(WORDS.event(told))
             self._reached[key] = max(told[4], self._reached.get(key, 0))
         return True
 

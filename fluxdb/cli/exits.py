@@ -8,7 +8,7 @@ from fluxdb import errors
 
 OK: Final = 0
 REFUSED: Final = 1  # the database said no
-USAGE: Final = 2
+USAGE: Final = 2  # not understood: an option, a command, JSON
 NO_CONNECTION: Final = 3  # or timed out
 NOT_AUTHENTICATED: Final = 4
 STORAGE: Final = 5

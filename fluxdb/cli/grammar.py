@@ -27,6 +27,7 @@ _SPACE = " \t\r\n"
 _SPACES = re.compile(r"[ \t\r\n]*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WORD = re.compile(r"[^ \t\r\n]+")
+_NO_NUMBER = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)  # to JSON, though many languages write it
 _QUOTED = {'"': re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL), "'": re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)}
 _INSIDE_SINGLE = re.compile(r'\\.|"', re.DOTALL)
 
@@ -160,7 +161,7 @@ class _Line:
     def json(self) -> str:
         text = self.line[self.position :]
         if not text:
-            raise self.error("expected JSON behind the key")
+            raise self.error("expected JSON after the key")
         try:
             orjson.loads(text)
         except orjson.JSONDecodeError as error:
@@ -218,9 +219,31 @@ def _double_quoted(match: re.Match[str]) -> str:
     return {"\\'": "'", '"': '\\"'}.get(match[0], match[0])
 
 
+def json_problem(text: str) -> str:
+    """Why ``text`` is not JSON; "" if it is."""
+    if not text:
+        return "expected JSON, not an empty argument"
+    if _SURROGATE.search(text):
+        return "this is not valid UTF-8"
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        return f"{_json_reason(text, error)}, at character {error.pos + 1}"
+    return ""
+
+
+def lacks_quotes(text: str) -> bool:
+    """Text that is not JSON: did a shell probably take the quotes away?"""
+    return (
+        not _NO_NUMBER.fullmatch(text) and re.search("[\"']", text) is None and re.search(r"[^\W\d]", text) is not None
+    )
+
+
 def _json_reason(text: str, error: orjson.JSONDecodeError) -> str:
+    if _NO_NUMBER.fullmatch(text):
+        return f"{text} is not a JSON number"
     if error.pos == 0 and (text[0] == "'" or text[0].isalpha()):
-        return "expected JSON behind the key (a string needs double quotes)"
+        return "expected JSON after the key (a string needs double quotes)"
     return f"this is not valid JSON ({error.msg})"
 
 

@@ -105,7 +105,8 @@ def main(context: click.Context, data_dir: Path) -> None:
     fluxdb PATH opens the folder PATH, as fluxdb --data-dir PATH does. A word without a slash is a command, unless a
     folder of that name exists.
 
-    Exit codes: 0 ok, 1 the database said no, 2 usage, 5 storage, 130 Ctrl-C.
+    Exit codes: 0 ok, 1 the database said no, 2 not understood (an option, a command, JSON), 5 storage, 130 Ctrl-C,
+    141 nobody reads the output any more. Of several lines the gravest counts.
     """
     context.obj = data_dir
     if context.invoked_subcommand is None:

@@ -11,7 +11,6 @@ import orjson
 
 from fluxdb import __version__
 from fluxdb.cli import commands, exits, render
-from fluxdb.cli.connecting import QUOTING
 from fluxdb.cli.events import EventsInStep
 from fluxdb.cli.events_in_turn import EventsInTurn
 from fluxdb.cli.output import Lines, standard_lines
@@ -21,7 +20,7 @@ from fluxdb.cli.session import Session
 from fluxdb.client import failure, reply, request
 from fluxdb.client.sync_handle import RemoteEngine
 from fluxdb.engine.handle import ANY_VERSION, RawEvent, Subscriber
-from fluxdb.errors import AuthError, ConnectionLostError, InvalidValueError
+from fluxdb.errors import AuthError, ConnectionLostError
 from fluxdb.limits import DEFAULT_LIMITS
 from fluxdb.model import OPERATION_OF
 from fluxdb.opening import Local, Remote, open_handle
@@ -54,16 +53,16 @@ def write(
     condition = ANY_VERSION if if_version is None else if_version
     if raw:
         if kind == "set":
-            body = request.set(key, _encoded(text), condition)
+            body = request.set(key, text.encode(), condition)
         elif kind == "patch":
-            body = request.patch(key, _encoded(text), condition, remove_nulls)
+            body = request.patch(key, text.encode(), condition, remove_nulls)
         else:
             body = request.delete(key, condition)
         return _print_raw(server, body, changes=True)
     if kind == "set":
-        return _run_json(server, commands.Set(key, _checked(text), if_version))
+        return _run(server, commands.Set(key, text, if_version))
     if kind == "patch":
-        return _run_json(server, commands.Patch(key, _checked(text), if_version, remove_nulls))
+        return _run(server, commands.Patch(key, text, if_version, remove_nulls))
     return _run(server, commands.Delete(key, if_version))
 
 
@@ -142,35 +141,13 @@ def _run(server: Server, command: commands.Command) -> int:
     return exits.OK
 
 
-def _run_json(server: Server, command: commands.Set | commands.Patch) -> int:
-    try:
-        return _run(server, command)
-    except InvalidValueError as error:
-        if str(error).startswith("not valid JSON"):
-            raise InvalidValueError(f"{error} ({QUOTING})") from None
-        raise
-
-
 def _print_raw(server: Server, body: bytes, *, changes: bool = False) -> int:
     """The reply's line, an error's too."""
     with connected(server) as handle:
         line = handle.ask_raw(body, changes=changes)
     found = reply.members(line)
-    standard_lines().line(line.decode())
+    standard_lines().line(reply.without_id(line).decode())
     return exits.exit_code(failure.failure(found)) if found["kind"] == "error" else exits.OK
-
-
-def _encoded(text: str) -> bytes:
-    return _checked(text).encode()
-
-
-def _checked(text: str) -> str:
-    """Arguments that are not UTF-8 come with surrogates in them."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise InvalidValueError("the value is not valid UTF-8") from None
-    return text
 
 
 def _greeting(handle: RemoteEngine) -> str:

@@ -14,7 +14,7 @@ from prompt_toolkit.patch_stdout import patch_stdout
 
 from fluxdb.cli import exits, render
 from fluxdb.cli.completion import CommandCompleter
-from fluxdb.cli.events import EventsLive
+from fluxdb.cli.events_in_turn import EventsInTurn, Printers
 from fluxdb.cli.grammar import GrammarError, parse, split_statements
 from fluxdb.cli.history import FileHistory, history_path
 from fluxdb.cli.output import Lines, colours_wanted
@@ -33,11 +33,12 @@ def run_terminal(engine: EngineHandle, greeting: str) -> int:
     answers = Lines(sys.stdout, sys.stderr)
     answers.line(greeting)
     history = _open_history(answers)
-    # Answers go straight to the terminal while no line is being edited; events come at any time, so they go through
-    # the editor, which prints them above its line.
+    # Answers, and the event of a write of ours, go straight to the terminal: no line is being edited then. Events of
+    # others go through the editor, which prints them above its line.
     with patch_stdout(raw=True):
-        events = Lines(sys.stdout, sys.stderr, colours=colours_wanted(answers.output))
-        session = Session(engine, EventsLive(events.event, events.error), answers.line)
+        above = Lines(sys.stdout, sys.stderr, colours=colours_wanted(answers.output))
+        events = EventsInTurn(answers.event, answers.error, Printers(above.event, above.error))
+        session = Session(engine, events, answers.line)
         try:
             _converse(_editor(session, history), session, answers)
         finally:

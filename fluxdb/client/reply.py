@@ -23,6 +23,7 @@ _DOCUMENT = b'{"kind":"value","doc":{"value":'
 _NOTHING = b'{"kind":"value","doc":null'
 _DOCUMENT_END = re.compile(rb',"version":([0-9]+)\}(?:,"id":[0-9]+)?\}$')
 _END_BYTES_MAX = 96
+_OWN_ID = re.compile(rb',"id":[0-9]+\}$')
 _EVENT = re.compile(rb'\{"kind":"event","event":\{"key":("[^"\\]*(?:\\.[^"\\]*)*"),"old":')
 _EVENT_END = re.compile(rb',"version":([0-9]+),"op":"(set|patch|delete)","revision":([0-9]+)\}\}$')
 _NEW = b',"new":'
@@ -54,6 +55,11 @@ def answer(line: bytes) -> dict[str, Any]:
     if found["kind"] == "error":
         raise failure.failure(found)
     return found
+
+
+def without_id(line: bytes) -> bytes:
+    """A reply without the id that this client gave its request."""
+    return _OWN_ID.sub(b"}", line)
 
 
 def is_welcome(line: bytes) -> bool:

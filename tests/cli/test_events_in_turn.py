@@ -1,4 +1,4 @@
-"""Events in a pipe to a server: those of others as they come, a write's own behind its answer, none in a command."""
+"""Events as they come, in the terminal and in a pipe to a server: a write's own after its answer, none in a command."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import fluxdb
-from fluxdb.cli.events_in_turn import EventsInTurn
+from fluxdb.cli.commands import Exit
+from fluxdb.cli.events_in_turn import EventsInTurn, Printers
 from fluxdb.cli.grammar import parse
 from fluxdb.cli.session import Session
 from fluxdb.engine.handle import EngineHandle
@@ -87,7 +88,26 @@ def test_where_an_event_can_not_be_printed_the_command_fails(shell: Shell, monke
     def nobody_reads(line: str) -> None:
         raise BrokenPipeError
 
-    monkeypatch.setattr(shell.events, "_print", nobody_reads)
+    monkeypatch.setattr(shell.events, "_in_turn", Printers(nobody_reads, nobody_reads))
     shell.run("SUBSCRIBE k")
     with pytest.raises(BrokenPipeError):
         shell.run("SET k 1")
+
+
+def test_the_event_of_a_write_is_printed_as_its_answer_and_others_above_the_line(tmp_path: Path) -> None:
+    answers, above, arrived = list[str](), list[str](), threading.Event()
+
+    def print_above(line: str) -> None:
+        above.append(line)
+        arrived.set()
+
+    with fluxdb.open(tmp_path / "db") as db:
+        events = EventsInTurn(answers.append, answers.append, Printers(print_above, print_above))
+        session = Session(db.handle, events, answers.append)
+        for line in ("SUBSCRIBE k", "SET k 1"):
+            session.run(parse(line) or Exit())
+        db.set("k", 2)
+        assert arrived.wait(30)
+        session.close()
+    assert answers == ["ok, subscribed to k", "ok, version 1", "[event] set k: nil -> 1, version 1"]
+    assert above == ["[event] set k: 1 -> 2, version 2"]

@@ -104,7 +104,7 @@ def test_a_command_that_cannot_be_read_is_code_2_and_none_runs(fluxdb: Program, 
     assert (code, out) == (2, "")
     assert (
         err
-        == 'error: command 2: column 6: expected JSON behind the key, for example: SET user {"name": "v", "age": 21}\n'
+        == 'error: command 2: column 6: expected JSON after the key, for example: SET user {"name": "v", "age": 21}\n'
     )
     assert not (tmp_path / "fluxdb-data").exists()
 

@@ -126,7 +126,7 @@ def test_the_largest_version_is_taken_and_the_next_is_refused() -> None:
         ('SET k {"é": x}', 13, "not valid JSON"),
         ('SET k {"a": 1} 2', 16, "not valid JSON"),
         ('SET k {"a": 1', 14, "not valid JSON"),
-        ("SET k NaN", 7, "expected JSON"),
+        ("SET k NaN", 7, "NaN is not a JSON number"),
         (r'SET k "\ud800"', 8, "not valid JSON"),
         ("GET a b", 7, "nothing more"),
         ("INFO now", 6, "nothing more"),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import threading
 
 import pytest
 
 from fluxdb.cli import exits, script
-from fluxdb.cli.events import EventsInStep, EventsLive
+from fluxdb.cli.events import EventsInStep
 from fluxdb.cli.script import find_grammar_error, run_arguments, run_lines
 from fluxdb.cli.session import Session
 from fluxdb.errors import (
@@ -177,36 +176,3 @@ def test_an_argument_that_cannot_be_read_is_found_before_any_runs() -> None:
     assert find_grammar_error(["SET u 1", "INFO", "", "# x"]) is None
     assert (find_grammar_error(["SET u 1", "SET u"]) or "").startswith("error: command 2: column 6: ")
     assert (find_grammar_error(["SET u"]) or "").startswith("error: column 6: ")
-
-
-def test_live_events_are_printed_by_a_thread_of_their_own_until_unsubscribed() -> None:
-    engine, out, arrived = FakeEngine(), list[str](), threading.Event()
-
-    def event(line: str) -> None:
-        out.append(line)
-        arrived.set()
-
-    events = EventsLive(event, out.append)
-    session = Session(engine, events, lambda line: None)
-    run_arguments(session, ["SUBSCRIBE u", "SET u 1"], out.append)
-    assert arrived.wait(60)
-    run_arguments(session, ["UNSUBSCRIBE u", "SET u 2"], out.append)
-    session.close()
-    assert out == ["[event] set u: nil -> 1, version 1"]
-
-
-def test_a_live_subscription_that_was_evicted_is_told_and_over() -> None:
-    engine, errors, told = FakeEngine(), list[str](), threading.Event()
-
-    def error(line: str) -> None:
-        errors.append(line)
-        told.set()
-
-    events = EventsLive(lambda line: None, error)
-    session = Session(engine, events, lambda line: None)
-    run_arguments(session, ["SUBSCRIBE u"], errors.append)
-    engine.subscribers["u"][0].queue.put(SubscriberEvictedError(7))
-    assert told.wait(60)
-    assert "u" not in events
-    assert errors[0].startswith("error: subscription to u: ")
-    session.close()

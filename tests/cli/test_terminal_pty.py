@@ -107,7 +107,7 @@ def test_commands_answer_and_the_data_is_there_the_next_time(terminal: Terminal,
 
 def test_an_error_is_one_line_and_the_terminal_goes_on(terminal: Terminal) -> None:
     child = terminal()
-    run(child, "SET user vaibhav", "error: column 10: expected JSON behind the key (a string needs double quotes)")
+    run(child, "SET user vaibhav", "error: column 10: expected JSON after the key (a string needs double quotes)")
     run(child, "SET --if-version 3 user 1", "error: version conflict: expected 3, the key is at 0")
     run(child, "SET big 123456789012345678901234567890", "error: ")
     run(child, "GET big", "nil")
@@ -177,6 +177,18 @@ def test_events_of_own_writes_are_printed(terminal: Terminal) -> None:
     run(child, "SET a 2", "ok, version 2")
     assert leave(child) == 0
     assert child.screen.text.count("[event]") == 1
+
+
+def test_the_event_of_a_write_stands_between_its_answer_and_the_prompt(terminal: Terminal) -> None:
+    child = terminal()
+    run(child, "SUBSCRIBE a", "ok, subscribed to a")
+    for number in range(1, 21):
+        child.send(f"SET a {number}\r")
+        child.expect_exact(f"ok, version {number}")
+        child.expect_exact("[event] set a: ")
+        assert PROMPT not in child.before
+        child.expect_exact(PROMPT)
+    assert leave(child) == 0
 
 
 def test_ctrl_c_gives_up_the_line_and_not_the_terminal(terminal: Terminal) -> None:

@@ -90,9 +90,9 @@ def test_a_value_alone_is_for_pipes_and_a_missing_key_is_refused(client: Client)
 
 
 def test_json_prints_the_reply_of_the_server(client: Client) -> None:
-    assert json.loads(client("set", "--json", "k", "1").stdout) == {"kind": "ok", "version": 1, "revision": 1, "id": 2}
+    assert json.loads(client("set", "--json", "k", "1").stdout) == {"kind": "ok", "version": 1, "revision": 1}
     for arguments in (("get", "k", "--json"), ("get", "--json", "k"), ("--json", "get", "k")):
-        assert json.loads(client(*arguments).stdout)["doc"] == {"value": 1, "version": 1}
+        assert client(*arguments).stdout == '{"kind":"value","doc":{"value":1,"version":1}}\n'
     refused = client("del", "k", "--if-version", "9", "--json")
     assert refused.returncode == exits.REFUSED
     assert json.loads(refused.stdout)["code"] == "version_conflict"
@@ -101,7 +101,7 @@ def test_json_prints_the_reply_of_the_server(client: Client) -> None:
 
 def test_exit_codes_say_what_went_wrong(client: Client, server: SmallServer) -> None:
     assert client("set", "k", "1", "--if-version", "7").returncode == exits.REFUSED
-    assert client("set", "k", "no json").returncode == exits.REFUSED
+    assert client("set", "k", "123456789012345678901").returncode == exits.REFUSED
     assert client("set", "k").returncode == exits.USAGE
     assert client("--addr", "nonsense:port", "ping").returncode == exits.USAGE
     assert client("--addr", "http://127.0.0.1:7000", "ping").returncode == exits.USAGE
@@ -119,8 +119,20 @@ def test_json_that_the_shell_has_taken_the_quotes_from_is_told_how_to_type_it(
     client: Client, typed: tuple[str, ...]
 ) -> None:
     done = client("set", "user", *typed)
-    assert done.returncode in (exits.REFUSED, exits.USAGE)
+    assert done.returncode == exits.USAGE
     assert """set user '{"name": "v"}'""" in done.stderr
+
+
+def test_what_is_not_understood_is_code_2_and_reaches_no_server(client: Client, server: SmallServer) -> None:
+    for text, told in (("NaN", "NaN is not a JSON number"), ("", "empty"), ("{'x':1}", "expected a string key")):
+        for arguments in (("set", "k", text), ("--json", "patch", "k", text)):
+            done = client(*arguments)
+            assert (done.returncode, done.stdout) == (exits.USAGE, "")
+            assert told in done.stderr
+            assert "shell takes quotes" not in done.stderr
+    assert client("get", os.fsdecode(b"\xff")).returncode == exits.USAGE
+    assert client("del", "k", "--if-version", str(2**63)).returncode == exits.USAGE
+    assert server.accepted == 0
 
 
 @pytest.mark.parametrize("names", [("SET", "set"), ("Delete", "del", "delete"), ("snapshot", "CHECKPOINT")])
