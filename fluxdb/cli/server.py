@@ -23,6 +23,7 @@ from fluxdb.cli.server_config import (
     misspelt_variables,
     read_certificate,
     read_config,
+    read_hosts,
     read_server_password,
     setting,
     split_address,
@@ -37,7 +38,14 @@ _PATH = ExpandedPath(path_type=Path)
 @click.command(cls=Tool, context_settings={"auto_envvar_prefix": "FLUXDB"})
 @setting("--config", type=_PATH, callback=read_config, is_eager=True, metavar="FILE", help="Settings, as TOML.")
 @setting(
-    "--host", default="127.0.0.1", show_default=True, metavar="HOST", help="Beyond this machine only with a password."
+    "--host",
+    multiple=True,
+    default=["127.0.0.1"],
+    show_default=True,
+    callback=read_hosts,
+    metavar="HOST",
+    help="An address to listen on, or a name; may be given several times. Addresses that other machines reach need a "
+    "password.",
 )
 @setting("--port", type=Port(), default=7000, show_default=True, metavar="PORT", help="0 picks one.")
 @setting("--unix", type=_PATH, metavar="PATH", help="A Unix socket, besides; its owner alone can use it.")
@@ -114,7 +122,7 @@ def main(context: click.Context, /, **settings: Any) -> None:
     limits, server_limits, web_limits = limits_of(settings)
     serve(
         Serving(
-            host=settings["host"],
+            hosts=settings["host"],
             port=settings["port"],
             unix=settings["unix"],
             data_dir=settings["data_dir"],

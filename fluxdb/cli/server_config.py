@@ -109,6 +109,18 @@ class Port(_Whole):
         return super().convert(value, param, ctx)
 
 
+def read_hosts(context: click.Context, parameter: click.Parameter, hosts: tuple[str, ...]) -> tuple[str, ...]:
+    """Callback of --host: each one once, IPv6 without the brackets that URLs put around it."""
+    found = tuple(dict.fromkeys(host[1:-1] if host[:1] + host[-1:] == "[]" else host for host in hosts))
+    for host in found:
+        name, colon, port = host.rpartition(":")
+        if colon and port.isdecimal() and (name.startswith("[") or ":" not in name):
+            raise click.BadParameter(f"{host!r} has a port, which is a setting of its own: --port", context, parameter)
+        if not host:
+            raise click.BadParameter("a host is an address or a name; 0.0.0.0 and :: stand for all", context, parameter)
+    return found
+
+
 def check_origins(context: click.Context, parameter: click.Parameter, origins: tuple[str, ...]) -> tuple[str, ...]:
     """Callback of --web-origin."""
     try:
@@ -140,6 +152,8 @@ def read_config(context: click.Context, parameter: click.Parameter, path: Path |
     if unknown:
         raise click.UsageError(f"{path}: there is no setting {', '.join(unknown)} ({_hint(unknown, known)})", context)
     for name, value in found.items():
+        if getattr(known[name], "multiple", False) and isinstance(value, str):
+            found[name] = value = [value]
         wanted = _misfit(known[name], value)
         if wanted:
             raise click.UsageError(f"{path}: {name} must be {wanted}, not {value!r}", context)
@@ -158,7 +172,10 @@ def _hint(unknown: Iterable[str], known: Iterable[str | None]) -> str:
 def _misfit(option: click.Parameter, value: object) -> str:
     """What ``option`` wants instead; nothing where ``value`` is of its type."""
     if option.multiple if isinstance(option, click.Option) else False:
-        fits, wanted = isinstance(value, list) and all(isinstance(item, str) for item in value), "a list of strings"
+        fits, wanted = (
+            isinstance(value, list) and all(isinstance(item, str) for item in value),
+            "a string or a list of strings",
+        )
     elif isinstance(option.type, click.types.BoolParamType):
         fits, wanted = isinstance(value, bool), "true or false"
     elif isinstance(option.type, click.types.IntParamType):

@@ -27,7 +27,7 @@ from fluxdb.engine.runtime import Engine
 from fluxdb.limits import Limits, ServerLimits
 from fluxdb.net.certificate import Certificate
 from fluxdb.net.health import problems
-from fluxdb.net.listener import is_loopback, listen_tcp, listen_unix
+from fluxdb.net.listener import Listener, distinct, is_loopback, listen_tcp, listen_unix
 from fluxdb.net.metrics import render
 from fluxdb.net.server import Server
 from fluxdb.net.web import WebServer, start_web
@@ -45,8 +45,8 @@ DESCRIPTORS_SPARE = 128  # for files, and for what is being refused
 class Serving:
     """What one server process is to do."""
 
-    host: str
-    port: int
+    hosts: tuple[str, ...]
+    port: int  # of all hosts; 0: one that the first has free
     unix: Path | None
     data_dir: Path
     create: bool = True
@@ -62,7 +62,7 @@ class Serving:
 
 def check_exposure(serving: Serving) -> None:
     """Raises UsageError where other machines could come in without a password."""
-    for host in (serving.host, *((serving.web[0],) if serving.web else ())):
+    for host in (*serving.hosts, *((serving.web[0],) if serving.web else ())):
         if serving.password is None and not is_loopback(host):
             raise click.UsageError(
                 f"{host} is reached by other machines: set a password (--password-file FILE, or FLUXDB_PASSWORD in "
@@ -131,8 +131,11 @@ async def _run(serving: Serving, engine: Engine, signals: Signals) -> None:
     line = standard_lines().line
     web: WebServer | None = None
     try:
-        with _place(_address(serving.host, serving.port), "--host, --port (0 picks one)"):
-            tcp = server.listen(listen_tcp(serving.host, serving.port))
+        tcp: list[Listener] = []
+        for host in distinct(serving.hosts):
+            port = tcp[0].port if tcp else serving.port
+            with _place(_address(host, port), "--host, --port (0 picks one)"):
+                tcp.append(server.listen(listen_tcp(host, port)))
         with _place(str(serving.unix), "--unix, in a folder that is there and may be written"):
             unix = server.listen(listen_unix(serving.unix)) if serving.unix is not None else None
         if serving.web is not None:
@@ -154,7 +157,8 @@ async def _run(serving: Serving, engine: Engine, signals: Signals) -> None:
             standard_lines().note(f"database {folder_line(engine.info())}")
         if unix is not None:
             line(f"server listening on {unix.name}")
-        line(f"server listening on {tcp.name}")
+        for listener in tcp:
+            line(f"server listening on {listener.name}")
         signals.on_reload(Reloading(server, web, certificate, serving.password_file).reload)
         await signals.stopping.wait()
         logger.info("stopping: what is on its way is answered")

@@ -9,7 +9,7 @@ import logging
 import os
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from fluxdb.errors import FluxDBError
@@ -37,6 +37,14 @@ def resolve(host: str) -> list[tuple[socket.AddressFamily, str]]:
         raise FluxDBError(f"there is no address for the host {host!r}: {why}") from None
     addresses = {(family, str(address[0])): None for family, _, _, _, address in found}
     return sorted(addresses, key=lambda address: address[0] != socket.AF_INET)
+
+
+def distinct(hosts: Iterable[str]) -> list[str]:
+    """The hosts, but for those whose address an earlier one has. Raises FluxDBError."""
+    by_address: dict[tuple[socket.AddressFamily, str], str] = {}
+    for host in hosts:
+        by_address.setdefault(resolve(host)[0], host)
+    return list(by_address.values())
 
 
 def listen_tcp(host: str, port: int) -> socket.socket:

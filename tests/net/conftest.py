@@ -11,6 +11,7 @@ WITHOUT_SERVER = (
     "test_web",
     "test_certificate",
     "test_server_hangup",
+    "test_server_hosts",
     "test_server_process",
     "test_server_tls",
     "test_bad_input",

@@ -172,11 +172,11 @@ def test_a_flag_goes_before_the_environment_that_before_the_file(tmp_path: Path)
     file = ("--config", str(config))
     assert printed()["port"] == 7000
     shown = printed(*file)
-    assert (shown["port"], shown["host"], shown["line_bytes_max"]) == (1, "::1", 1000)
+    assert (shown["port"], shown["host"], shown["line_bytes_max"]) == (1, ["::1"], 1000)
     assert (shown["web_origin"], shown["log_json"]) == (["https://a.example"], True)
     environment = {"FLUXDB_PORT": "2", "FLUXDB_LINE_BYTES_MAX": "2000", "FLUXDB_CONFIG": str(config)}
     shown = printed(environment=environment)
-    assert (shown["port"], shown["host"], shown["line_bytes_max"]) == (2, "::1", 2000)
+    assert (shown["port"], shown["host"], shown["line_bytes_max"]) == (2, ["::1"], 2000)
     assert printed("--port", "3", environment=environment)["port"] == 3
 
 
