@@ -86,9 +86,9 @@ async def connect(target: Target, limits: Limits, local: Local, remote: Remote) 
     return handle
 
 
-def open_folder(target: Target, limits: Limits, local: Local, remote: Remote) -> Engine | ReadOnlyEngine:
+def open_folder(target: Target, limits: Limits, local: Local, remote: Remote | None = None) -> Engine | ReadOnlyEngine:
     """Open the folder ``target`` as ``local`` says. Raises ValueError, and as open_engine()."""
-    if remote.password is not None or remote.tls is not None:
+    if remote is not None and (remote.password is not None or remote.tls is not None):
         raise ValueError("a password and TLS are for the address of a server, not for a folder")
     if local.read_only:
         return ReadOnlyEngine(folder_path(target), limits)

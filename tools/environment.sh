@@ -76,7 +76,7 @@ END
 }
 
 install_packages() {
-    say "Installing packages${1:+ ($1)} and building the core"
+    say "Installing packages${1:+ ($1)} and building the core (about a minute)"
     build_requirements >"$venv/build-requirements.txt"
     quietly "pip could not install what the build needs (above): is PyPI reached from here?" \
         "$venv/bin/python" -m pip install --upgrade -r "$venv/build-requirements.txt"

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import click
 
 from fluxdb.cli.text import one_line
 from fluxdb.target import is_url, why_no_folder
+
+
+class Place(NamedTuple):
+    """Which folder is to be opened, and how."""
+
+    data_dir: Path
+    create: bool
+    read_only: bool
 
 
 class ExpandedPath(click.Path):

@@ -14,7 +14,7 @@ import click
 
 import fluxdb
 from fluxdb.cli.commands import NAMES
-from fluxdb.cli.folder import ExpandedPath, Folder
+from fluxdb.cli.folder import ExpandedPath, Folder, Place
 from fluxdb.cli.program import Program
 
 DATA_DIR = "fluxdb-data"
@@ -97,9 +97,11 @@ _DIRECTORY = click.argument("directory", type=_FOLDER, metavar="DIR")
     metavar="DIR",
     help="The folder of the database; made if it is missing.",
 )
+@click.option("--no-create", is_flag=True, help="End with an error if the database is missing.")
+@click.option("--read-only", is_flag=True, help="Look only: no byte on the disk changes.")
 @click.version_option(fluxdb.__version__, message="fluxdb %(version)s")
 @click.pass_context
-def main(context: click.Context, data_dir: Path) -> None:
+def main(context: click.Context, data_dir: Path, no_create: bool, read_only: bool) -> None:
     """Without a command: open the terminal, or run each line of what is piped in (also after one that failed).
 
     fluxdb PATH opens the folder PATH, as fluxdb --data-dir PATH does. A word without a slash is a command, unless a
@@ -108,16 +110,16 @@ def main(context: click.Context, data_dir: Path) -> None:
     Exit codes: 0 ok, 1 the database said no, 2 not understood (an option, a command, JSON), 5 storage, 130 Ctrl-C,
     141 nobody reads the output any more. Of several lines the gravest counts.
     """
-    context.obj = data_dir
+    context.obj = place = Place(data_dir, create=not no_create, read_only=read_only)
     if context.invoked_subcommand is None:
         from fluxdb.cli import online
 
         terminal = sys.stdin.isatty() and sys.stdout.isatty()
-        context.exit(online.talk(data_dir) if terminal else online.run_pipe(data_dir))
+        context.exit(online.talk(place) if terminal else online.run_pipe(place))
 
 
 @main.command("exec")
-@click.option("--data-dir", type=_FOLDER, default=None, metavar="DIR", help="As before the command.")
+@click.option("--data-dir", type=_FOLDER, default=None, metavar="DIR", help="The same option as before exec.")
 @click.option("--json", "as_json", is_flag=True, help="Print answers as a server replies: a line of JSON each.")
 @click.argument("commands", nargs=-1, required=True)
 @click.pass_context
@@ -129,7 +131,10 @@ def execute(context: click.Context, data_dir: Path | None, as_json: bool, comman
     """
     from fluxdb.cli import online
 
-    context.exit(online.run_exec(data_dir or context.obj, commands, as_json=as_json))
+    place: Place = context.obj
+    if data_dir is not None:
+        place = place._replace(data_dir=data_dir)
+    context.exit(online.run_exec(place, commands, as_json=as_json))
 
 
 @main.command()

@@ -258,7 +258,7 @@ def test_an_unexpected_error_is_one_line_without_a_traceback(monkeypatch: pytest
     def fail(*arguments: object) -> None:
         raise ZeroDivisionError("of no kind that we know\nand of two lines")
 
-    monkeypatch.setattr("fluxdb.cli.online.open_engine", fail)
+    monkeypatch.setattr("fluxdb.cli.online.open_folder", fail)
     result = CliRunner().invoke(main, ["--data-dir", str(tmp_path / "data"), "exec", "GET k"])
     assert result.exit_code == 1
     assert result.stdout == ""

@@ -93,3 +93,23 @@ def test_a_folder_of_other_things_is_told_and_stays_as_it_is(fluxdb: Program, tm
         assert (ended.code, ended.out) == (5, "")
         assert "database" in ended.err
     assert [path.name for path in (tmp_path / "src").iterdir()] == ["main.py"]
+
+
+def test_a_look_changes_no_byte_and_a_write_says_so(fluxdb: Program, tmp_path: Path) -> None:
+    assert fluxdb("exec", "SET k 1").code == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "fluxdb-data").iterdir()}
+    ended = fluxdb("--read-only", "exec", "GET k", "INFO")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith("Document { value: 1, version: 1 }\n")
+    ended = fluxdb("--read-only", stdin=b"GET k\nSET k 2\n")
+    assert (ended.code, ended.out) == (5, "Document { value: 1, version: 1 }\n")
+    assert "was opened with read_only, so nothing in it changes" in ended.err
+    assert {path.name: path.read_bytes() for path in (tmp_path / "fluxdb-data").iterdir()} == before
+
+
+@pytest.mark.parametrize("option", ["--no-create", "--read-only"])
+def test_a_database_that_is_missing_can_be_an_error(fluxdb: Program, tmp_path: Path, option: str) -> None:
+    ended = fluxdb(option, "exec", "GET k")
+    assert (ended.code, ended.out) == (5, "")
+    assert ended.err == f"error: there is no database folder {tmp_path / 'fluxdb-data'}\n"
+    assert list(tmp_path.iterdir()) == []
