@@ -13,7 +13,6 @@ import orjson
 import fluxdb
 from fluxdb.cli.folder import ExpandedPath, Folder
 from fluxdb.cli.output import standard_lines
-from fluxdb.cli.program import Tool
 from fluxdb.cli.server_config import (
     Port,
     check_origins,
@@ -28,6 +27,7 @@ from fluxdb.cli.server_config import (
     setting,
     split_address,
 )
+from fluxdb.cli.server_help import LOG, NETWORK, PAGE, SECURITY, SETTINGS, STORAGE, SectionedCommand
 from fluxdb.cli.text import one_line
 
 logger = logging.getLogger("fluxdb.server")
@@ -35,80 +35,105 @@ logger = logging.getLogger("fluxdb.server")
 _PATH = ExpandedPath(path_type=Path)
 
 
-@click.command(cls=Tool, context_settings={"auto_envvar_prefix": "FLUXDB"})
-@setting("--config", type=_PATH, callback=read_config, is_eager=True, metavar="FILE", help="Settings, as TOML.")
+@click.command(cls=SectionedCommand, context_settings={"auto_envvar_prefix": "FLUXDB", "max_content_width": 110})
+@setting(
+    "--data-dir",
+    section=STORAGE,
+    type=Folder(path_type=Path),
+    default="fluxdb-data",
+    show_default=True,
+    metavar="DIR",
+    help="Folder of the database.",
+)
+@setting(
+    "--create/--no-create",
+    section=STORAGE,
+    default=True,
+    show_default=True,
+    help="Make the database if it is missing, or end with an error: its disk may not be mounted yet.",
+)
 @setting(
     "--host",
+    section=NETWORK,
     multiple=True,
     default=["127.0.0.1"],
     show_default=True,
     callback=read_hosts,
     metavar="HOST",
-    help="An address to listen on, or a name; may be given several times. Addresses that other machines reach need a "
+    help="Address or name to listen on; can be given several times. Other machines can connect only if there is a "
     "password.",
 )
-@setting("--port", type=Port(), default=7000, show_default=True, metavar="PORT", help="0 picks one.")
-@setting("--unix", type=_PATH, metavar="PATH", help="A Unix socket, besides; its owner alone can use it.")
 @setting(
-    "--data-dir",
-    type=Folder(path_type=Path),
-    default="fluxdb-data",
+    "--port",
+    section=NETWORK,
+    type=Port(),
+    default=7000,
     show_default=True,
-    metavar="DIR",
-    help="The folder of the database; made if it is missing.",
+    metavar="PORT",
+    help="Port of every --host; 0 picks a free one.",
 )
 @setting(
-    "--create/--no-create",
-    default=True,
-    show_default=True,
-    help="Make a database that is missing, or end with an error: a disk may not be mounted yet.",
+    "--unix", section=NETWORK, type=_PATH, metavar="PATH", help="Unix socket to listen on as well, for its owner only."
 )
 @setting(
     "--password-file",
+    section=SECURITY,
     type=_PATH,
     metavar="FILE",
-    help="A file of one line, the password (-: the first line of stdin); else FLUXDB_PASSWORD in the environment is.",
+    help="File of one line, the password (-: the first line of stdin). Without it, FLUXDB_PASSWORD in the environment "
+    "is the password.",
 )
-@setting("--tls-cert", type=_PATH, metavar="FILE", help="The certificate chain, PEM.")
-@setting("--tls-key", type=_PATH, metavar="FILE", help="Its key, PEM; where it is not in the same file.")
-@setting("--web", metavar="HOST:PORT", help="Serve the live page, /metrics and /healthz there.")
+@setting("--tls-cert", section=SECURITY, type=_PATH, metavar="FILE", help="Certificate chain, as PEM: turns TLS on.")
+@setting("--tls-key", section=SECURITY, type=_PATH, metavar="FILE", help="Key, as PEM, if it is not in the same file.")
+@setting("--web", section=PAGE, metavar="HOST:PORT", help="Serve the live page, /metrics and /healthz at this address.")
 @setting(
     "--web-origin",
+    section=PAGE,
     multiple=True,
     callback=check_origins,
     metavar="URL",
-    help="http(s)://HOST[:PORT] of another page that may use the live page's server; or of this one, where it is "
-    "reached by a name that is not the one in --web.",
+    help="Name under which the page is reached, if it is not the one in --web; or another page that may connect. As "
+    "http(s)://HOST[:PORT]; can be given several times.",
 )
 @setting(
     "--log-level",
+    section=LOG,
     type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
     default="warning",
     show_default=True,
-    help="What is logged to stderr: this and worse.",
+    help="Log to stderr what is this important, or more.",
 )
-@setting("--log-json", is_flag=True, help="Log lines as JSON.")
-@limit_options
+@setting("--log-json", section=LOG, is_flag=True, help="Log each line as JSON.")
+@setting(
+    "--config",
+    section=SETTINGS,
+    type=_PATH,
+    callback=read_config,
+    is_eager=True,
+    metavar="FILE",
+    help="Read settings from this TOML file.",
+)
 @setting(
     "--print-config",
+    section=SETTINGS,
     is_flag=True,
     allow_from_autoenv=False,
-    help="Print the settings and where each comes from, and end.",
+    help="Print the settings, each with where it comes from, and end.",
 )
+@limit_options
 @click.version_option(fluxdb.__version__, message="fluxdb %(version)s", allow_from_autoenv=False)
 @click.help_option("-h", "--help", allow_from_autoenv=False)
 @click.pass_context
 def main(context: click.Context, /, **settings: Any) -> None:
     """Serve the database in DIR on HOST:PORT, until SIGTERM or SIGINT.
 
-    Each option can also be set in the environment (FLUXDB_DATA_DIR for --data-dir) and in the file that --config names
-    (data_dir = "..."). A flag goes before the environment, that before the file. The bounds are bytes, seconds or
-    counts, as their names say.
+    Each option can also be set by an environment variable (FLUXDB_DATA_DIR for --data-dir) or in the TOML file of
+    --config (data_dir = "..."). A flag overrides the environment, the environment overrides the file.
 
-    SIGHUP has the server read its certificate, the key and the password file again, for new connections. When the
-    terminal it was started from closes, the server stops as on SIGTERM; started with nohup it goes on.
+    On SIGHUP the server reads its certificate, the key and the password file again, for new connections. When the
+    terminal it was started from closes, it stops as on SIGTERM; started with nohup, it goes on.
 
-    Exit codes: 0 stopped by a signal, 1 unexpected, 2 usage, 5 storage, or an address that can't be listened on.
+    Exit codes: 0 stopped by a signal, 1 unexpected error, 2 usage, 5 storage, or an address that can't be listened on.
     """
     if settings["print_config"]:
         for line in list(config_lines(context)):

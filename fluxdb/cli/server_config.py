@@ -21,6 +21,7 @@ from click.core import ParameterSource
 
 from fluxdb.cli.environment import misspelt
 from fluxdb.cli.password import PASSWORD_VARIABLE, STANDARD_INPUT, read_password
+from fluxdb.cli.server_help import DATABASE_LIMITS, PAGE_LIMITS, SERVER_LIMITS
 from fluxdb.cli.setting_words import WORDS
 from fluxdb.limits import RANGES, SERVER_RANGES, Limits, ServerLimits
 from fluxdb.net.certificate import Certificate, CertificateError
@@ -30,16 +31,22 @@ from fluxdb.net.web_limits import SETTINGS_PREFIX, WEB_RANGES, WebLimits
 logger = logging.getLogger("fluxdb.server")
 
 _NOT_SETTINGS = {"config", "print_config", "version", "help"}
-_BOUNDS: tuple[tuple[Any, Mapping[str, tuple[float, float]], str], ...] = (
-    (WebLimits(), WEB_RANGES, SETTINGS_PREFIX),
-    (ServerLimits(), SERVER_RANGES, ""),
-    (Limits(), RANGES, ""),
-)  # the last come first in --help
+_BOUNDS: tuple[tuple[Any, Mapping[str, tuple[float, float]], str, str], ...] = (
+    (WebLimits(), WEB_RANGES, SETTINGS_PREFIX, PAGE_LIMITS),
+    (ServerLimits(), SERVER_RANGES, "", SERVER_LIMITS),
+    (Limits(), RANGES, "", DATABASE_LIMITS),
+)
+_METAVARS = {"bytes": "BYTES", "seconds": "SECONDS", "days": "DAYS"}  # else a count
 _Decorator = Callable[[Any], Any]
 
 
 class Setting(click.Option):
-    """An option that says where a value that it can't take comes from: it may not be the command line."""
+    """An option in a section of the help. Of a value that it can't take it says where that comes from: it may not be
+    the command line."""
+
+    def __init__(self, *args: Any, section: str, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.section = section
 
     def get_error_hint(self, ctx: click.Context | None) -> str:
         hint = super().get_error_hint(ctx)
@@ -58,7 +65,7 @@ setting = partial(click.option, cls=Setting)
 
 def limit_options(command: Any) -> Any:
     """An option for each bound of the database, of the server, and (--web-...) of the live page's server."""
-    for limits, ranges, prefix in _BOUNDS:
+    for limits, ranges, prefix, section in _BOUNDS:
         for field in reversed(fields(limits)):
             low, high = ranges[field.name]
             default = getattr(limits, field.name)
@@ -69,7 +76,8 @@ def limit_options(command: Any) -> Any:
                 type=_Whole(int(low), int(high)) if whole else _Number(low, high),
                 default=default,
                 show_default=True,
-                metavar="N",
+                section=section,
+                metavar=next((metavar for unit, metavar in _METAVARS.items() if unit in name.split("_")), "N"),
                 help=WORDS[name],
             )
             command = option(command)
