@@ -21,7 +21,7 @@ def sections() -> dict[str, list[str]]:
         option = re.match(r"  (?:-h, )?(--[a-z-]+)", line)
         if heading:
             found[heading[1]] = []
-        elif option:
+        elif option and found:  # the text above the first heading may have a line that begins so
             found[list(found)[-1]].append(option[1])
     return found
 
