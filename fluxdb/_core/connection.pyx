@@ -8,12 +8,12 @@ from libc.stdlib cimport free
 
 from fluxdb._core.complaints cimport error_line
 from fluxdb._core.durations cimport DURATION_BITS, Durations
-from fluxdb._core.peer cimport Handed, peer_close, peer_new, peer_push, peer_reply, peer_sent
+from fluxdb._core.peer cimport Handed, peer_close, peer_new, peer_push, peer_reply, peer_sent, peer_unread_bytes
 from fluxdb._core.platform cimport fluxdb_bell_silence
 from fluxdb._core.requests cimport TAKEN_BROKEN, requests_feed, requests_take
 from fluxdb._core.switchboard cimport (
-    switchboard_begin_turn, switchboard_collect, switchboard_end_turn, switchboard_free, switchboard_init,
-    switchboard_next, switchboard_take_handed,
+    switchboard_begin_turn, switchboard_collect, switchboard_end, switchboard_end_turn, switchboard_free,
+    switchboard_init, switchboard_next, switchboard_take_handed,
 )
 from fluxdb._core.wire cimport WIRE_DELETE, WIRE_GET, WIRE_KINDS, WIRE_OK, WIRE_PATCH, WIRE_SET
 
@@ -28,6 +28,8 @@ cdef class Hub:
         switchboard_init(&self.board, &channel.owner.commit, channel.state)
 
     def __dealloc__(self):
+        with nogil:
+            switchboard_end(&self.board)
         switchboard_free(&self.board)
 
     @property
@@ -62,7 +64,8 @@ cdef class Hub:
         board_count(&self.board, kind, refused)
 
     def close(self):
-        self.board.channel = NULL
+        with nogil:
+            switchboard_end(&self.board)
         self.channel.close()
 
 
@@ -226,7 +229,7 @@ cdef class Connection:
 
     @property
     def unread_bytes(self):
-        return self.peer.input.used - self.peer.input_at if self.peer != NULL else 0
+        return peer_unread_bytes(self.peer) if self.peer != NULL else 0
 
     @property
     def held_bytes(self):

@@ -15,6 +15,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fluxdb._core.channels cimport ChannelState
 from fluxdb._core.durations cimport Durations
+from fluxdb._core.large_lines cimport LargeLine, LargeLines
 from fluxdb._core.outcome cimport Outcome
 from fluxdb._core.replies cimport Bytes
 from fluxdb._core.wire cimport WIRE_KINDS, Slice
@@ -76,6 +77,7 @@ cdef struct Peer:
     size_t input_at
     size_t scanned          # so many bytes from there hold no newline
     size_t line_bytes_max
+    LargeLine* large        # a line that is taken apart elsewhere, or was: what is behind it waits for it
     bint skipping           # the rest of a line that was too long
     bint first_line         # none was taken yet
     bint authenticated
@@ -123,6 +125,7 @@ cdef struct Switchboard:
     Handed* first_handed
     Handed* last_handed
     Bytes scratch           # one line in canonical form
+    LargeLines large_lines  # those that are not taken apart there
     uint64_t now_ns         # read once a turn, and when writes were settled
     uint64_t turn_began_ns
     uint64_t turn_gets      # answered at once in this turn: switchboard_end_turn knows how long they took
@@ -152,6 +155,10 @@ cdef int peer_release(Peer* peer) noexcept nogil
 cdef bint peer_is_full(const Peer* peer) noexcept nogil
 cdef inline size_t peer_unsent(const Peer* peer) noexcept nogil:
     return peer.output.used - peer.output_at
+
+# Of requests that are not whole, or not taken yet.
+cdef inline size_t peer_unread_bytes(const Peer* peer) noexcept nogil:
+    return peer.input.used - peer.input_at + (peer.large.line_bytes if peer.large != NULL else 0)
 
 # Replies, or what they are to be made of, that the client has not been sent.
 cdef inline size_t peer_waiting_bytes(const Peer* peer) noexcept nogil:

@@ -4,6 +4,7 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memmove, memset
 
 from fluxdb._core.durations cimport durations_count
+from fluxdb._core.large_lines cimport large_line_release
 from fluxdb._core.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.replies cimport bytes_put, bytes_shrink, reply_document
 from fluxdb._core.state cimport State
@@ -44,6 +45,9 @@ cdef void peer_close(Peer* peer) noexcept nogil:
         handed = handed.next
     for i in range(peer.place_count):
         free(peer_place(peer, peer.first_place + i).line)
+    if peer.large != NULL:
+        large_line_release(&peer.board.large_lines, peer.large)
+        peer.large = NULL
     free(peer.input.data)
     free(peer.output.data)
     free(peer.held.data)

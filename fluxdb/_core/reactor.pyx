@@ -25,7 +25,7 @@ from fluxdb._core.reactor_thread cimport BELL, CHANNEL_BELL, reactor_main
 from fluxdb._core.replies cimport Bytes, bytes_put
 from fluxdb._core.shifts cimport shifts_free, shifts_init, shifts_stop, shifts_wait_for_end
 from fluxdb._core.sockets cimport RECEIVE_BYTES, ReactorThread, sockets_close
-from fluxdb._core.switchboard cimport switchboard_free, switchboard_init
+from fluxdb._core.switchboard cimport switchboard_end, switchboard_free, switchboard_init
 
 import os
 
@@ -198,7 +198,8 @@ cdef class Reactor:
                 self.kept = True
             return False
         state.running = False
-        state.board.channel = NULL
+        with nogil:
+            switchboard_end(&state.board)
         self.channel.close()
         if self.kept:
             self.kept = False

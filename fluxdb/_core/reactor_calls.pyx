@@ -2,7 +2,7 @@
 
 from libc.string cimport memset
 
-from fluxdb._core.peer cimport peer_reply, peer_unsent
+from fluxdb._core.peer cimport peer_reply, peer_unread_bytes, peer_unsent
 from fluxdb._core.platform cimport (
     fluxdb_bell_ring, fluxdb_bell_silence, pthread_mutex_lock, pthread_mutex_unlock,
 )
@@ -166,7 +166,9 @@ cdef void tick(
     elif socket.peer.first_line or not socket.peer.authenticated:
         if first_line_ticks and now - socket.born_tick > first_line_ticks:
             bytes_put(unheard, &socket.number, sizeof(uint64_t))
-    elif idle_ticks and now - socket.read_tick > idle_ticks and socket.peer.place_count == 0:
+    elif socket.peer.place_count or socket.peer.large != NULL:
+        pass    # it waits for us
+    elif idle_ticks and now - socket.read_tick > idle_ticks:
         bytes_put(idle, &socket.number, sizeof(uint64_t))
 
 
@@ -195,7 +197,7 @@ cdef void ask_totals(ReactorState* state, Totals* totals) noexcept nogil:
         socket = state.sockets[slot]
         if socket.peer != NULL:
             totals.paused += socket.peer.stalled or socket.peer.choked
-            totals.input_bytes += socket.peer.input.used - socket.peer.input_at
+            totals.input_bytes += peer_unread_bytes(socket.peer)
             totals.held_bytes += socket.peer.held.used + socket.peer.waiting_bytes
             totals.output_bytes += peer_unsent(socket.peer)
     line = state.oldest_shared

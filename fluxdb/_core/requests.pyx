@@ -1,16 +1,19 @@
 """The requests of one client. peer.pxd says how replies keep their order."""
 
+from libc.stdlib cimport free
 from libc.string cimport memchr, memmove, memset
 
 from fluxdb._core.complaints cimport has_method, is_foreign
-from fluxdb._core.frame cimport KIND_DELETE, KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET
+from fluxdb._core.large_lines cimport (
+    LARGE_LINE_BYTES, LargeLine, fill_write, large_line_release, large_lines_add,
+)
 from fluxdb._core.outcome cimport CLOSED, MISSING, OK, WOULD_BLOCK, Outcome
 from fluxdb._core.peer cimport (
     KEY_MARKS, PLACE_GET, PLACE_WRITE, Handed, Place, Switchboard, peer_add_place, peer_hand_over, peer_is_full,
     peer_place, peer_put_document, peer_release, peer_target, peer_written,
 )
 from fluxdb._core.replies cimport (
-    bytes_put, bytes_reserve, bytes_shrink, reply_nothing_deleted, reply_pong, reply_written,
+    Bytes, bytes_put, bytes_reserve, bytes_shrink, reply_nothing_deleted, reply_pong, reply_written,
 )
 from fluxdb._core.stage cimport Request, request_free, request_prepare
 from fluxdb._core.switchboard cimport switchboard_submit
@@ -29,6 +32,7 @@ cdef enum Step:
     DONE = 0                # go on with the next line
     STALL = 1               # the line was not taken: come back to it when replies have gone
     HANDED = 2              # Python has to answer it
+    AWAY = 3                # it is large, and no more in the input: what is behind it waits
 
 
 cdef int requests_feed(Peer* peer, const uint8_t* data, size_t data_bytes) noexcept nogil:
@@ -49,12 +53,18 @@ cdef int requests_take(Peer* peer) noexcept nogil:
     peer.stalled = peer.choked = False
     if peer.place_count and peer_release(peer) != 0:
         return TAKEN_BROKEN
-    while not peer.ended and peer.input_at < peer.input.used:
+    while not peer.ended and (peer.large != NULL or peer.input_at < peer.input.used):
         if peer_is_full(peer):
             peer.choked = True
             break
         if not peer.authenticated and peer.place_count:
             peer.stalled = True     # whether the password was right decides about what is behind it
+            break
+        if peer.large != NULL:
+            step = take_large(peer)
+            if step == DONE:
+                continue
+            peer.stalled = step == STALL
             break
         line = peer.input.data + peer.input_at
         left = peer.input.used - peer.input_at
@@ -78,14 +88,19 @@ cdef int requests_take(Peer* peer) noexcept nogil:
             if step == STALL:
                 peer.stalled = True
                 break
+            if step == AWAY:
+                peer.first_line = False
+                continue
             if not is_empty(line, left):    # an HTTP server would pass over empty lines, too, and look behind them
                 peer.first_line = False
         if step == BROKEN:
-            return TAKEN_BROKEN
+            break
         peer.input_at += left + (newline != NULL)
         peer.scanned = 0
         if step == HANDED:
             break
+    if step == BROKEN:
+        return TAKEN_BROKEN
     if peer.ended or peer.input_at == peer.input.used:
         peer.input.used = peer.input_at = peer.scanned = 0
         bytes_shrink(&peer.input)
@@ -106,21 +121,59 @@ cdef int take_line(Peer* peer, const uint8_t* line, size_t line_bytes) noexcept 
         line_bytes -= 1
     if peer.first_line and is_foreign(line, line_bytes, True):
         return refuse_foreign(peer)
+    if line_bytes > LARGE_LINE_BYTES and hand_over_large(peer, line, line_bytes):
+        return AWAY
     board.scratch.used = 0
     if not bytes_reserve(&board.scratch, wire_scratch_bytes(line_bytes)):
         return BROKEN
     status = wire_parse(line, line_bytes, board.commit.limits.depth_max, board.scratch.data, &wire)
+    return take_parsed(peer, status, &wire, NULL)
+
+
+cdef int take_parsed(Peer* peer, int status, const WireRequest* wire, LargeLine* large) noexcept nogil:
     if status != WIRE_OK:
-        return complain(peer, status, &wire)
+        return complain(peer, status, wire)
     if not peer.authenticated and wire.kind != WIRE_AUTH and wire.kind != WIRE_PING:
-        return complain(peer, WIRE_UNAUTHENTICATED, &wire)
+        return complain(peer, WIRE_UNAUTHENTICATED, wire)
     if wire.key.data != NULL and wire.key.bytes == 0:
-        return complain(peer, WIRE_EMPTY_KEY, &wire)
+        return complain(peer, WIRE_EMPTY_KEY, wire)
     if wire.kind == WIRE_GET:
-        return take_get(peer, &wire)
+        return take_get(peer, wire)
     if wire.kind == WIRE_SET or wire.kind == WIRE_PATCH or wire.kind == WIRE_DELETE:
-        return take_write(peer, &wire)
-    return take_other(peer, &wire)
+        return take_write(peer, wire, large)
+    return take_other(peer, wire)
+
+
+cdef bint hand_over_large(Peer* peer, const uint8_t* line, size_t line_bytes) noexcept nogil:
+    """Hand the line, and the buffer that it is in, to the thread for large lines; what is behind it moves to another
+    buffer. False: that can't be done."""
+    cdef const uint8_t* newline = <const uint8_t*>memchr(line + line_bytes, c"\n", 2)     # a "\r" may be before it
+    cdef size_t behind = <size_t>(newline - peer.input.data) + 1
+    cdef Bytes rest
+    memset(&rest, 0, sizeof(Bytes))
+    if not bytes_put(&rest, peer.input.data + behind, peer.input.used - behind):
+        return False
+    peer.large = large_lines_add(
+        &peer.board.large_lines, peer, peer.input.data, <size_t>(line - peer.input.data), line_bytes
+    )
+    if peer.large == NULL:
+        free(rest.data)
+        return False
+    peer.input = rest
+    peer.input_at = peer.scanned = 0
+    return True
+
+
+cdef int take_large(Peer* peer) noexcept nogil:
+    cdef LargeLine* large = peer.large
+    cdef int step
+    if not large.ready:
+        return STALL
+    step = take_parsed(peer, large.status, &large.wire, large)
+    if step != STALL:
+        peer.large = NULL
+        large_line_release(&peer.board.large_lines, large)
+    return step
 
 
 cdef inline uint8_t key_mark(const Switchboard* board, const Slice* key) noexcept nogil:
@@ -150,26 +203,18 @@ cdef int take_get(Peer* peer, const WireRequest* wire) noexcept nogil:
     return DONE
 
 
-cdef int take_write(Peer* peer, WireRequest* wire) noexcept nogil:
+cdef int take_write(Peer* peer, const WireRequest* wire, LargeLine* large) noexcept nogil:
+    """large: where the write is prepared already; else NULL."""
     cdef Switchboard* board = peer.board
-    cdef Request request
+    cdef Request own
+    cdef Request* request = &own if large == NULL else &large.request
     cdef Outcome outcome
     cdef Place* place
     cdef int status
     cdef uint8_t mark = key_mark(board, &wire.key)
     if peer.gets_of[mark] or peer.watching:
         return STALL
-    memset(&request, 0, sizeof(Request))
     memset(&outcome, 0, sizeof(Outcome))
-    request.kind = KIND_SET if wire.kind == WIRE_SET else KIND_DELETE
-    if wire.kind == WIRE_PATCH:
-        request.kind = KIND_PATCH_REMOVE_NULLS if wire.remove_nulls else KIND_PATCH
-    request.key = wire.key.data
-    request.key_bytes = wire.key.bytes
-    request.text = wire.value.data
-    request.text_bytes = wire.value.bytes
-    request.is_canonical = True
-    request.if_version = wire.if_version
     # The place first: behind the submit nothing may fail.
     place = peer_add_place(peer, PLACE_WRITE)
     if place == NULL:
@@ -177,14 +222,20 @@ cdef int take_write(Peer* peer, WireRequest* wire) noexcept nogil:
     if not bytes_reserve(&peer.held, WRITTEN_BYTES_MAX + 2 * wire.id.bytes):
         peer.place_count -= 1
         return BROKEN
-    status = CLOSED
-    if board.channel != NULL:
-        status = request_prepare(&request, &board.commit.limits, board.commit.state, &outcome)
-    outcome.status = status
+    if large == NULL:
+        fill_write(wire, &own)
+    if board.channel == NULL:
+        outcome.status = CLOSED
+    elif large == NULL:
+        outcome.status = request_prepare(&own, &board.commit.limits, board.commit.state, &outcome)
+    else:
+        outcome = large.outcome
+    status = outcome.status
     if status == OK:
         place.sequence = board.submitted
-        status = switchboard_submit(board, peer, peer.first_place + peer.place_count - 1, &request, &outcome)
-    request_free(&request)
+        status = switchboard_submit(board, peer, peer.first_place + peer.place_count - 1, request, &outcome)
+    if large == NULL:
+        request_free(&own)
     if status != OK:
         peer.place_count -= 1
         return STALL if status == WOULD_BLOCK else refuse_write(peer, wire, &outcome)

@@ -2,7 +2,7 @@
 
 from libc.errno cimport EAGAIN
 
-from fluxdb._core.peer cimport peer_close, peer_push, peer_say, peer_unsent, peer_waiting_bytes
+from fluxdb._core.peer cimport peer_close, peer_push, peer_say, peer_unread_bytes, peer_unsent, peer_waiting_bytes
 from fluxdb._core.platform cimport fluxdb_bell_ring
 from fluxdb._core.poller cimport fluxdb_is_sending, fluxdb_receive
 from fluxdb._core.replies cimport bytes_put, bytes_shrink
@@ -106,7 +106,7 @@ cdef void leave_if_done(ReactorState* reactor, Socket* socket) noexcept nogil:
 
 
 cdef void count_input(ReactorState* reactor, Socket* socket) noexcept nogil:
-    cdef size_t unread = socket.peer.input.used - socket.peer.input_at
+    cdef size_t unread = peer_unread_bytes(socket.peer)
     cdef size_t counted = unread if unread > COUNTED_BYTES else 0
     if counted == socket.counted_bytes:
         return

@@ -10,7 +10,9 @@ from fluxdb._core.stage cimport Request
 from fluxdb._core.write_path cimport Commit
 
 cdef void switchboard_init(Switchboard* board, Commit* commit, ChannelState* channel) noexcept nogil
-# Whoever is still there must be closed before.
+# No more writes are taken, and no large lines: before the channel is closed, when nobody serves the peers any more.
+cdef void switchboard_end(Switchboard* board) noexcept nogil
+# Behind switchboard_end, when all peers are closed.
 cdef void switchboard_free(Switchboard* board) noexcept nogil
 # The peer's write, whose reply is at the place of that number. As commit_submit, or NO_MEMORY. WOULD_BLOCK: it is noted
 # by switchboard_collect when there is room, in its turn.
@@ -23,7 +25,8 @@ cdef inline bint switchboard_waits(const Switchboard* board) noexcept nogil:
 # Around the taking of requests: when they came, and how long those took that were answered at once.
 cdef void switchboard_begin_turn(Switchboard* board) noexcept nogil
 cdef void switchboard_end_turn(Switchboard* board) noexcept nogil
-# Settles what became durable: the peers that may have something to send, or to read on, by next_noted, once each.
+# Settles what became durable, and takes the large lines that are ready: the peers that may have something to send, or
+# to read on, by next_noted, once each.
 # The caller walks the list with switchboard_next, and may close the peers that it got by that.
 cdef Peer* switchboard_collect(Switchboard* board) noexcept nogil
 cdef Peer* switchboard_next(Peer** list) noexcept nogil

@@ -5,6 +5,9 @@ from libc.string cimport memset
 
 from fluxdb._core.channels cimport Collected, Failure, channel_collect, is_lost
 from fluxdb._core.durations cimport durations_count
+from fluxdb._core.large_lines cimport (
+    LargeLine, large_lines_free, large_lines_init, large_lines_stop, large_lines_take,
+)
 from fluxdb._core.outcome cimport MISSING, NO_MEMORY, OK, UNKNOWN, WOULD_BLOCK
 from fluxdb._core.peer cimport PLACE_PYTHON, Line, Place, Writer, peer_hand_place, peer_place, peer_release
 from fluxdb._core.platform cimport fluxdb_now_ns, pthread_mutex_lock, pthread_mutex_unlock
@@ -15,6 +18,7 @@ from fluxdb._core.write_path cimport commit_submit
 
 cdef enum:
     WRITER_SLOTS_MIN = 256
+    SCRATCH_BYTES = 262144      # kept from turn to turn: enough for any line that is not large
 
 
 cdef void switchboard_init(Switchboard* board, Commit* commit, ChannelState* channel) noexcept nogil:
@@ -22,6 +26,13 @@ cdef void switchboard_init(Switchboard* board, Commit* commit, ChannelState* cha
     board.commit = commit
     board.channel = channel
     board.now_ns = fluxdb_now_ns()
+    large_lines_init(&board.large_lines, &commit.limits, commit.state, channel.bell)
+
+
+cdef void switchboard_end(Switchboard* board) noexcept nogil:
+    if board.channel != NULL:
+        large_lines_stop(&board.large_lines)
+    board.channel = NULL
 
 
 cdef void switchboard_free(Switchboard* board) noexcept nogil:
@@ -32,6 +43,7 @@ cdef void switchboard_free(Switchboard* board) noexcept nogil:
     while board.settled != board.submitted:
         forget_writer(writer_at(board, board.settled).peer)
         board.settled += 1
+    large_lines_free(&board.large_lines)
     free(board.writers)
     free(board.scratch.data)
     board.writers = NULL
@@ -95,6 +107,8 @@ cdef void switchboard_end_turn(Switchboard* board) noexcept nogil:
             &board.durations[<size_t>WIRE_GET], fluxdb_now_ns() - board.turn_began_ns, board.turn_gets,
         )
         board.turn_gets = 0
+    if board.scratch.capacity > SCRATCH_BYTES:
+        bytes_shrink(&board.scratch)
 
 
 # ---- what became durable ----
@@ -103,6 +117,7 @@ cdef Peer* switchboard_collect(Switchboard* board) noexcept nogil:
     cdef Peer* touched = NULL
     cdef Peer* last = NULL
     cdef Peer* peer
+    cdef LargeLine* line = large_lines_take(&board.large_lines)
     cdef Collected collected
     cdef Failure* failure
     cdef Failure* done
@@ -120,6 +135,9 @@ cdef Peer* switchboard_collect(Switchboard* board) noexcept nogil:
     # Who waits goes on before those whose writes were settled: else a few could take all the room for ever.
     note_line(&board.unserved, &touched, &last)
     note_line(&board.served, &touched, &last)
+    while line != NULL:
+        note(<Peer*>line.peer, &touched, &last)
+        line = line.next
     failure = collected.failures
     while board.settled != collected.end:
         writer = writer_at(board, board.settled)
@@ -142,7 +160,6 @@ cdef Peer* switchboard_collect(Switchboard* board) noexcept nogil:
         if peer_release(peer) != 0:
             peer.broken = True
         peer = peer.next_noted
-    bytes_shrink(&board.scratch)
     return touched
 
 

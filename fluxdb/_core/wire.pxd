@@ -47,8 +47,7 @@ cdef struct Slice:
 cdef struct WireRequest:
     int kind
     Slice id                # JSON: a number or a string
-    Slice key_json          # a JSON string, quotes included
-    Slice key               # what that says, in UTF-8
+    Slice key               # what the JSON string says, in UTF-8
     Slice value             # of a SET its value, of a PATCH its delta: canonical JSON
     Slice password          # what the JSON string says, in UTF-8
     int64_t if_version      # -1: no condition

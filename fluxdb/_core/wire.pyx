@@ -181,7 +181,6 @@ cdef int take_needed(const Members* members, int needs, uint8_t* room, WireReque
             return wrong(request, WIRE_MISSING, b"key")
         if not take_string(&members.key, &room, &request.key):
             return wrong(request, WIRE_WRONG_TYPE, b"key")
-        request.key_json = members.key
     if needs & NEEDS_VALUE:
         if members.value.data == NULL:
             return wrong(request, WIRE_MISSING, b"value")

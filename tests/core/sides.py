@@ -60,12 +60,12 @@ class Side:
 class Loop:
     """What a server's event loop would do, by hand."""
 
-    def __init__(self, log: Log, *, unread_bytes_max: int = 1 << 30) -> None:
+    def __init__(self, log: Log, *, unread_bytes_max: int = 1 << 30, input_bytes_max: int = 1 << 20) -> None:
         self.log = log
         self.reactor = Reactor(
             log.committer.channel(),
             events_bytes_max=4096,
-            input_bytes_max=1 << 20,
+            input_bytes_max=input_bytes_max,
             input_words=TOO_MUCH,
             unread_bytes_max=unread_bytes_max,
         )
