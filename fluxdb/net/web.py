@@ -24,7 +24,7 @@ from fluxdb.engine.loop_engine import LoopEngine
 from fluxdb.errors import FluxDBError
 from fluxdb.net.send_buffer import bound_send_buffer
 from fluxdb.net.web_access import Access, is_loopback
-from fluxdb.net.web_http import HttpSite
+from fluxdb.net.web_http import HttpSite, method_refusal
 from fluxdb.net.web_limits import DEFAULT_WEB_LIMITS, WebLimits
 from fluxdb.net.web_session import Count, Session, count_nothing, peer_of
 
@@ -125,6 +125,9 @@ class WebServer:
         class BoundedConnection(ServerConnection):
             """Counted from its first byte on, not from its handshake; with little unsent in the system."""
 
+            _begun = False  # something has come
+            _refused = False  # all else that comes is passed over, until the time for the handshake is over
+
             def connection_made(self, transport: asyncio.BaseTransport) -> None:
                 super().connection_made(transport)
                 web._connections.add(self)
@@ -133,6 +136,19 @@ class WebServer:
                     bound_send_buffer(raw, limits.send_buffer_bytes)
                 if web._closing or len(web._connections) > limits.connections_max:
                     self.transport.abort()
+
+            def data_received(self, data: bytes) -> None:
+                refusal = None if self._begun else method_refusal(data)
+                self._begun = True
+                if refusal is not None:
+                    self._refused = True
+                    self.transport.write(refusal)
+                    if self.transport.can_write_eof():  # a close while it sends its body could cost it the answer
+                        self.transport.write_eof()
+                    else:
+                        self.transport.close()
+                elif not self._refused:
+                    super().data_received(data)
 
             def connection_lost(self, exc: Exception | None) -> None:
                 web._connections.discard(self)

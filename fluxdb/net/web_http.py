@@ -1,7 +1,11 @@
-"""What the live page's server answers over plain HTTP: the page, metrics, health."""
+"""What the live page's server answers over plain HTTP: the page, metrics, health.
+
+The page names its files and its WebSocket relative to itself, so a proxy may serve it below a path that it cuts off.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -15,6 +19,8 @@ PAGE = Path(__file__).parent / "page"
 FILES = {"/": "index.html", "/page/page.css": "page.css", "/page/page.js": "page.js"}
 CONTENT_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 WEBSOCKET_PATHS = ("/", "/ws")
+METHODS = ("GET", "HEAD")
+_OTHER_METHOD = re.compile(rb"(?!(?:GET|HEAD) )[A-Z]{3,20} ")
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 TEXT_TYPE = "text/plain; charset=utf-8"
 
@@ -68,7 +74,10 @@ class HttpSite:
             if not self._access.takes_origin(header(request.headers, "Origin"), host, peer):
                 return reply(HTTPStatus.FORBIDDEN, UNKNOWN_ORIGIN)
             return None
-        return self._resource(path)
+        found = self._resource(path)
+        if getattr(request, "method", "GET") == "HEAD":  # an older library takes GET only
+            found.body = b""
+        return found
 
     def _resource(self, path: str) -> Response:
         if path in self._files:
@@ -83,6 +92,20 @@ class HttpSite:
             words = "".join(f"{line}\n" for line in ["no writes are taken:", *found])
             return reply(HTTPStatus.SERVICE_UNAVAILABLE, words.encode())
         return reply(HTTPStatus.NOT_FOUND, b"there is nothing here\n")
+
+
+def method_refusal(begin: bytes) -> bytes | None:
+    """The whole answer to a request that begins so, if its method is none that is answered here.
+
+    The library ends a request with a body without a word.
+    """
+    if not _OTHER_METHOD.match(begin):
+        return None
+    refusal = reply(
+        HTTPStatus.METHOD_NOT_ALLOWED, b"only GET and HEAD are answered here; writes go over the WebSocket\n"
+    )
+    refusal.headers["Allow"] = ", ".join(METHODS)
+    return refusal.serialize()
 
 
 def header(headers: Headers, name: str) -> str | None:

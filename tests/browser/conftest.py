@@ -130,13 +130,13 @@ def open_window(browser: Any) -> Iterator[Callable[..., Any]]:
     contexts: list[Any] = []
     errors: list[str] = []
 
-    def open_one(server: Server, *, live: bool = True, **settings: Any) -> Any:
+    def open_one(server: Server, *, live: bool = True, url: str = "", **settings: Any) -> Any:
         context = browser.new_context(**settings)
         context.set_default_timeout(WAIT_MS_MAX)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(server.url)
+        page.goto(url or server.url)
         if live:
             page.wait_for_selector('#state[data-state="live"]')
         return page

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import Server
+from tests.support.prefix_proxy import prefix_proxy
 
 pytestmark = pytest.mark.browser
 
@@ -37,6 +38,21 @@ def write(page: Any, action: str, key: str, text: str = "") -> None:
     page.fill("#key", key)
     page.fill("#value", text)
     page.click(f"button[value={action}]")
+
+
+def test_below_a_path_that_a_proxy_cuts_off_the_page_works_as_it_does_at_the_root(
+    make_server: MakeServer, open_window: OpenWindow
+) -> None:
+    server = make_server()
+    with prefix_proxy(server.port, "/tools/fluxdb/") as url:
+        behind, direct = open_window(server, url=url), open_window(server)
+        width = "getComputedStyle(document.querySelector('main')).maxWidth"
+        assert behind.evaluate(width) == direct.evaluate(width) != "none"
+        direct.click("[data-add='5']")
+        wait_for_counter(behind, 5)
+        behind.click("[data-add='1']")
+        wait_for_counter(direct, 6)
+        behind.close()
 
 
 def test_two_windows_follow_each_others_counter_and_inspector(make_server: MakeServer, open_window: OpenWindow) -> None:

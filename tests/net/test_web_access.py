@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,41 @@ def test_metrics_and_health_are_what_their_hooks_say(tmp_path: Path) -> None:
         assert (await site.http("/healthz"))[0] == 503
 
     run(tmp_path, test, metrics=lambda: b"fluxdb_keys 3\n", problems=lambda: problems)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
+@pytest.mark.parametrize("content", [b"", b"x=1", b"x" * 3_000_000])
+def test_another_method_is_refused_with_those_that_are_answered(tmp_path: Path, method: str, content: bytes) -> None:
+    async def test(site: Site) -> None:
+        for path in ("/", "/metrics", "/nothing"):
+            status, headers, body = await site.http(path, method=method, content=content)
+            assert (status, headers["allow"], headers["connection"]) == (405, "GET, HEAD", "close")
+            assert b"only GET and HEAD are answered here" in body
+        assert (await site.http("/"))[0] == 200
+
+    run(tmp_path, test, metrics=lambda: b"fluxdb_keys 3\n")
+
+
+def test_the_answer_to_head_is_that_to_get_without_its_body(tmp_path: Path) -> None:
+    async def test(site: Site) -> None:
+        for path in ("/", "/page/page.js", "/metrics", "/nothing"):
+            status, headers, body = await site.http(path)
+            assert body != b""
+            assert await site.http(path, method="HEAD") == (status, headers, b"")
+
+    run(tmp_path, test, metrics=lambda: b"fluxdb_keys 3\n")
+
+
+def test_the_page_names_what_it_loads_relative_to_itself(tmp_path: Path) -> None:
+    async def test(site: Site) -> None:
+        _, _, page = await site.http("/")
+        loaded = re.findall(rb'(?:href|src)="(?!data:)([^"]*)"', page)
+        assert loaded == [b"page/page.css", b"page/page.js"]
+        _, _, script = await site.http("/page/page.js")
+        assert b'new URL("ws", location.href)' in script
+        assert b"location.host" not in script
+
+    run(tmp_path, test)
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "localhost.evil.example", "", "a@127.0.0.1"])

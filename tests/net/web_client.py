@@ -29,13 +29,17 @@ class Site:
     def connect(self, path: str = "ws", **settings: Any) -> connect:
         return connect(self.web.url.replace("http", "ws", 1) + path, proxy=None, **settings)
 
-    async def http(self, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers (names in lower case) and body of a GET."""
+    async def http(
+        self, path: str, *, method: str = "GET", content: bytes = b"", **headers: str
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers (names in lower case) and body of the answer."""
         headers = {"Host": f"127.0.0.1:{self.web.port}"} | headers
-        lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        if content:
+            headers |= {"Content-Length": str(len(content))}
+        lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         reader, writer = await asyncio.open_connection("127.0.0.1", self.web.port)
         try:
-            writer.write("\r\n".join([*lines, "", ""]).encode())
+            writer.write("\r\n".join([*lines, "", ""]).encode() + content)
             head, _, body = (await reader.read()).partition(b"\r\n\r\n")
         finally:
             writer.close()

@@ -154,7 +154,8 @@ class Connection {
   open() {
     clearTimeout(this.#timer);
     this.#turn("connecting", this.#attempt ? "reconnecting" : "connecting");
-    const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`);
+    // Beside the page, which may be below a path that a proxy cuts off. As http(s): new URL keeps that when it resolves.
+    const socket = new WebSocket(new URL("ws", location.href).href.replace(/^http/, "ws"));
     this.#socket = socket;
     socket.onopen = () => this.#begin(socket);
     socket.onmessage = ({ data }) => socket === this.#socket && this.#take(data);
