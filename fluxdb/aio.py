@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fluxdb._core.events import EventStream, TaskSubscriber
+from fluxdb._core.locked import Kept
 from fluxdb._core.model import Document, Event
 from fluxdb.engine.events import PARSER, parse_event
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, AsyncSubscriber, EngineHandle
@@ -197,8 +198,9 @@ class FluxDB(Awaited):
     async def checkpoint(self) -> int:
         """Write a snapshot of all that was acknowledged before, and retire that log. Its revision, once it is durable.
 
-        Writers go on meanwhile. Checkpoints come by themselves, too (Limits.checkpoint_log_bytes and
-        checkpoint_interval_seconds). Raises ClosedError, DiskFullError, StorageError.
+        Writers go on meanwhile; close() ends it with ClosedError, and the log keeps what it had. Checkpoints come by
+        themselves, too (Limits.checkpoint_log_bytes and checkpoint_interval_seconds).
+        Raises ClosedError, DiskFullError, StorageError.
         """
         return await self._handle.checkpoint()
 
@@ -211,7 +213,10 @@ class FluxDB(Awaited):
         await self._handle.ping()
 
     async def close(self) -> None:
-        """Wait for writes on their way, end subscriptions, let go of the folder. Idempotent."""
+        """Wait for writes on their way, end checkpoints and subscriptions, let go of the folder.
+
+        Idempotent. Where a signal handler raises meanwhile (Ctrl-C), it goes on; call it again to wait for its end.
+        """
         await self._handle.close()
 
     async def __aenter__(self) -> Self:
@@ -226,8 +231,8 @@ class FluxDB(Awaited):
         handle = getattr(self, "_handle", None)
         if isinstance(handle, LoopEngine) and handle.forgotten:
             engine = handle.engine
+            engine.close_aside()  # first: a warning can be an error
             warnings.warn(f"unclosed database {engine.directory!r}", ResourceWarning, stacklevel=2, source=self)
-            engine.close_aside()
 
 
 class Subscription(Awaited, EventStream):
@@ -237,6 +242,7 @@ class Subscription(Awaited, EventStream):
     """
 
     def __init__(self, keys: tuple[str, ...], handle: AsyncEngineHandle) -> None:
+        self._kept = Kept()
         self.keys = keys
         self._handle = handle
         self._subscriber: AsyncSubscriber | None = None
@@ -246,7 +252,7 @@ class Subscription(Awaited, EventStream):
     async def _open(self) -> AsyncSubscriber:
         async with self._opening:  # another task may have begun to
             if self._subscriber is None and not self._closed:
-                self._subscriber = await self._handle.subscribe(self.keys)
+                self._subscriber = await self._handle.subscribe(self.keys, self._kept)
                 if isinstance(self._subscriber, TaskSubscriber):
                     self._feed_from(self._subscriber, PARSER)  # __anext__ is a compiled call from here on
         if self._closed and self._subscriber is not None:
@@ -285,8 +291,8 @@ class Subscription(Awaited, EventStream):
     def close(self) -> None:
         """Watch no more; what was not taken is gone. Idempotent."""
         self._closed = True
-        if self._subscriber is not None:
-            self._subscriber.close()
+        if self._kept.made is not None:
+            self._kept.made.close()
 
     def __await__(self) -> Generator[Any, None, Self]:
         return self.__aenter__().__await__()
@@ -314,6 +320,5 @@ class Subscription(Awaited, EventStream):
         self.close()
 
     def __del__(self) -> None:
-        subscriber = getattr(self, "_subscriber", None)
-        if subscriber is not None:
-            subscriber.close()
+        if hasattr(self, "_kept"):
+            self.close()

@@ -100,11 +100,13 @@ def open_engine(target: Target, limits: Limits, *, create: bool = True) -> Engin
 
     Raises ValueError (it looks like no folder), LockedError, CorruptionError, DiskFullError, StorageError.
     """
-    database = Database.open(folder_path(target), limits, create=create)
-    try:
+    database = None
+    try:  # a signal handler may raise anywhere here
+        database = Database.open(folder_path(target), limits, create=create)
         return Engine(database, limits)
     except BaseException:
-        database.close()
+        if database is not None:
+            database.close()
         raise
 
 

@@ -9,7 +9,7 @@ import warnings
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from fluxdb._core.locked import call_locked
+from fluxdb._core.locked import Kept, call_locked
 from fluxdb._core.model import Document, Event
 from fluxdb.engine.events import PARSER, parse_event
 from fluxdb.engine.feed import FeedSubscriber
@@ -128,13 +128,14 @@ class FluxDB(Blocking):
         raises ConnectionLostError, once: the subscription goes on by itself, but events may have been missed.
         Raises InvalidKeyError, LimitError, ClosedError, ValueError (no key).
         """
-        return Subscription(keys, self._handle.subscribe(keys))
+        return Subscription(keys, self._handle)
 
     def checkpoint(self) -> int:
         """Write a snapshot of all that was acknowledged before, and retire that log. Its revision, once it is durable.
 
-        Writers go on meanwhile. Checkpoints come by themselves, too (Limits.checkpoint_log_bytes and
-        checkpoint_interval_seconds). Raises ClosedError, DiskFullError, StorageError.
+        Writers go on meanwhile; close() ends it with ClosedError, and the log keeps what it had. Checkpoints come by
+        themselves, too (Limits.checkpoint_log_bytes and checkpoint_interval_seconds).
+        Raises ClosedError, DiskFullError, StorageError.
         """
         return self._handle.checkpoint()
 
@@ -147,7 +148,10 @@ class FluxDB(Blocking):
         self._handle.ping()
 
     def close(self) -> None:
-        """Wait for writes on their way, end subscriptions, let go of the folder. Idempotent."""
+        """Wait for writes on their way, end checkpoints and subscriptions, let go of the folder.
+
+        Idempotent. Where a signal handler raises meanwhile (Ctrl-C), it goes on; call it again to wait for its end.
+        """
         self._handle.close()
 
     def __enter__(self) -> Self:
@@ -161,8 +165,8 @@ class FluxDB(Blocking):
     def __del__(self) -> None:
         handle = getattr(self, "_handle", None)
         if isinstance(handle, Engine) and not handle.closed:
+            handle.close_aside()  # first: a warning can be an error
             warnings.warn(f"unclosed database {handle.directory!r}", ResourceWarning, stacklevel=2, source=self)
-            handle.close_aside()
 
 
 _take = PARSER.take
@@ -171,12 +175,17 @@ _take = PARSER.take
 class Subscription(Blocking):
     """The changes of some keys, as they are committed. Iterates Event; ends when it, or the database, is closed."""
 
-    def __init__(self, keys: tuple[str, ...], subscriber: Subscriber) -> None:
+    def __init__(self, keys: tuple[str, ...], handle: EngineHandle) -> None:
+        self._kept = Kept()
         self.keys = keys
-        self._subscriber = subscriber
         self._taking = threading.Lock()  # one taker at a time; others wait for him
         self._process = os.getpid()
-        self._feed_subscriber = subscriber if isinstance(subscriber, FeedSubscriber) else None
+        try:
+            self._subscriber: Subscriber = handle.subscribe(keys, self._kept)
+            self._feed_subscriber = self._subscriber if isinstance(self._subscriber, FeedSubscriber) else None
+        except BaseException:  # of a signal handler, too
+            self.close()
+            raise
 
     def get(self, timeout: float | None = None) -> Event | None:
         """The next event; waits for it, at most ``timeout`` seconds (None: as long as it takes), then None.
@@ -210,7 +219,8 @@ class Subscription(Blocking):
 
     def close(self) -> None:
         """Watch no more; what was not taken is gone. Idempotent; from any thread."""
-        self._subscriber.close()
+        if self._kept.made is not None:
+            self._kept.made.close()
 
     def __iter__(self) -> Self:
         return self
@@ -232,6 +242,5 @@ class Subscription(Blocking):
         self.close()
 
     def __del__(self) -> None:
-        subscriber = getattr(self, "_subscriber", None)
-        if subscriber is not None:
-            subscriber.close()
+        if hasattr(self, "_kept"):
+            self.close()

@@ -1,17 +1,25 @@
-"""Work under a lock that no exception of a signal handler can leave taken."""
+"""Work that no exception of a signal handler can leave half done."""
 
 import threading
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 def call_locked(
-    lock: threading.Lock,
+    lock: threading.Lock | threading.RLock,
     timeout_seconds: float,
     function: Callable[_P, _T],
     *arguments: _P.args,
     **_: _P.kwargs,
 ) -> _T | None:
     """What the function returns; None where the lock was not to be had in so long (-1: however long that takes)."""
+
+class Kept:
+    """What was made, from its making on: whatever happens to its maker, it can be closed."""
+
+    made: Any  # None: nothing yet
+
+    def make(self, function: Callable[..., _T], *arguments: Any) -> _T:
+        """Call the compiled ``function``, and keep what it returns."""

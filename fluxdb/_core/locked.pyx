@@ -1,7 +1,7 @@
-"""Work under a lock that no exception of a signal handler can leave taken.
+"""Work that no exception of a signal handler can leave half done.
 
 Such a handler runs between two steps of Python code: between the taking of a lock and the ``try`` that would see to its
-release, too. Here there is nothing in between.
+release, or between the making of a thing and the line that stores it. Here there is nothing in between.
 """
 
 
@@ -12,3 +12,11 @@ def call_locked(lock not None, double timeout_seconds, function not None, *argum
         return function(*arguments)
     finally:
         lock.release()
+
+
+cdef class Kept:
+    cdef readonly object made
+
+    def make(self, function not None, *arguments):
+        self.made = function(*arguments)
+        return self.made

@@ -117,7 +117,7 @@ cdef class Teller:
         return subscriber
 
     cdef FeedSubscriber add(self, make, tuple keys):
-        cdef FeedSubscriber subscriber
+        cdef FeedSubscriber subscriber = None
         cdef Feed feed = None
         cdef uint64_t after_revision
         self.check_room(<uint64_t>len(keys))
@@ -131,6 +131,8 @@ cdef class Teller:
                 feed.of_clients.add(subscriber)
             feed.subscribers.add(subscriber)
         except BaseException:
+            if subscriber is not None:
+                subscriber.counted = False      # it may be closed still
             self.leave(feed, keys)
             raise
         self.counted += 1

@@ -10,6 +10,7 @@ from functools import partial
 from threading import get_ident
 from typing import Any
 
+from fluxdb._core.locked import Kept
 from fluxdb._core.model import Document
 from fluxdb.client import failure, forgotten, reply, request
 from fluxdb.client.link import Link, LinkLostError
@@ -68,8 +69,8 @@ class RemoteLoopEngine(AsyncEngineHandle):
     async def delete(self, key: str, if_version: int = ANY_VERSION) -> Written | None:
         return await self.write(request.delete(key, if_version))
 
-    async def subscribe(self, keys: Sequence[str]) -> TaskSubscriber:
-        subscriber = TaskSubscriber(keys, self._settings.limits, self.forget, self._loop)
+    async def subscribe(self, keys: Sequence[str], kept: Kept | None = None) -> TaskSubscriber:
+        subscriber = (kept or Kept()).make(TaskSubscriber, keys, self._settings.limits, self.forget, self._loop)
         await self.watch(subscriber)
         return subscriber
 

@@ -11,12 +11,14 @@ import threading
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
+from fluxdb._core.locked import Kept, call_locked
 from fluxdb._core.model import Document
 from fluxdb.client import forgotten, reply, request
 from fluxdb.client.aio_handle import CLOSE_SECONDS_MAX, RemoteLoopEngine, took_effect
 from fluxdb.client.link import words
 from fluxdb.client.settings import Settings
 from fluxdb.client.subscriber import ThreadSubscriber
+from fluxdb.engine import threads
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Written
 from fluxdb.errors import ClosedError, ConnectionLostError
 
@@ -40,7 +42,8 @@ class RemoteEngine(EngineHandle):
             raise ConnectionLostError(f"no connection to {settings.address}: {words(error)}") from error
         self._thread = threading.Thread(target=_run, args=(self._loop,), name="fluxdb-client", daemon=True)
         self.closed = False
-        self._thread.start()
+        self._released = False
+        threads.start(self._thread)
         try:
             self._handle = self._wait(RemoteLoopEngine.connect(settings))
         except BaseException:
@@ -68,8 +71,8 @@ class RemoteEngine(EngineHandle):
     def delete(self, key: str, if_version: int = ANY_VERSION) -> Written | None:
         return self._write(request.delete(key, if_version))
 
-    def subscribe(self, keys: Sequence[str]) -> ThreadSubscriber:
-        subscriber = ThreadSubscriber(keys, self._settings.limits, self._handle.forget)
+    def subscribe(self, keys: Sequence[str], kept: Kept | None = None) -> ThreadSubscriber:
+        subscriber = (kept or Kept()).make(ThreadSubscriber, keys, self._settings.limits, self._handle.forget)
         self._call(self._handle.watch(subscriber))
         return subscriber
 
@@ -87,15 +90,23 @@ class RemoteEngine(EngineHandle):
         return self._call(self._handle.ask_raw(body, changes=changes), changes=changes)
 
     def close(self) -> None:
-        with self._close_lock:  # a second caller returns when it is closed, not before
-            if self.closed:
-                return
-            self.closed = True
-            try:
-                self._wait(self._handle.close(), 4 * CLOSE_SECONDS_MAX)
-            finally:
-                self._handle.close_forgotten()  # where that was interrupted
-                self._stop()
+        threads.call_whole(self._close_once, "fluxdb-close")
+
+    def _close_once(self) -> None:
+        """A second caller returns when it is closed, not before."""
+        call_locked(self._close_lock, -1, self._close)
+
+    def _close(self) -> None:
+        """Each step may be repeated, where one was interrupted."""
+        if self._released:
+            return
+        self.closed = True
+        try:
+            self._wait(self._handle.close(), 4 * CLOSE_SECONDS_MAX)
+        finally:
+            self._handle.close_forgotten()  # where that was interrupted
+            self._stop()
+        self._released = True
 
     def close_forgotten(self) -> None:
         self.close()
@@ -103,21 +114,19 @@ class RemoteEngine(EngineHandle):
     def abandon(self) -> None:
         """After fork, in the child: the thread and the connection are its parent's, and the locks may be held by
         threads that are not there."""
-        self.closed = self._stopped = True
+        self.closed = self._released = self._stopped = True
         self._close_lock = threading.RLock()
         self._hand_over_lock = threading.RLock()
         self._handle.abandon()
 
     def close_aside(self) -> None:
         """For finalizers, which run in the middle of anything."""
-        threading.Thread(target=self.close, name="fluxdb-close").start()
+        threads.call_aside(self._close_once, "fluxdb-close", 0)
 
     def __del__(self) -> None:
         if getattr(self, "_handle", None) is not None and not self.closed:
-            try:
-                forgotten.warn(self, stacklevel=2)
-            finally:  # warnings can be errors
-                self.close_aside()
+            self.close_aside()  # first: a warning can be an error
+            forgotten.warn(self, stacklevel=2)
 
     def _write(self, body: bytes) -> Written | None:
         return self._call(self._handle.write(body), changes=True)

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Sequence
 from typing import Any, Final, Protocol
 
+from fluxdb._core.locked import Kept
 from fluxdb._core.model import Document
 
 ANY_VERSION: Final = -1  # as if_version: no condition
@@ -46,8 +47,11 @@ class EngineHandle(ABC):
         """The tombstone's version and revision, once it is durable; None where there was no such key."""
 
     @abstractmethod
-    def subscribe(self, keys: Sequence[str]) -> Subscriber:
-        """A subscriber to which every change of the keys is told that commits after the return."""
+    def subscribe(self, keys: Sequence[str], kept: Kept | None = None) -> Subscriber:
+        """A subscriber to which every change of the keys is told that commits after the return.
+
+        ``kept`` has it from its making on, so that it can be closed where a signal handler raises before the return.
+        """
 
     @abstractmethod
     def checkpoint(self) -> int:
@@ -87,7 +91,7 @@ class AsyncEngineHandle(ABC):
     def delete(self, key: str, if_version: int = ANY_VERSION) -> Awaitable[Written | None]: ...
 
     @abstractmethod
-    async def subscribe(self, keys: Sequence[str]) -> AsyncSubscriber: ...
+    async def subscribe(self, keys: Sequence[str], kept: Kept | None = None) -> AsyncSubscriber: ...
 
     @abstractmethod
     async def checkpoint(self) -> int: ...

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Future
 from functools import partial
 from threading import get_ident
 from typing import Any, NoReturn
 
 from fluxdb._core.backlog import ClientBacklog
+from fluxdb._core.locked import Kept
 from fluxdb._core.model import Document
+from fluxdb.engine import threads
+from fluxdb.engine.asked import Asked
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, Written
 from fluxdb.engine.mailbox import Mailbox
 from fluxdb.engine.runtime import DELETE, PATCH, PATCH_REMOVE_NULLS, SET, Engine
@@ -36,7 +39,7 @@ class LoopEngine(AsyncEngineHandle):
     @property
     def forgotten(self) -> bool:
         """Would the engine stay open if this were dropped now?"""
-        return self._closes_engine and not self._closed and not self._engine.closed
+        return self._closes_engine and not self._engine.closed
 
     def _mailbox(self) -> Mailbox:
         """The mailbox of the loop that calls. Raises ClosedError; RuntimeError where no loop runs."""
@@ -53,7 +56,8 @@ class LoopEngine(AsyncEngineHandle):
 
     def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Awaitable[Written]:
         mailbox = self._last  # looking for the running loop costs more than all the rest (a system call up to 3.11)
-        if mailbox is None or mailbox.thread != get_ident() or mailbox.loop.is_closed():
+        # Several loops may take turns in a thread: the one that is running is the one that calls.
+        if mailbox is None or mailbox.thread != get_ident() or not mailbox.loop.is_running():
             mailbox = self._mailbox()
         return mailbox.write(SET, key, text, if_version)  # type: ignore[return-value]  # None is for DELETE alone
 
@@ -66,14 +70,19 @@ class LoopEngine(AsyncEngineHandle):
     def delete(self, key: str, if_version: int = ANY_VERSION) -> Awaitable[Written | None]:
         return self._mailbox().write(DELETE, key, None, if_version)
 
-    async def subscribe(self, keys: Sequence[str], client: ClientBacklog | None = None) -> TaskSubscriber:
+    async def subscribe(
+        self, keys: Sequence[str], kept: Kept | None = None, client: ClientBacklog | None = None
+    ) -> TaskSubscriber:
         """For a ``client``, which bounds what waits for all its subscribers: it says what it has sent (note_sent)."""
         mailbox = self._mailbox()  # its reader callback dispatches
-        return self._engine.notify.subscribe(partial(TaskSubscriber, bell=mailbox.bell, client=client), keys)
+        make = partial(TaskSubscriber, bell=mailbox.bell, client=client)
+        return self._engine.notify.subscribe(make if kept is None else partial(kept.make, make), keys)
 
     async def checkpoint(self) -> int:
         self._check_open()
-        return await asyncio.wrap_future(self._engine.snapshots.ask())
+        asked = self._engine.snapshots.ask()
+        await _told(asked.when_done)
+        return asked.result(0)
 
     async def info(self) -> dict[str, Any]:
         self._check_open()
@@ -89,28 +98,41 @@ class LoopEngine(AsyncEngineHandle):
         self._get = _refuse
         self._last = None
         if self._closes_engine:
-            await asyncio.wrap_future(_begun(self._engine.close))
+            await _done(self._engine.close, "fluxdb-close")
 
     def _check_open(self) -> None:
         if self._closed or self._engine.closed:
             raise ClosedError("the database is closed")
 
 
-def _begun(work: Callable[[], None]) -> Future[None]:
+async def _done(work: Callable[[], None], name: str) -> None:
     """In a thread of its own: those of the loop's pool may all be busy, and what waits there can be cancelled."""
-    outcome: Future[None] = Future()
-    outcome.set_running_or_notify_cancel()
+    outcome: Asked[None] = Asked()
 
     def run() -> None:
         try:
             work()
         except BaseException as error:
-            outcome.set_exception(error)
+            outcome.set_error(error)
         else:
             outcome.set_result(None)
 
-    threading.Thread(target=run, name="fluxdb-close").start()
-    return outcome
+    threads.start(threading.Thread(target=run, name=name))
+    await _told(outcome.when_done)
+    outcome.result(0)
+
+
+async def _told(when_done: Callable[[Callable[[], None]], None]) -> None:
+    """Return when it is done."""
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+
+    def tell() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits there
+            loop.call_soon_threadsafe(done.set)
+
+    when_done(tell)
+    await done.wait()
 
 
 def _refuse(*arguments: object) -> NoReturn:

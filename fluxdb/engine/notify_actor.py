@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from fluxdb._core.backlog import ClientBacklog
 from fluxdb._core.commit import Committer
+from fluxdb._core.locked import Kept, call_locked
 from fluxdb._core.telling import Teller
+from fluxdb.engine import threads
 from fluxdb.engine.feed import Feed
 from fluxdb.engine.subscriber import FeedSubscriber, ThreadSubscriber
 from fluxdb.limits import Limits
@@ -47,12 +50,12 @@ class NotifyActor:
         self._thread: threading.Thread | None = None
         self._starting = threading.RLock()  # a signal handler may subscribe, too
 
-    def subscribe_thread(self, keys: Sequence[str]) -> ThreadSubscriber:
+    def subscribe_thread(self, keys: Sequence[str], kept: Kept | None = None) -> ThreadSubscriber:
         """Raises InvalidKeyError, LimitError, ClosedError, ValueError."""
         unique = keys_to_watch(keys)
-        if self._thread is None or self._thread.ident is None:
-            self._start_thread()
-        return self.teller.subscribe(ThreadSubscriber, unique)
+        if self._thread is None:
+            call_locked(self._starting, -1, self._start_thread)
+        return self.teller.subscribe(partial((kept or Kept()).make, ThreadSubscriber), unique)
 
     def subscribe(self, make: _Make[_S], keys: Sequence[str]) -> _S:
         """For who sees to it that dispatch() is called. Raises InvalidKeyError, LimitError, ClosedError, ValueError."""
@@ -85,13 +88,10 @@ class NotifyActor:
     # The dispatching thread
 
     def _start_thread(self) -> None:
-        with self._starting:
-            if self.teller.closed:
-                return
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="fluxdb-notify", daemon=True)
-            if self._thread.ident is None:  # a signal handler may have raised before it was started
-                self._thread.start()
+        if self._thread is None and not self.teller.closed:
+            thread = threading.Thread(target=self._run, name="fluxdb-notify", daemon=True)
+            threads.start(thread)  # where this is interrupted, it may run: two that dispatch do no harm
+            self._thread = thread
 
     def _run(self) -> None:
         while not self.teller.closed and not self._committer.closed:
@@ -103,8 +103,7 @@ class NotifyActor:
     def close(self) -> None:
         """Tell what is left, then that it is over. The committer must be closed already. Idempotent."""
         try:
-            if not self.teller.end():
-                return
+            self.teller.end()
         finally:
             self._committer.wake()
         thread = self._thread

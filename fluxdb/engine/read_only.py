@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
+from fluxdb._core.locked import Kept
 from fluxdb._core.model import Document
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, AsyncSubscriber, EngineHandle, Subscriber, Written
 from fluxdb.engine.read_actor import ReadActor
@@ -67,7 +68,7 @@ class ReadOnlyEngine(EngineHandle):
     def delete(self, key: str, if_version: int = ANY_VERSION) -> Written | None:
         self._reject()
 
-    def subscribe(self, keys: Sequence[str]) -> Subscriber:
+    def subscribe(self, keys: Sequence[str], kept: Kept | None = None) -> Subscriber:
         self._reject()
 
     def checkpoint(self) -> int:
@@ -134,7 +135,7 @@ class ReadOnlyLoopEngine(AsyncEngineHandle):
     def delete(self, key: str, if_version: int = ANY_VERSION) -> Awaitable[Written | None]:
         self._opened()._reject()
 
-    async def subscribe(self, keys: Sequence[str]) -> AsyncSubscriber:
+    async def subscribe(self, keys: Sequence[str], kept: Kept | None = None) -> AsyncSubscriber:
         self._opened()._reject()
 
     async def checkpoint(self) -> int:

@@ -16,7 +16,9 @@ from contextlib import ExitStack
 from typing import Any
 
 from fluxdb._core.commit import Committer
+from fluxdb._core.locked import Kept, call_locked
 from fluxdb._core.model import Document
+from fluxdb.engine import threads
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Written
 from fluxdb.engine.notify_actor import NotifyActor
 from fluxdb.engine.read_actor import ReadActor
@@ -42,7 +44,8 @@ class Engine(EngineHandle):
 
     def __init__(self, database: Database, limits: Limits) -> None:
         self._database = database
-        self._close_lock = threading.Lock()
+        self._close_lock = threading.RLock()  # a signal handler may close it, too
+        self._released = False
         self.closed = False
         self.reads = ReadActor(database.documents)
         self.notify = NotifyActor(database.committer, limits)
@@ -76,8 +79,8 @@ class Engine(EngineHandle):
     def delete(self, key: str, if_version: int = ANY_VERSION) -> Written | None:
         return self._write(DELETE, key, None, if_version)
 
-    def subscribe(self, keys: Sequence[str]) -> ThreadSubscriber:
-        return self.notify.subscribe_thread(keys)
+    def subscribe(self, keys: Sequence[str], kept: Kept | None = None) -> ThreadSubscriber:
+        return self.notify.subscribe_thread(keys, kept)
 
     def checkpoint(self) -> int:
         return self.snapshots.ask().result()
@@ -99,28 +102,40 @@ class Engine(EngineHandle):
             raise ClosedError("the database is closed")
 
     def close(self) -> None:
-        with self._close_lock:  # a second caller returns when it is closed, not before
-            if self.closed:
-                return
-            self.closed = True
-            with ExitStack() as steps:  # last in, first out; each is done, whatever becomes of those before it
-                steps.callback(self._database.close)
-                steps.callback(self.reads.close)
-                steps.callback(self.notify.close)
-                steps.callback(self.writes.close)
-                steps.callback(self.snapshots.close)
+        threads.call_whole(self._close_once, "fluxdb-close")
+
+    def _close_once(self) -> None:
+        """A second caller returns when it is closed, not before."""
+        call_locked(self._close_lock, -1, self._close)
+
+    def _close(self) -> None:
+        """Each step may be repeated, where one was interrupted."""
+        if self._released:
+            return
+        self.closed = True
+        with ExitStack() as steps:  # last in, first out; each is done, whatever becomes of those before it
+            steps.callback(self._database.close)
+            steps.callback(self.reads.close)
+            steps.callback(self.notify.close)
+            steps.callback(self.writes.close)
+            steps.callback(self.snapshots.close)
+            steps.callback(self._database.stop_checkpoint)
+        self._released = True
 
     def close_aside(self) -> None:
         """For finalizers, which run in the middle of anything: close in another thread, wait as long as is wise."""
-        if not self.closed:
-            closing = threading.Thread(target=self.close, name="fluxdb-close")
-            closing.start()
-            closing.join(FINALIZER_PATIENCE_SECONDS)
+        if not self._released:
+            threads.call_aside(self._close_once, "fluxdb-close", FINALIZER_PATIENCE_SECONDS)
+
+    def __del__(self) -> None:
+        """Of one that nobody has: a signal handler raised before its maker could store it."""
+        if hasattr(self, "snapshots"):
+            self.close_aside()
 
     def abandon(self) -> None:
         """After fork, in the child: everything raises ClosedError from here on. The database lets go by itself."""
-        self.closed = True
-        self._close_lock = threading.Lock()
+        self.closed = self._released = True
+        self._close_lock = threading.RLock()
         self.reads.close()
         self.notify.abandon()
         self.writes.abandon()

@@ -4,7 +4,8 @@ It allocates the next segment ahead, and writes snapshots: when the log has grow
 when so much time has passed and something was written, and when asked to. One at a time. Who asks while one runs gets
 the next one, since the running one may not hold what he has written. Nothing that fails here ends the thread: it is
 logged, and tried again later. While the log is full, and writes are refused since no checkpoint succeeds, it is tried
-again after one second, then two, up to a minute.
+again after one second, then two, up to a minute. Closing ends a snapshot on its way, whoever asked for it: the log has
+all that it would have had.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 
 from fluxdb._core.commit import CHORE_CHECKPOINT, CHORE_CLOSED, CHORE_SPARE, Committer
+from fluxdb._core.locked import call_locked
+from fluxdb.engine import threads
+from fluxdb.engine.asked import Asked
 from fluxdb.errors import ClosedError
 from fluxdb.limits import Limits
 from fluxdb.storage.oserrors import errno_of
@@ -36,8 +39,8 @@ class SnapshotActor:
         self._write_snapshot = write_snapshot
         self._interval_seconds = limits.checkpoint_interval_seconds
         self._lock = threading.Lock()
-        self._asked: Future[int] | None = None  # shared by all who asked since the last snapshot began
-        self._stopping = threading.Event()
+        self._asked: Asked[int] | None = None  # shared by all who asked since the last snapshot began
+        self.closing = False
         self._spare_asked = False
         self._next_by_time = time.monotonic() + self._interval_seconds
         self._retry_at = math.inf
@@ -46,18 +49,19 @@ class SnapshotActor:
         self.failures = 0
         self.last_checkpoint_at = 0.0  # in seconds since 1970; 0: not yet
         self._thread = threading.Thread(target=self._run, name="fluxdb-snapshot", daemon=True)
-        self._thread.start()
+        threads.start(self._thread)
 
-    def ask(self) -> Future[int]:
-        """A checkpoint of all that was acknowledged before the call; shared with others, so it can't be cancelled."""
-        with self._lock:
-            if self._stopping.is_set():
-                raise ClosedError("the database is closed")
-            if self._asked is None:
-                self._asked = Future()
-                self._asked.set_running_or_notify_cancel()
-            asked = self._asked
+    def ask(self) -> Asked[int]:
+        """A checkpoint of all that was acknowledged before the call. Raises ClosedError."""
+        asked = call_locked(self._lock, -1, self._share)
+        assert asked is not None
         self._committer.wake()
+        return asked
+
+    def _share(self) -> Asked[int]:
+        if self.closing:
+            raise ClosedError("the database is closed")
+        self._asked = asked = self._asked or Asked()
         return asked
 
     def ask_spare(self) -> None:
@@ -66,9 +70,9 @@ class SnapshotActor:
         self._committer.wake()
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
+        while not self.closing:
             chores = self._committer.wait_for_chore(self._patience_seconds())
-            if self._stopping.is_set() or chores & CHORE_CLOSED:
+            if self.closing or chores & CHORE_CLOSED:
                 return
             if chores & CHORE_SPARE:
                 self._prepare_spare()
@@ -115,11 +119,7 @@ class SnapshotActor:
         try:
             revision = self._write_snapshot()
         except Exception as error:
-            self._note_failure(error)
-            if asked is None:
-                logger.exception("an automatic checkpoint failed; it will be tried again")
-            else:
-                asked.set_exception(error)
+            self._failed(asked, error)
             return
         self.checkpoints += 1
         self._retry_at, self._retry_seconds = math.inf, RETRY_SECONDS_MIN
@@ -128,30 +128,38 @@ class SnapshotActor:
         if asked is not None:
             asked.set_result(revision)
 
+    def _failed(self, asked: Asked[int] | None, error: Exception) -> None:
+        self._retry_at = math.inf
+        if isinstance(error, ClosedError):  # closing sets that off before it comes here
+            error = ClosedError("the database was closed before the checkpoint was complete: the log keeps what it had")
+        else:
+            self._note_failure(error)
+            if asked is None:
+                logger.error("an automatic checkpoint failed; it will be tried again", exc_info=error)
+        if asked is not None:
+            asked.set_error(error)
+
     def _note_failure(self, error: Exception) -> None:
         self.failures += 1
-        self._retry_at = math.inf
-        if isinstance(error, ClosedError):
-            return
         self._committer.checkpoint_failed(errno_of(error))
         if self._committer.log_is_full:
             self._retry_at = time.monotonic() + self._retry_seconds
             self._retry_seconds = min(2 * self._retry_seconds, RETRY_SECONDS_MAX)
 
     def close(self) -> None:
-        """Let a running checkpoint end, refuse those that were asked for. Idempotent."""
-        with self._lock:
-            self._stopping.set()
+        """Wait until ``write_snapshot`` has ended, refuse what was asked for. Idempotent."""
+        call_locked(self._lock, -1, self._refuse)
         self._committer.wake()
         if self._thread is not threading.current_thread():
             self._thread.join()
-        with self._lock:
-            asked, self._asked = self._asked, None
+        asked = self._asked  # no more are: its place is kept for a call that goes on where this one was interrupted
         if asked is not None:
-            asked.set_exception(ClosedError("the database was closed before the checkpoint began"))
+            asked.set_error(ClosedError("the database was closed before the checkpoint began"))
+
+    def _refuse(self) -> None:
+        self.closing = True
 
     def abandon(self) -> None:
         """After fork, in the child: the thread is not there, and its locks may be held."""
         self._lock = threading.Lock()
-        self._stopping = threading.Event()
-        self._stopping.set()
+        self.closing = True

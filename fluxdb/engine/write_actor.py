@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fluxdb._core.commit import Committer
+from fluxdb._core.locked import call_locked
 from fluxdb.engine.handle import Written
 from fluxdb.errors import ClosedError
 
@@ -34,15 +35,19 @@ class WriteActor:
 
     def mailbox(self, loop: AbstractEventLoop, make: type[Mailbox]) -> Mailbox:
         """The mailbox of the running ``loop``. Raises ClosedError."""
-        with self._lock:
-            if self._closed:
-                raise ClosedError("the database is closed")
-            mailbox = self._mailboxes.get(loop)
-            if mailbox is None:
-                self._forget_closed_loops()
-                mailbox = make(self._committer.channel, loop, self._dispatch)
-                self._mailboxes[loop] = mailbox
-            return mailbox
+        mailbox = call_locked(self._lock, -1, self._mailbox_of, loop, make)
+        assert mailbox is not None
+        return mailbox
+
+    def _mailbox_of(self, loop: AbstractEventLoop, make: type[Mailbox]) -> Mailbox:
+        if self._closed:
+            raise ClosedError("the database is closed")
+        mailbox = self._mailboxes.get(loop)
+        if mailbox is None:
+            self._forget_closed_loops()
+            mailbox = make(self._committer.channel, loop, self._dispatch)
+            self._mailboxes[loop] = mailbox
+        return mailbox
 
     def _forget_closed_loops(self) -> None:
         for loop in [loop for loop in self._mailboxes if loop.is_closed()]:
@@ -50,13 +55,15 @@ class WriteActor:
 
     def close(self) -> None:
         """Commit what is staged; then each mailbox hands out what is left to hand out, in its own loop. Idempotent."""
-        with self._lock:
-            self._closed = True
-            mailboxes = list(self._mailboxes.values())
-            self._mailboxes.clear()
+        call_locked(self._lock, -1, self._refuse)
         self._committer.close()
-        for mailbox in mailboxes:
+        while self._mailboxes:
+            loop, mailbox = next(iter(self._mailboxes.items()))
             mailbox.close_soon()
+            del self._mailboxes[loop]
+
+    def _refuse(self) -> None:
+        self._closed = True  # from here on no mailbox is made
 
     def abandon(self) -> None:
         """After fork, in the child: the locks may be held by threads that are not there."""

@@ -6,11 +6,11 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from fluxdb._core.backlog import ClientBacklog
+from fluxdb.engine.asked import Asked
 from fluxdb.errors import FluxDBError, LimitError
 from fluxdb.net import lines
 from fluxdb.net.subscriptions import ConnectionSubscriber, Deliveries, EventBell
@@ -106,16 +106,17 @@ class Answers:
 
     def _snapshot(self, client: Client, ticket: int, request_id: bytes, **_: Any) -> None:
         """Answered when it is durable; the snapshot actor does it."""
-        told = partial(self._tell_snapshot, client, ticket, request_id)
+        asked = self._server.engine.snapshots.ask()
+        told = partial(self._tell_snapshot, client, ticket, request_id, asked)
 
-        def tell(asked: Future[int]) -> None:
+        def tell() -> None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits there
-                self._server.loop.call_soon_threadsafe(told, asked)
+                self._server.loop.call_soon_threadsafe(told)
 
-        self._server.engine.snapshots.ask().add_done_callback(tell)
+        asked.when_done(tell)
 
-    def _tell_snapshot(self, client: Client, ticket: int, request_id: bytes, asked: Future[int]) -> None:
-        problem = asked.exception()
+    def _tell_snapshot(self, client: Client, ticket: int, request_id: bytes, asked: Asked[int]) -> None:
+        problem = asked.error
         self._server.count("snapshot", problem is not None)
         if problem is not None:
             if not isinstance(problem, FluxDBError):

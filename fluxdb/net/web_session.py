@@ -181,7 +181,7 @@ class Session:
         if key not in self._subscriptions:
             if len(self._subscriptions) >= self._limits.subscriptions_max:
                 raise LimitError(f"a connection has at most {self._limits.subscriptions_max} subscriptions")
-            subscriber = await self._engine.subscribe([key], self._backlog)
+            subscriber = await self._engine.subscribe([key], client=self._backlog)
             # The reply is the next to take the lock, so the first event comes behind it.
             self._subscriptions[key] = subscriber, asyncio.create_task(self._tell(key, subscriber))
         return b'{"kind":"subscribed","key":%s}' % request["key"].encode()

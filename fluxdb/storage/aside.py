@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from fluxdb.limits import MIB
-from fluxdb.storage.durable import create_private, sync_directory, sync_file, write_all
+from fluxdb.storage.durable import sync_directory, sync_file, write_all
+from fluxdb.storage.files import create_private, read_only
 from fluxdb.storage.layout import BROKEN_SUFFIX
 from fluxdb.storage.oserrors import storage_errors
 
@@ -24,7 +25,7 @@ def copy_aside(directory: Path, name: str) -> str:
     copy = free_name(directory, name)
     with storage_errors(f"can't copy {directory / name} to {copy}"):
         try:
-            with (directory / name).open("rb") as source, create_private(directory / copy) as target:
+            with read_only(directory / name) as source, create_private(directory / copy) as target:
                 offset = 0
                 while chunk := source.read(1 * MIB):
                     write_all(target.fileno(), chunk, offset)

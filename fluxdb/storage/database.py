@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fluxdb._core.commit import Committer
 from fluxdb._core.documents import Documents
+from fluxdb._core.locked import call_locked
 from fluxdb.errors import ClosedError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.model import Position
@@ -57,14 +58,18 @@ class Database:
         else:
             require_folder(directory)
             require_database(directory)
-        lock = FolderLock.own(directory)
-        try:
+        lock = committer = None
+        try:  # a signal handler may raise anywhere here
+            lock = FolderLock.own(directory)
             recovered = read_folder(directory, tombstones_max=limits.tombstones_max, progress=progress)
             committer = take_over(recovered, limits)
+            return cls(directory, limits, lock, recovered, committer)
         except BaseException:
-            lock.release()
+            if committer is not None:
+                committer.close()
+            if lock is not None:
+                lock.release()
             raise
-        return cls(directory, limits, lock, recovered, committer)
 
     def __init__(
         self, directory: Path, limits: Limits, lock: FolderLock, recovered: Recovered, committer: Committer
@@ -79,6 +84,7 @@ class Database:
         self._snapshot = recovered.snapshot
         self._checkpointing = threading.Lock()
         self._closed = False
+        self._released = False
         _open_databases.add(self)
         _tell(recovered)
 
@@ -150,17 +156,26 @@ class Database:
     def closed(self) -> bool:
         return self._closed
 
-    def close(self) -> None:
-        """Commit what is on its way, and let the folder go. A checkpoint that is running ends first. Idempotent."""
-        if self._closed:
-            return
+    def stop_checkpoint(self) -> None:
+        """Take no more calls: a snapshot that is being written ends with ClosedError, after its next sync."""
         self._closed = True
-        with self._checkpointing:
-            _open_databases.discard(self)
-            try:
-                self.committer.close()
-            finally:
-                self._lock.release()
+
+    def close(self) -> None:
+        """Commit what is on its way, and let the folder go. A snapshot that is being written ends before. Idempotent;
+        where it was interrupted, it may be called again.
+        """
+        if self._released:
+            return
+        self.stop_checkpoint()
+        call_locked(self._checkpointing, -1, self._release)
+
+    def _release(self) -> None:
+        try:
+            self.committer.close()
+        finally:
+            self._lock.release()
+        _open_databases.discard(self)
+        self._released = True
 
     def _check_open(self) -> None:
         if self._closed:
@@ -168,7 +183,7 @@ class Database:
 
     def _abandon(self) -> None:
         """In a forked child: the parent's log and lock are the parent's alone."""
-        self._closed = True
+        self._closed = self._released = True
         self._checkpointing = threading.Lock()  # the parent's may be held by a thread that is not here
         self.committer.abandon()
         self._lock.abandon()

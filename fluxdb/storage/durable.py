@@ -7,7 +7,8 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+
+from fluxdb.storage.files import open_folder
 
 
 def sync_file(descriptor: int) -> None:
@@ -20,20 +21,11 @@ def sync_file(descriptor: int) -> None:
 
 def sync_directory(directory: Path) -> None:
     """Created, renamed and removed names of ``directory`` are on stable storage."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    with open_folder(directory) as descriptor:
         if sys.platform == "darwin":
-            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            fcntl.fcntl(descriptor.fileno(), fcntl.F_FULLFSYNC)
         else:
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def create_private(path: Path) -> BinaryIO:
-    """A new file of that name, unbuffered, that nobody else may read: documents are in it."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-    return os.fdopen(os.open(path, flags, 0o600), "w+b", buffering=0)
+            os.fsync(descriptor.fileno())
 
 
 def sync_ancestors(directory: Path) -> None:

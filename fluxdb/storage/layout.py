@@ -8,7 +8,7 @@
     segment.tmp, torn-tail.tmp      likewise, a segment, and a note about the log's end
     *.broken                        a copy that repair kept; never read
 
-Anything else is left alone.
+Anything else is left alone. All of these are regular files: a link is not followed.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def list_folder(directory: Path) -> Folder:
     folder = Folder([], [], [], [])
     with storage_errors(f"can't read the folder {directory}"):
         for path in sorted(directory.iterdir()):
-            _classify(folder, path.name, path.is_file())
+            _classify(folder, path.name, path.is_file() and not path.is_symlink())
     folder.segments.sort()
     folder.snapshots.sort(reverse=True)
     return folder

@@ -13,7 +13,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from fluxdb._core.descriptor import Descriptor
 from fluxdb.errors import LockedError, StorageError
+from fluxdb.storage.files import open_file, open_folder, read_only
 from fluxdb.storage.layout import LOCK_NAME
 from fluxdb.storage.oserrors import storage_errors
 
@@ -26,7 +28,7 @@ _TAKEN = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})
 class FolderLock:
     """A held lock. ``release`` it; in a forked child ``abandon`` it, which leaves it to the parent."""
 
-    def __init__(self, directory: Path, descriptors: list[int], *, owns: bool) -> None:
+    def __init__(self, directory: Path, descriptors: list[Descriptor], *, owns: bool) -> None:
         self.directory = directory
         self._descriptors = descriptors  # the last one is LOCK's where the lock owns the folder
         self._owns = owns
@@ -34,39 +36,39 @@ class FolderLock:
     @classmethod
     def own(cls, directory: Path) -> FolderLock:
         """Lock out everybody else. Raises LockedError, StorageError."""
-        descriptors: list[int] = []
+        descriptors: list[Descriptor] = []
         try:
             with storage_errors(f"can't lock the folder {directory}"):
-                descriptors.append(os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+                descriptors.append(open_folder(directory))
                 _flock(descriptors[0], fcntl.LOCK_EX, directory, passed_over=_NO_FOLDER_LOCKS)
-                descriptors.append(os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                descriptors.append(open_file(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT))
                 _flock(descriptors[1], fcntl.LOCK_EX, directory)
-                os.pwrite(descriptors[1], f"{os.getpid():<{_PID_BYTES - 1}}\n".encode(), 0)
+                os.pwrite(descriptors[1].fileno(), f"{os.getpid():<{_PID_BYTES - 1}}\n".encode(), 0)
+            return cls(directory, descriptors, owns=True)
         except BaseException:
             _close(descriptors)
             raise
-        return cls(directory, descriptors, owns=True)
 
     @classmethod
     def share(cls, directory: Path) -> FolderLock:
         """Lock out owners, not other readers, and change nothing on disk. Raises LockedError, StorageError."""
-        descriptors: list[int] = []
+        descriptors: list[Descriptor] = []
         try:
             with storage_errors(f"can't lock the folder {directory}"):
-                descriptors.append(os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+                descriptors.append(open_folder(directory))
                 _flock(descriptors[0], fcntl.LOCK_SH, directory, passed_over=_NO_FOLDER_LOCKS)
-                if (directory / LOCK_NAME).exists():  # not so in a copy, and the folder's own lock does
-                    descriptors.append(os.open(directory / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC))
+                with suppress(FileNotFoundError):  # not there in a copy, and the folder's own lock does
+                    descriptors.append(open_file(directory / LOCK_NAME, os.O_RDONLY))
                     _flock(descriptors[1], fcntl.LOCK_SH, directory)
+            return cls(directory, descriptors, owns=False)
         except BaseException:
             _close(descriptors)
             raise
-        return cls(directory, descriptors, owns=False)
 
     def check_place(self) -> None:
         """What goes by the folder's path would go to the folder that is locked. Raises StorageError where not."""
         with storage_errors(f"can't look at the folder {self.directory}"):
-            owned = os.fstat(self._descriptors[0])
+            owned = os.fstat(self._descriptors[0].fileno())
             try:
                 there = self.directory.stat()
             except FileNotFoundError:
@@ -78,25 +80,23 @@ class FolderLock:
             )
 
     def release(self) -> None:
-        """Let the next owner in. Idempotent."""
-        descriptors, self._descriptors = self._descriptors, []
-        if descriptors and self._owns:
-            with suppress(OSError):  # the id is a courtesy, the lock is the kernel's
-                os.pwrite(descriptors[-1], b" " * (_PID_BYTES - 1) + b"\n", 0)
-        for descriptor in descriptors:
-            with suppress(OSError):
-                fcntl.flock(descriptor, fcntl.LOCK_UN)  # a forked child may still hold a copy of the descriptor
-        _close(descriptors)
+        """Let the next owner in. Idempotent; where it was interrupted, it may be called again."""
+        if self._descriptors and self._owns:
+            with suppress(OSError, ValueError):  # the id is a courtesy, the lock is the kernel's
+                os.pwrite(self._descriptors[-1].fileno(), b" " * (_PID_BYTES - 1) + b"\n", 0)
+        for descriptor in self._descriptors:
+            with suppress(OSError, ValueError):  # closed already by a call that was interrupted
+                fcntl.flock(descriptor.fileno(), fcntl.LOCK_UN)  # a forked child may still hold a copy of it
+        _close(self._descriptors)
 
     def abandon(self) -> None:
         """In a forked child: close its copies of the descriptors. The parent goes on owning the folder."""
-        descriptors, self._descriptors = self._descriptors, []
-        _close(descriptors)
+        _close(self._descriptors)
 
 
-def _flock(descriptor: int, how: int, directory: Path, passed_over: frozenset[int] = frozenset()) -> None:
+def _flock(descriptor: Descriptor, how: int, directory: Path, passed_over: frozenset[int] = frozenset()) -> None:
     try:
-        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+        fcntl.flock(descriptor.fileno(), how | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in _TAKEN:
             raise LockedError(str(directory), _owner(directory)) from None
@@ -107,7 +107,8 @@ def _flock(descriptor: int, how: int, directory: Path, passed_over: frozenset[in
 def _owner(directory: Path) -> int:
     """The process id in LOCK; 0 where there is none, or its process is gone (then a reader holds the lock)."""
     try:
-        pid = int((directory / LOCK_NAME).read_bytes()[:_PID_BYTES])
+        with read_only(directory / LOCK_NAME) as file:
+            pid = int(file.read(_PID_BYTES))
         return pid if _is_alive(pid) else 0
     except (OSError, ValueError):
         return 0
@@ -123,7 +124,7 @@ def _is_alive(pid: int) -> bool:
     return pid > 0
 
 
-def _close(descriptors: list[int]) -> None:
+def _close(descriptors: list[Descriptor]) -> None:
     for descriptor in descriptors:
-        os.close(descriptor)
+        descriptor.close()
     descriptors.clear()

@@ -14,6 +14,7 @@ from fluxdb.model import Position
 from fluxdb.storage.aside import copy_aside, rename_aside
 from fluxdb.storage.base import snapshot_owner
 from fluxdb.storage.durable import sync_file, write_all
+from fluxdb.storage.files import open_file
 from fluxdb.storage.layout import list_folder
 from fluxdb.storage.oserrors import storage_errors
 from fluxdb.storage.reader import Recovered
@@ -92,10 +93,6 @@ def _zero_behind(directory: Path, segment: SegmentFile, offset: int, report: Rep
 
 
 def _overwrite(path: Path, offset: int, data: bytes) -> None:
-    with storage_errors(f"can't write {path}"):
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            write_all(descriptor, data, offset)
-            sync_file(descriptor)
-        finally:
-            os.close(descriptor)
+    with storage_errors(f"can't write {path}"), open_file(path, os.O_RDWR) as file:
+        write_all(file.fileno(), data, offset)
+        sync_file(file.fileno())

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 
+from fluxdb._core.descriptor import owned
 from fluxdb._core.documents import Documents
 from fluxdb._core.segment import SegmentHeader, create_segment, segment_name
 from fluxdb.limits import FIRST_SEGMENT_BYTES
 from fluxdb.storage.base import FIRST_POSITION
 from fluxdb.storage.durable import sync_directory
+from fluxdb.storage.files import open_folder
 from fluxdb.storage.oserrors import storage_errors
 from fluxdb.storage.snapshot_writer import BLOCK_BYTES_MIN, SnapshotWriter
 
@@ -50,9 +51,6 @@ def write_database(
 
 
 def _begin_log(directory: Path, header: SegmentHeader) -> None:
-    with storage_errors(f"can't create {directory / segment_name(header.number)}"):
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.close(create_segment(descriptor, header))
-        finally:
-            os.close(descriptor)
+    doing = f"can't create {directory / segment_name(header.number)}"
+    with storage_errors(doing), open_folder(directory) as folder:
+        owned(create_segment, folder.fileno(), header).close()

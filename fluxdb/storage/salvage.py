@@ -9,6 +9,7 @@ from typing import NamedTuple
 from fluxdb._core.segment import SECTOR_BYTES
 from fluxdb._core.survey import GroupHeader, find_group, read_frames, read_group_header
 from fluxdb.storage import snapshot_format as form
+from fluxdb.storage.files import read_only
 from fluxdb.storage.oserrors import storage_errors
 
 
@@ -47,8 +48,8 @@ class FoundBlock(NamedTuple):
 
 def find_blocks(path: Path, revision: int) -> Iterator[FoundBlock]:
     """The whole blocks of a snapshot, wherever they lie in the file. Holds the file in memory. Raises StorageError."""
-    with storage_errors(f"can't read {path}"):
-        data = path.read_bytes()
+    with storage_errors(f"can't read {path}"), read_only(path) as file:
+        data = file.read()
     at = 0
     while (at := data.find(form.BLOCK_MAGIC, at)) >= 0:
         block = _block_at(data, at, revision)
@@ -73,7 +74,7 @@ def _block_at(data: bytes, at: int, revision: int) -> FoundBlock | None:
 
 def records_written(path: Path) -> int | None:
     """How many records the snapshot was written with; None where its footer is damaged. Raises StorageError."""
-    with storage_errors(f"can't read {path}"), path.open("rb") as file:
+    with storage_errors(f"can't read {path}"), read_only(path) as file:
         footer = file.read()[-form.FOOTER_BYTES :]
     is_footer = len(footer) == form.FOOTER_BYTES and footer.startswith(form.FOOTER_MAGIC) and form.is_intact(footer)
     return form.decode_footer(footer).records if is_footer else None

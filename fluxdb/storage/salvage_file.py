@@ -16,7 +16,8 @@ from typing import BinaryIO
 import orjson
 
 from fluxdb.model import OPERATION_OF, Kind
-from fluxdb.storage.durable import create_private, sync_directory, sync_file, write_all
+from fluxdb.storage.durable import sync_directory, sync_file, write_all
+from fluxdb.storage.files import create_private
 from fluxdb.storage.oserrors import storage_errors
 from fluxdb.storage.salvage import find_groups
 from fluxdb.storage.segments import SegmentFile, read_segment

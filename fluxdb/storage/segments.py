@@ -9,6 +9,7 @@ from typing import NamedTuple
 from fluxdb._core.segment import SEGMENT_HEADER_BYTES, SegmentHeader, decode_header, segment_name
 from fluxdb.errors import StorageError
 from fluxdb.model import Position
+from fluxdb.storage.files import read_only
 from fluxdb.storage.oserrors import storage_errors
 
 
@@ -30,7 +31,7 @@ class SegmentFile(NamedTuple):
 def read_segment_file(directory: Path, number: int) -> SegmentFile:
     """Read the header. Raises StorageError for a format from the future, or where the system refuses."""
     name = segment_name(number)
-    with storage_errors(f"can't read {directory / name}"), (directory / name).open("rb", buffering=0) as file:
+    with storage_errors(f"can't read {directory / name}"), read_only(directory / name) as file:
         size = os.fstat(file.fileno()).st_size
         block = file.read(SEGMENT_HEADER_BYTES)
     try:
@@ -47,7 +48,7 @@ def read_segment_file(directory: Path, number: int) -> SegmentFile:
 def read_segment(directory: Path, segment: SegmentFile) -> bytearray:
     """All of the file, header included: as many bytes as it has on disk. Raises StorageError."""
     data = bytearray(segment.size)
-    with storage_errors(f"can't read {directory / segment.name}"), (directory / segment.name).open("rb", 0) as file:
+    with storage_errors(f"can't read {directory / segment.name}"), read_only(directory / segment.name) as file:
         view, at = memoryview(data), 0
         while at < len(data):
             count = file.readinto(view[at:])

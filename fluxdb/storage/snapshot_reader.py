@@ -9,6 +9,7 @@ from pathlib import Path
 from fluxdb._core.documents import Documents
 from fluxdb.errors import CorruptionError, StorageError
 from fluxdb.storage import snapshot_format as form
+from fluxdb.storage.files import read_only
 from fluxdb.storage.layout import snapshot_name
 from fluxdb.storage.oserrors import storage_errors
 
@@ -23,7 +24,7 @@ class SnapshotReader:
         self.name = snapshot_name(revision)
         self._revision = revision
         with storage_errors(f"can't read {directory / self.name}"):
-            self._file = (directory / self.name).open("rb", buffering=0)
+            self._file = read_only(directory / self.name)
             self.size = os.fstat(self._file.fileno()).st_size
         try:
             self.header, self.floors = self._read_header()

@@ -16,7 +16,8 @@ from fluxdb._core.view import View
 from fluxdb.limits import KIB, MIB
 from fluxdb.model import Position
 from fluxdb.storage import snapshot_format as form
-from fluxdb.storage.durable import allocate, create_private, sync_directory, sync_file
+from fluxdb.storage.durable import allocate, sync_directory, sync_file
+from fluxdb.storage.files import create_private
 from fluxdb.storage.layout import TEMPORARY_SUFFIX, snapshot_name
 from fluxdb.storage.oserrors import storage_errors
 

@@ -14,9 +14,11 @@ import json
 import os
 from pathlib import Path
 
+from fluxdb._core.descriptor import Descriptor
 from fluxdb.limits import MIB
 from fluxdb.model import Position
-from fluxdb.storage.durable import create_private, sync_directory, sync_file, write_all
+from fluxdb.storage.durable import sync_directory, sync_file, write_all
+from fluxdb.storage.files import create_private, open_file, read_only
 from fluxdb.storage.layout import NOTE_NAME  # a leftover once the tail is settled: removed as all of them
 from fluxdb.storage.reader import Recovered
 
@@ -24,19 +26,19 @@ _CHUNK_BYTES = 1 * MIB
 _NOTE_BYTES_MAX = 1024
 
 
-def settle_tail(recovered: Recovered) -> int:
-    """Cut the torn tail off, write the last group anew, sync; the descriptor of the last segment. Raises OSError."""
+def settle_tail(recovered: Recovered) -> Descriptor:
+    """Cut the torn tail off, write the last group anew, sync; the last segment. Raises OSError."""
     torn_bytes = _note(recovered)
-    descriptor = os.open(recovered.directory / recovered.segments[-1].name, os.O_RDWR | os.O_CLOEXEC)
+    segment = open_file(recovered.directory / recovered.segments[-1].name, os.O_RDWR)
     try:
-        _write_zeros(descriptor, recovered.position.offset, torn_bytes)
+        _write_zeros(segment.fileno(), recovered.position.offset, torn_bytes)
         if recovered.last_group_offset >= 0:
-            _rewrite(descriptor, recovered.last_group_offset, recovered.position.offset)
-        sync_file(descriptor)
+            _rewrite(segment.fileno(), recovered.last_group_offset, recovered.position.offset)
+        sync_file(segment.fileno())
     except BaseException:
-        os.close(descriptor)
+        segment.close()
         raise
-    return descriptor
+    return segment
 
 
 def _note(recovered: Recovered) -> int:
@@ -56,7 +58,8 @@ def _note(recovered: Recovered) -> int:
 def _read_note(path: Path, position: Position) -> int:
     """The bytes that it speaks of; 0 where it is not whole, or the log has gone on since."""
     try:
-        *noted, byte_count = json.loads(path.read_bytes()[:_NOTE_BYTES_MAX])
+        with read_only(path) as file:
+            *noted, byte_count = json.loads(file.read(_NOTE_BYTES_MAX))
     except (ValueError, TypeError):
         return 0
     return byte_count if noted == list(position) and isinstance(byte_count, int) and byte_count > 0 else 0

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 from fluxdb._core.commit import Committer
+from fluxdb._core.descriptor import Descriptor, give, owned
 from fluxdb._core.segment import SegmentHeader, create_segment, segment_name
 from fluxdb.limits import FIRST_SEGMENT_BYTES, Limits
 from fluxdb.model import Position
 from fluxdb.storage.base import FIRST_POSITION
 from fluxdb.storage.durable import sync_ancestors, sync_directory
+from fluxdb.storage.files import open_folder
 from fluxdb.storage.layout import list_folder, snapshot_name
 from fluxdb.storage.oserrors import storage_errors
 from fluxdb.storage.pace import calm_log_bytes
@@ -29,20 +32,20 @@ def take_over(recovered: Recovered, limits: Limits) -> Committer:
         raise recovered.damage
     directory = recovered.directory
     with storage_errors(f"can't take over {directory}"):
-        directory_descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        segment_descriptor = -1
+        folder = segment = None
         try:
+            folder = open_folder(directory)
             if recovered.database_id:
-                segment_descriptor = settle_tail(recovered)
+                segment = settle_tail(recovered)
                 sync_directory(directory)  # a rename just before a crash may be in the cache only
             remove_leftovers(recovered)
-            if not recovered.database_id:
-                segment_descriptor = _begin_log(recovered, directory_descriptor)
-            return _committer(recovered, directory_descriptor, segment_descriptor, limits)
+            if segment is None:
+                segment = _begin_log(recovered, folder)
+            return _committer(recovered, folder, segment, limits)
         except BaseException:
-            os.close(directory_descriptor)
-            if segment_descriptor >= 0:
-                os.close(segment_descriptor)
+            for descriptor in (folder, segment):
+                if descriptor is not None:
+                    descriptor.close()
             raise
 
 
@@ -78,23 +81,25 @@ def _is_covered(following: SegmentFile, snapshot: Position) -> bool:
     return following.start is not None and following.start.group <= snapshot.group
 
 
-def _begin_log(recovered: Recovered, directory_descriptor: int) -> int:
-    """The first segment of a new database; its descriptor."""
+def _begin_log(recovered: Recovered, folder: Descriptor) -> Descriptor:
+    """The first segment of a new database."""
     sync_ancestors(recovered.directory)  # by whomever the folder was made, and whatever became of it then
     recovered.database_id = os.urandom(16)
     recovered.documents.begin(FIRST_POSITION, b"")
     header = SegmentHeader(recovered.database_id, 1, FIRST_SEGMENT_BYTES, FIRST_POSITION, 0)
-    descriptor = create_segment(directory_descriptor, header)
-    segment = SegmentFile(1, segment_name(1), FIRST_SEGMENT_BYTES, header, None)
-    recovered.segments.append(segment)
-    return descriptor
+    segment = owned(create_segment, folder.fileno(), header)
+    recovered.segments.append(SegmentFile(1, segment_name(1), FIRST_SEGMENT_BYTES, header, None))
+    return segment
 
 
-def _committer(recovered: Recovered, directory_descriptor: int, segment_descriptor: int, limits: Limits) -> Committer:
-    return Committer(
-        recovered.documents,
-        directory_fd=directory_descriptor,
-        segment_fd=segment_descriptor,
+def _committer(recovered: Recovered, folder: Descriptor, segment: Descriptor, limits: Limits) -> Committer:
+    make = partial(Committer, recovered.documents)
+    return give(
+        make,
+        folder,
+        segment,
+        directory_fd=folder.fileno(),
+        segment_fd=segment.fileno(),
         database_id=recovered.database_id,
         position=recovered.position,
         segment_size=recovered.segments[-1].size,

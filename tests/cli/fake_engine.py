@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from fluxdb._core.locked import Kept
 from fluxdb._core.model import Document
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, RawEvent, Subscriber, Written
 from fluxdb.errors import ClosedError, FluxDBError, VersionConflictError
@@ -68,7 +69,7 @@ class FakeEngine(EngineHandle):
     def delete(self, key: str, if_version: int = ANY_VERSION) -> Written | None:
         return self._write(Kind.DELETE, key, None, if_version) if key in self.documents else None
 
-    def subscribe(self, keys: Sequence[str]) -> Subscriber:
+    def subscribe(self, keys: Sequence[str], kept: Kept | None = None) -> Subscriber:
         subscriber = FakeSubscriber()
         for key in keys:
             self.subscribers.setdefault(key, []).append(subscriber)

@@ -109,12 +109,6 @@ def test_who_asks_while_one_runs_shares_the_next(bench: Bench) -> None:
     assert bench.snapshots.begun == 2
 
 
-def test_a_shared_checkpoint_can_not_be_cancelled_by_one(bench: Bench) -> None:
-    asked = bench.actor.ask()
-    assert not asked.cancel()
-    assert asked.result(30) == 1
-
-
 def test_a_chore_brings_one(bench: Bench) -> None:
     bench.committer.give(CHORE_CHECKPOINT)
     until(lambda: bench.actor.checkpoints == 1)
@@ -177,17 +171,20 @@ def test_time_brings_none_where_nothing_was_written(request: pytest.FixtureReque
     assert bench.snapshots.begun == 0
 
 
-def test_closing_waits_for_the_running_one_and_refuses_the_next(bench: Bench) -> None:
+def test_closing_refuses_the_one_that_it_ended_and_the_next(bench: Bench) -> None:
     bench.snapshots.gate.clear()
     running = bench.actor.ask()
     until(lambda: bench.snapshots.begun == 1)
     waiting = bench.actor.ask()
     closing = threading.Thread(target=bench.actor.close)
     closing.start()
+    until(lambda: bench.actor.closing)
+    bench.snapshots.error = ClosedError("the database is closed")
     bench.snapshots.gate.set()
     closing.join(30)
-    assert running.result(0) == 1
-    with pytest.raises(ClosedError):
+    with pytest.raises(ClosedError, match="before the checkpoint was complete"):
+        running.result(0)
+    with pytest.raises(ClosedError, match="before the checkpoint began"):
         waiting.result(0)
     with pytest.raises(ClosedError):
         bench.actor.ask()
@@ -221,3 +218,19 @@ def test_the_committer_hears_nothing_of_a_checkpoint_that_the_end_cut_short(benc
     with pytest.raises(ClosedError):
         bench.actor.ask().result(30)
     assert bench.committer.checkpoint_errors == []
+
+
+def test_an_automatic_one_that_closing_ended_is_not_logged_and_no_failure(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.snapshots.gate.clear()
+    bench.committer.give(CHORE_CHECKPOINT)
+    until(lambda: bench.snapshots.begun == 1)
+    closing = threading.Thread(target=bench.actor.close)
+    closing.start()
+    until(lambda: bench.actor.closing)
+    bench.snapshots.error = ClosedError("the database is closed")
+    bench.snapshots.gate.set()
+    closing.join(30)
+    assert caplog.records == []
+    assert bench.actor.failures == 0

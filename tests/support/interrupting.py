@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,21 +12,23 @@ from typing import Any
 import fluxdb
 
 CODE = str(Path(fluxdb.__file__).parent)
+LINE, BYTECODE = "line", "opcode"
 
 
-class HandlerError(Exception):
+class HandlerError(KeyboardInterrupt):
     """What the handler raises."""
 
 
-def interrupted(function: Callable[[], object], step: int) -> bool:
-    """Call it, and raise in its step of that number (a line of fluxdb's). False: it has no such step."""
+def interrupted(function: Callable[[], object], step: int, size: str = LINE) -> bool:
+    """Call it, and raise before its step of that number, in this thread. False: it has no such step."""
     left = step
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
         nonlocal left
         if not frame.f_code.co_filename.startswith(CODE):
             return None
-        if event == "line":
+        frame.f_trace_opcodes = size == BYTECODE
+        if event == size and not (size == BYTECODE and _is_bookkeeping(frame)):
             left -= 1
             if left < 0:
                 sys.settrace(None)
@@ -43,9 +46,15 @@ def interrupted(function: Callable[[], object], step: int) -> bool:
     return False
 
 
-def steps(function: Callable[[], object]) -> Iterator[int]:
-    """Interrupt it in its first step, then in its second, until it has no more; each time, there is time to look."""
-    step = 0
-    while interrupted(function, step):
+def _is_bookkeeping(frame: FrameType) -> bool:
+    """Of an exception's own handling: no handler runs there, and what is raised there stays the thread's exception."""
+    return dis.opname[frame.f_code.co_code[frame.f_lasti]] in ("PUSH_EXC_INFO", "COPY", "POP_EXCEPT", "RERAISE")
+
+
+def steps(function: Callable[[], object], size: str = LINE, *, first: int = 0, every: int = 1) -> Iterator[int]:
+    """Interrupt it before its first step, then before a later one, until it has no more; each time, there is time to
+    look."""
+    step = first
+    while interrupted(function, step, size):
         yield step
-        step += 1
+        step += every

@@ -1,0 +1,33 @@
+"""Opening what lies in a database folder: regular files, by their own names.
+
+A link is not followed: what it leads to belongs to somebody else, and would be overwritten. A pipe or a device is no
+file to keep documents in, and to open one may wait for ever. All raise OSError, which names the file and the way out.
+"""
+
+from __future__ import annotations
+
+import os
+from io import FileIO
+from pathlib import Path
+
+from fluxdb._core.descriptor import Descriptor, open_plain, owned
+
+
+def open_folder(directory: Path) -> Descriptor:
+    """The folder itself; its own path may lead over links."""
+    return owned(os.open, directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def open_file(path: Path, flags: int) -> Descriptor:
+    """Flags as of os.open; a file that is made can be read by nobody else."""
+    return owned(open_plain, path, flags)
+
+
+def read_only(path: Path) -> FileIO:
+    """The file, unbuffered, to be read."""
+    return FileIO(path, "r", opener=open_plain)
+
+
+def create_private(path: Path) -> FileIO:
+    """A new file of that name, unbuffered, that nobody else may read: documents are in it."""
+    return FileIO(path, "w+", opener=open_plain)
