@@ -8,6 +8,7 @@ import resource
 import socket
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import orjson
 
@@ -37,6 +38,19 @@ def connected(
             _greet(made, address, protocol, password, timeout)
             made.setblocking(False)
         yield sockets
+
+
+def server_info(connection: socket.socket, timeout: float) -> dict[str, Any] | None:
+    """What the server says to INFO; None if it does not understand. Leaves the connection non-blocking."""
+    address = Address(*connection.getpeername()[:2]) if connection.family != socket.AF_UNIX else Address(path="server")
+    try:
+        line = _ask(connection, request.INFO + b"}\n", address, time.monotonic() + timeout)
+    except TimeoutError:
+        raise RequestTimeoutError(f"{address} did not answer for {timeout:g} s") from None
+    finally:
+        connection.setblocking(False)
+    found = reply.members(line)
+    return found["info"] if found["kind"] == "info" else None
 
 
 def _allow_descriptors(count: int) -> None:
@@ -89,10 +103,12 @@ def _greet(connection: socket.socket, address: Address, protocol: str, password:
 
 
 def _greet_flux(connection: socket.socket, address: Address, password: str | None, deadline: float) -> None:
-    greeting = request.get("bench:0") if password is None else request.auth(password)  # anybody may PING
+    greeting = request.PING if password is None else request.auth(password)
     line = _ask(connection, greeting + b"}\n", address, deadline)
     if line.startswith(failure.ERROR):
         raise failure.failure(reply.members(line))
+    if line.startswith(b'{"kind":"pong"') and not reply.is_welcome(line):
+        raise AuthError(f"{address} wants a password: --password-file FILE, or FLUXDB_PASSWORD")
     if not line.startswith(b'{"kind":'):
         raise _not_understood(address, line)
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import fluxdb
 import fluxdb.aio
 from fluxdb._core.load_histogram import LatencyHistogram
-from fluxdb.bench.work import DELETE, GET, MIXED, MIXED_KEYS, PATCH, SET, Outcome, Progress, Work
+from fluxdb.bench.work import DELETE, GET, MIXED, MIXED_KEYS, PATCH, SET, Commits, Outcome, Progress, Work
 
 TICK_SECONDS = 0.1
 TURN_OPERATIONS = 4096
@@ -55,6 +55,9 @@ class Coroutines:
     def run(self, work: Work, latencies: LatencyHistogram, progress: Progress | None) -> Outcome:
         return Outcome(self._wait(self._run(work, latencies, progress)))
 
+    def commits(self) -> Commits:
+        return Commits.of_info(self._wait(self._db.info()))
+
     def close(self) -> None:
         try:
             self._wait(self._db.close())
@@ -78,6 +81,7 @@ class Coroutines:
         numbers = iter(range(work.count))
         before = latencies.count
         ticker = asyncio.create_task(_tick(progress, lambda: latencies.count - before, work.count))
+        ticker.add_done_callback(_seen)
         started = time.perf_counter_ns()
         await asyncio.gather(*(_work(call, numbers, latencies) for _ in range(self._concurrency)))
         elapsed_ns = time.perf_counter_ns() - started
@@ -107,6 +111,12 @@ async def _tick(progress: Progress | None, done: Callable[[], int], total: int) 
         progress(done(), total)
 
 
+def _seen(ticker: asyncio.Task[None]) -> None:
+    """Ctrl-C while it draws ends the loop, and is raised there: the task must not complain of it once more."""
+    if not ticker.cancelled():
+        ticker.exception()
+
+
 class Threads:
     """``concurrency`` threads that share one database. Close it."""
 
@@ -116,19 +126,24 @@ class Threads:
 
     def run(self, work: Work, latencies: LatencyHistogram, progress: Progress | None) -> Outcome:
         crew = _Crew(calls(self._db, work), work.count, self._concurrency)
-        started = time.perf_counter_ns()
-        crew.run(progress)
-        elapsed_ns = time.perf_counter_ns() - started
+        elapsed_ns = crew.run(progress)
         for each in crew.latencies:
             latencies.add(each)
         return Outcome(elapsed_ns)
+
+    def commits(self) -> Commits:
+        return Commits.of_info(self._db.info())
 
     def close(self) -> None:
         self._db.close()
 
 
 class _Crew:
-    """Threads that share the numbers of the operations; the first error ends them all."""
+    """Threads that share the numbers of the operations; the first error ends them all.
+
+    They wait until all are there: with GETs that never wait, the first ones would keep the interpreter from starting
+    the others.
+    """
 
     def __init__(self, call: Callable[[int], Any], count: int, threads: int) -> None:
         self.latencies = [LatencyHistogram() for _ in range(threads)]
@@ -137,21 +152,28 @@ class _Crew:
         self._numbers = iter(range(count))
         self._error: BaseException | None = None
         self._stopping = False
+        self._go = threading.Event()
 
-    def run(self, progress: Progress | None) -> None:
+    def run(self, progress: Progress | None) -> int:
+        """Nanoseconds from when all were there to when the last had ended."""
         threads = [threading.Thread(target=self._work, args=(latencies,)) for latencies in self.latencies]
         try:
             for thread in threads:
                 thread.start()
+            started = time.perf_counter_ns()
+            self._go.set()
             for thread in threads:
                 self._wait(thread, progress)
+            elapsed_ns = time.perf_counter_ns() - started
         finally:
             self._stopping = True
+            self._go.set()
             for thread in threads:
                 if thread.ident is not None:
                     thread.join()
         if self._error is not None:
             raise self._error
+        return elapsed_ns
 
     def _wait(self, thread: threading.Thread, progress: Progress | None) -> None:
         while thread.is_alive():
@@ -162,13 +184,14 @@ class _Crew:
     def _work(self, latencies: LatencyHistogram) -> None:
         now = time.perf_counter_ns
         call = self._call
+        self._go.wait()
         try:
             for i in self._numbers:
+                if self._stopping:
+                    return
                 started = now()
                 call(i)
                 latencies.record(now() - started)
-                if self._stopping:
-                    return
         except BaseException as error:
             self._error = self._error or error
             self._stopping = True

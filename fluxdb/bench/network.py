@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from fluxdb._core.load_generator import LoadGenerator
 from fluxdb._core.load_histogram import LatencyHistogram
-from fluxdb.bench.requests import requests_of
-from fluxdb.bench.work import Outcome, Progress, Work, continued
+from fluxdb.bench.connections import server_info
+from fluxdb.bench.requests import FLUX, requests_of
+from fluxdb.bench.work import Commits, Outcome, Progress, Work, continued
 
 KEYS_AT_ONCE = 100_000
 """Requests are built for so many keys, some 10 MB of them; more keys are measured piece by piece."""
@@ -26,6 +27,13 @@ class NetworkTarget:
         self._pipeline = pipeline
         self._timeout = timeout
         self._deadline = deadline
+
+    def commits(self) -> Commits | None:
+        """Asked over the first connection, while no load is on it."""
+        if self._protocol != FLUX:
+            return None
+        info = server_info(self._sockets[0], self._timeout)
+        return None if info is None else Commits.of_info(info)
 
     def run(self, work: Work, latencies: LatencyHistogram, progress: Progress | None) -> Outcome:
         elapsed_ns = errors = done = 0

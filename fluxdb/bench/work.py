@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -19,6 +20,7 @@ MIXED_KEYS: Final = 100
 PERCENTILES: Final = (50, 95, 99)
 
 Progress = Callable[[int, int], object]
+Preparing = AbstractContextManager[Progress | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,34 @@ class Outcome:
     first_error: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Commits:
+    """How many groups of writes were made durable, each by one sync, and how many writes they held."""
+
+    groups: int = 0
+    writes: int = 0
+
+    def __add__(self, other: Commits) -> Commits:
+        return Commits(self.groups + other.groups, self.writes + other.writes)
+
+    def __sub__(self, other: Commits) -> Commits:
+        return Commits(self.groups - other.groups, self.writes - other.writes)
+
+    @property
+    def mean_group(self) -> float:
+        return self.writes / self.groups if self.groups else 0.0
+
+    @classmethod
+    def of_info(cls, info: dict[str, Any]) -> Commits:
+        """From what INFO says."""
+        return cls(info["commits"]["groups"], info["commits"]["records"])
+
+
 class Target(Protocol):
     """What is measured."""
+
+    def commits(self) -> Commits | None:
+        """Since the database was opened; None if the server does not tell."""
 
     def run(self, work: Work, latencies: LatencyHistogram, progress: Progress | None) -> Outcome:
         """Do the work, and record how long each operation took. Raises FluxDBError."""
@@ -57,6 +85,7 @@ class Result:
     operations: int
     outcome: Outcome
     latencies: LatencyHistogram
+    commits: Commits | None = None  # of the measured work
 
     @property
     def seconds(self) -> float:
@@ -81,28 +110,36 @@ class Result:
             **{f"p{percent}_us": self.percentile_us(percent) for percent in PERCENTILES},
             "mean_us": self.latencies.mean / 1e3,
             "max_us": self.latencies.max / 1e3,
+            "groups": None if self.commits is None else self.commits.groups,
+            "mean_group": None if self.commits is None else self.commits.mean_group,
         }
 
 
 class Bench:
     """Measures one operation after the other; what a GET, PATCH or DELETE needs is stored before, unmeasured."""
 
-    def __init__(self, target: Target, keys: int) -> None:
+    def __init__(self, target: Target, keys: int, preparing: Callable[[], Preparing] = nullcontext) -> None:
+        """``preparing``: shows how storing gets on before the clock starts."""
         self._target = target
+        self._preparing = preparing
         self._keys = keys
         self._stored = 0  # keys 0 to so many - 1 have a document
 
     def measure(self, operation: str, count: int, progress: Progress | None = None) -> Result:
         latencies = LatencyHistogram()
         total = Outcome(0)
+        commits: Commits | None = Commits()
         done = 0
         for work in self._parts(operation, count):
             self._prepare(work)
             told = None if progress is None else continued(progress, done, count)
+            before = self._target.commits()
             total = _sum(total, self._target.run(work, latencies, told))
+            after = self._target.commits()
+            commits = commits + (after - before) if commits and before and after else None
             done += work.count
             self._note(work)
-        return Result(operation, count, total, latencies)
+        return Result(operation, count, total, latencies, commits)
 
     def _parts(self, operation: str, count: int) -> Iterator[Work]:
         """A DELETE of all keys leaves nothing to delete: more of them are done in rounds."""
@@ -118,7 +155,8 @@ class Bench:
     def _prepare(self, work: Work) -> None:
         if work.operation not in (SET, MIXED) and self._stored < min(work.keys, work.count):
             fill = Work(SET, min(work.keys, work.count), work.keys)
-            self._target.run(fill, LatencyHistogram(), None)
+            with self._preparing() as progress:
+                self._target.run(fill, LatencyHistogram(), progress)
             self._note(fill)
 
     def _note(self, work: Work) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import orjson
 
 from fluxdb.bench.folder import memory_filesystem
 from fluxdb.bench.targets import Settings, open_target
-from fluxdb.bench.work import PERCENTILES, Bench, Result
+from fluxdb.bench.work import PERCENTILES, Bench, Commits, Result
 from fluxdb.cli import exits, render
 from fluxdb.cli.output import Lines, standard_lines
 from fluxdb.cli.progress import progress_bar
@@ -20,20 +21,31 @@ WIDTHS = (9, 16, 11, 11, 11)
 
 
 def run(settings: Settings, counts: Mapping[str, int], *, keys: int, as_json: bool) -> int:
-    """The exit code. What was measured is printed, also where the rest could not be."""
+    """The exit code. A row is printed as soon as it is measured."""
     lines = standard_lines()
     _warn(settings, lines)
     results: list[Result] = []
     try:
         with open_target(settings) as target:
             lines.note(_title(settings))
-            bench = Bench(target, keys)
+            bench = Bench(target, keys, partial(progress_bar, "storing"))
             for operation, count in counts.items():
                 with progress_bar(f"{operation:6}") as progress:
-                    results.append(bench.measure(operation, count, progress))
+                    result = bench.measure(operation, count, progress)
+                if not as_json:
+                    _print_row(result, lines, is_first=not results)
+                results.append(result)
     finally:
-        if results:
-            _print(settings, results, lines, as_json=as_json)
+        if results and as_json:
+            members = {"settings": settings.members(), "results": [result.members() for result in results]}
+            lines.line(orjson.dumps(members).decode())
+    durable = _durable(results)
+    if durable and not as_json:
+        lines.note(durable)
+    return _report_refused(results, lines)
+
+
+def _report_refused(results: Sequence[Result], lines: Lines) -> int:
     refused = [result for result in results if result.outcome.errors]
     for result in refused:
         outcome = result.outcome
@@ -42,10 +54,20 @@ def run(settings: Settings, counts: Mapping[str, int], *, keys: int, as_json: bo
     return exits.REFUSED if refused else exits.OK
 
 
-def table(results: Sequence[Result]) -> list[str]:
-    """The lines of the table, its head first."""
-    rows = [HEAD, *(_row(result) for result in results)]
-    return [row[0].ljust(WIDTHS[0]) + "".join(map(str.rjust, row[1:], WIDTHS[1:])) for row in rows]
+def _print_row(result: Result, lines: Lines, *, is_first: bool) -> None:
+    for row in ([HEAD] if is_first else []) + [_row(result)]:
+        lines.line(row[0].ljust(WIDTHS[0]) + "".join(map(str.rjust, row[1:], WIDTHS[1:])))
+
+
+def _durable(results: Sequence[Result]) -> str:
+    """What the figures of writes stand for; "" if nothing was written, or the server does not tell."""
+    commits = sum((result.commits for result in results if result.commits is not None), Commits())
+    if not commits.groups:
+        return ""
+    return (
+        f"every write was durable before it was acknowledged: {commits.groups:,} "
+        f"{_plural('group', commits.groups)} of {commits.mean_group:,.1f} writes on average, each synced (fdatasync)"
+    )
 
 
 def _row(result: Result) -> tuple[str, ...]:
@@ -58,15 +80,6 @@ def _time(us: float) -> str:
     if us < 999.95:
         return f"{us:.1f} us"
     return f"{us / 1e3:.2f} ms" if us < 999_995 else f"{us / 1e6:.2f} s"
-
-
-def _print(settings: Settings, results: Sequence[Result], lines: Lines, *, as_json: bool) -> None:
-    if as_json:
-        members = {"settings": settings.members(), "results": [result.members() for result in results]}
-        lines.line(orjson.dumps(members).decode())
-        return
-    for line in table(results):
-        lines.line(line)
 
 
 def _title(settings: Settings) -> str:

@@ -21,6 +21,8 @@ DELAY_SECONDS = 0.5
 
 COLUMNS_WIDE = 80
 BAR_COLUMNS = 36
+ERASE_LINE = "\r\x1b[2K"
+SHOW_CURSOR = "\x1b[?25h"  # drawing the bar hides it
 
 
 @contextmanager
@@ -58,4 +60,5 @@ class _Bar:
 
     def close(self) -> None:
         if self._bar is not None:
-            self._bar.__exit__(None, None, None)
+            sys.stderr.write(ERASE_LINE + SHOW_CURSOR)  # what is printed next takes its place
+            sys.stderr.flush()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 
 from fluxdb._core.load_histogram import LatencyHistogram
 from fluxdb.bench.requests import MAKERS, requests_of
-from fluxdb.bench.work import Bench, Outcome, Progress, Work
+from fluxdb.bench.work import Bench, Commits, Outcome, Progress, Work
 
 
 class Recorder:
@@ -17,6 +18,11 @@ class Recorder:
     def __init__(self, errors: Sequence[str] = ()) -> None:
         self.asked: list[Work] = []
         self._errors = iter(errors)
+
+    def commits(self) -> Commits:
+        """A group for every five writes."""
+        writes = sum(work.count for work in self.asked if work.operation != "GET")
+        return Commits(writes // 5, writes)
 
     def run(self, work: Work, latencies: LatencyHistogram, progress: Progress | None) -> Outcome:
         self.asked.append(work)
@@ -96,3 +102,21 @@ def test_lengths_are_those_of_the_requests(protocol: str, operation: str) -> Non
     for length in requests.lengths:
         assert requests.text[start : start + length].endswith(b"\n")
         start += length
+
+
+def test_groups_are_counted_of_the_measured_writes_alone() -> None:
+    bench = Bench(Recorder(), keys=10)
+    assert bench.measure("GET", 25).commits == Commits(0, 0)
+    assert bench.measure("SET", 20).commits == Commits(4, 20)
+    assert bench.measure("DELETE", 20).commits == Commits(4, 20)
+
+
+def test_what_is_stored_before_shows_how_it_gets_on() -> None:
+    shown: list[tuple[int, int]] = []
+
+    @contextmanager
+    def preparing() -> Iterator[Progress]:
+        yield lambda done, total: shown.append((done, total))
+
+    Bench(Recorder(), keys=10, preparing=preparing).measure("GET", 25)
+    assert shown == [(10, 10)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -33,6 +34,7 @@ def test_the_table_has_a_row_for_each_operation_and_nothing_is_left(
 ) -> None:
     ended = bench(*FEW, *mode)
     assert rows(ended) == OPERATIONS
+    assert re.search(r"durable .* \d+ groups of [\d.]+ writes on average, each synced", ended.err)
     assert list(tmp_path.iterdir()) == []
     assert "\x1b" not in ended.out + ended.err
     assert "\r" not in ended.out + ended.err
@@ -48,6 +50,7 @@ def test_json_says_how_many_and_how_long(bench: Bench, mode: str) -> None:
     assert [row["operations"] for row in told["results"]] == [30, 40, 20, 25, 40]
     for row in told["results"]:
         assert row["errors"] == 0
+        assert (row["groups"] > 0) == (row["mean_group"] > 0) == (row["operation"] != "GET")
         assert row["throughput"] == pytest.approx(row["operations"] / row["seconds"])
         assert 0 < row["p50_us"] <= row["p95_us"] <= row["p99_us"] <= row["max_us"]
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pexpect  # type: ignore[import-untyped]
 import pytest
 
 import fluxdb
+from fluxdb.bench.in_process import _Crew
 from tests.cli.bench_program import COMMAND, PATIENCE_SECONDS, Bench, bench_in, rows
 from tests.cli.conftest import environment
 from tests.net.wire import Process
@@ -147,8 +149,38 @@ def test_a_bar_is_drawn_on_a_terminal(tmp_path: Path, mode: list[str], option: s
         child.expect(operation + r" +\[-+\] +0%")
         child.sendintr()
         child.expect(pexpect.EOF)
+        assert child.before.endswith("\r\x1b[2K\x1b[?25h")  # the bar is gone, the cursor back
         child.wait()
     finally:
         child.close(force=True)
     assert child.exitstatus == 130
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_row_is_printed_as_soon_as_it_is_measured(tmp_path: Path) -> None:
+    child = pexpect.spawn(
+        COMMAND[0],
+        [*COMMAND[1:], "--writes", "10", "--reads", "1000000000", "--keys", "10"],
+        env=environment(tmp_path, TERM="xterm-256color"),
+        cwd=str(tmp_path),
+        encoding="utf-8",
+        timeout=PATIENCE_SECONDS,
+    )
+    try:
+        child.expect(r"operation +throughput.*SET +[\d,]+ op/s.*GET +\[")
+        child.sendintr()
+        child.expect(pexpect.EOF)
+    finally:
+        child.close(force=True)
+
+
+def test_threads_begin_together_so_that_each_is_there_before_the_clock_starts() -> None:
+    started, together = threading.active_count(), list[int]()
+
+    def call(number: int) -> None:
+        together.append(threading.active_count())
+
+    crew = _Crew(call, 200, 50)
+    assert crew.run(None) > 0
+    assert together[0] == started + 50
+    assert sum(each.count for each in crew.latencies) == 200
