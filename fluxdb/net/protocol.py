@@ -98,6 +98,8 @@ class ClientProtocol(asyncio.Protocol):
         self.pump()
 
     def connection_lost(self, error: Exception | None) -> None:
+        if self.lost:
+            return
         self.lost = True
         self._transport.abort()  # does nothing; but Python 3.10 would warn of a TLS transport that was never closed
         self.connection.close()
@@ -106,6 +108,11 @@ class ClientProtocol(asyncio.Protocol):
             subscriber.close()
         self.subscriptions.clear()
         self.server.remove(self)
+
+    def give_up(self) -> None:
+        """Its connecting was cancelled: uvloop, which may have made the connection by then, tells no more of it."""
+        if self.server.has(self):
+            self.connection_lost(None)
 
     # Requests and replies
 

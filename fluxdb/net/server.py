@@ -147,11 +147,14 @@ class Server:
 
     async def _connect(self, accepted: socket.socket, address: str) -> None:
         tls = self._tls_of(accepted)
-        make = partial(ClientProtocol, self, address, secure=tls is not None)
+        client = ClientProtocol(self, address, secure=tls is not None)
         try:
             await self.loop.connect_accepted_socket(
-                make, accepted, ssl=tls, ssl_handshake_timeout=HANDSHAKE_SECONDS if tls else None
+                lambda: client, accepted, ssl=tls, ssl_handshake_timeout=HANDSHAKE_SECONDS if tls else None
             )
+        except asyncio.CancelledError:
+            client.give_up()
+            raise
         except OSError as error:  # ssl.SSLError is an OSError
             logger.debug("%s: no connection was made: %s", address, type(error).__name__)
             accepted.close()
@@ -163,6 +166,9 @@ class Server:
         self._clients[client.connection] = client
         if self.closing:
             client.drain()
+
+    def has(self, client: ClientProtocol) -> bool:
+        return client.connection in self._clients
 
     def remove(self, client: ClientProtocol) -> None:
         self._clients.pop(client.connection, None)

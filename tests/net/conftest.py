@@ -1,10 +1,15 @@
-"""Each test of the server in this process runs twice: with its plain clients in the reactor, and in the event loop."""
+"""Tests of a server in this process run with its plain clients in the reactor, and in the event loop, of both kinds.
+
+Tests of the live page run on both kinds of event loops.
+"""
 
 from __future__ import annotations
 
 import pytest
 
 from fluxdb.net import server
+from tests.net import web_client, wire
+from tests.support.loops import LOOPS
 
 WITHOUT_SERVER = (
     "test_deliveries",
@@ -27,10 +32,15 @@ WITHOUT_SERVER = (
 )
 
 
+WAYS = (["reactor"] if server.HAS_REACTOR else []) + [f"loop-{kind}" for kind in LOOPS]
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if not metafunc.module.__name__.rpartition(".")[2].startswith(WITHOUT_SERVER):
-        ways = ["reactor", "loop"] if server.HAS_REACTOR else ["loop"]
-        metafunc.parametrize("clients_in", ways, indirect=True)
+    name = metafunc.module.__name__.rpartition(".")[2]
+    if name.startswith("test_web"):
+        metafunc.parametrize("page_loop", LOOPS, indirect=True)
+    elif not name.startswith(WITHOUT_SERVER):
+        metafunc.parametrize("clients_in", WAYS, indirect=True)
 
 
 @pytest.fixture(autouse=True)  # what no test asks for by name is not made, whatever it is parametrized with
@@ -38,4 +48,10 @@ def clients_in(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     way: str | None = getattr(request, "param", None)
     if way is not None:
         monkeypatch.setattr(server, "HAS_REACTOR", way == "reactor")
+        monkeypatch.setattr(wire, "loop_kind", way.removeprefix("loop-") if way != "reactor" else "asyncio")
     return way
+
+
+@pytest.fixture(autouse=True)
+def page_loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web_client, "loop_kind", getattr(request, "param", "asyncio"))

@@ -8,7 +8,6 @@ import ssl
 from pathlib import Path
 
 import pytest
-import uvloop
 
 from fluxdb.engine.runtime import Engine
 from fluxdb.limits import DEFAULT_LIMITS, ServerLimits
@@ -17,6 +16,7 @@ from fluxdb.net.server import Server
 from fluxdb.storage.database import Database
 from tests.net.wire import PATIENCE_SECONDS, Wire, threaded
 from tests.support.certificates import make_certificate
+from tests.support.loops import run_on
 
 REPLIES = 250
 
@@ -62,8 +62,4 @@ def test_a_tls_client_that_is_lost_as_the_server_ends_is_no_error(tmp_path: Path
         assert server.connections == 0
         engine.close()
 
-    loop = uvloop.new_event_loop()
-    try:
-        loop.run_until_complete(asyncio.wait_for(lose_one(), PATIENCE_SECONDS))
-    finally:
-        loop.close()
+    run_on("uvloop", asyncio.wait_for(lose_one(), PATIENCE_SECONDS))

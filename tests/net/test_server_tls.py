@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.client import connect
 
-from tests.net.wire import PATIENCE_SECONDS, Process, Wire, run_program
+from tests.net.wire import PATIENCE_SECONDS, PROGRAMS, Process, Wire, run_program
 from tests.support.certificates import make_certificate
 
 
@@ -23,11 +23,14 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
-@pytest.fixture(scope="module")
-def server(files: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+@pytest.fixture(scope="module", params=PROGRAMS)
+def server(
+    request: pytest.FixtureRequest, files: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Process]:
+    program = PROGRAMS[request.param]
     folder = tmp_path_factory.mktemp("data")
     arguments = ("--port", "0", "--data-dir", str(folder), "--web", "127.0.0.1:0")
-    with Process(*arguments, "--tls-cert", str(files[0]), "--tls-key", str(files[1])) as server:
+    with Process(*arguments, "--tls-cert", str(files[0]), "--tls-key", str(files[1]), program=program) as server:
         yield server
         code, errors = server.stop()
     assert code == 0

@@ -15,8 +15,11 @@ from fluxdb.engine.loop_engine import LoopEngine
 from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.net.web import WebServer, start_web
 from fluxdb.opening import open_engine
+from tests.support.loops import run_on
 
 TEST_SECONDS_MAX = 60
+
+loop_kind = "asyncio"  # conftest.py sets it for tests of both
 
 
 class Site:
@@ -85,7 +88,7 @@ def run(
         async with serving(path, engine_limits, **settings) as site:
             await asyncio.wait_for(test(site), TEST_SECONDS_MAX)
 
-    asyncio.run(within())
+    run_on(loop_kind, within())
 
 
 async def ask_text(socket: ClientConnection, message: str) -> str:

@@ -21,10 +21,13 @@ from fluxdb.limits import DEFAULT_LIMITS, Limits, ServerLimits
 from fluxdb.net.listener import listen_tcp, listen_unix
 from fluxdb.net.server import Server
 from fluxdb.storage.database import Database
+from tests.support.loops import run_on
 
 PATIENCE_SECONDS = 30
 SHORT_DRAIN = ServerLimits(drain_seconds=1)
 T = TypeVar("T")
+
+loop_kind = "asyncio"  # of servers in this process; conftest.py sets it for tests of both
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -81,7 +84,7 @@ class Threaded:
     def __init__(self, path: Path, limits: Limits, unix: Path | None, settings: dict[str, Any]) -> None:
         self._path, self._limits, self._unix, self._settings = path, limits, unix, settings
         self._ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
+        self._thread = threading.Thread(target=lambda: run_on(loop_kind, self._run()))
         self._thread.start()
         assert self._ready.wait(PATIENCE_SECONDS)
 
@@ -135,10 +138,14 @@ class Process:
     """``fluxdb-server`` in a process of its own."""
 
     def __init__(
-        self, *arguments: str, environment: dict[str, str] | None = None, prefix: tuple[str, ...] = ()
+        self,
+        *arguments: str,
+        environment: dict[str, str] | None = None,
+        prefix: tuple[str, ...] = (),
+        program: tuple[str, ...] = (),
     ) -> None:
         self.process = subprocess.Popen(
-            [*prefix, *PROGRAM, *arguments],
+            [*prefix, *(program or PROGRAM), *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=clean_environment() | (environment or {}),
@@ -173,6 +180,8 @@ class Process:
 
 
 PROGRAM = (sys.executable, "-m", "fluxdb.cli.server")
+_WITHOUT_UVLOOP = "import sys; sys.modules['uvloop'] = None; from fluxdb.cli.server import main; main()"
+PROGRAMS = {"uvloop": PROGRAM, "asyncio": (sys.executable, "-c", _WITHOUT_UVLOOP)}
 
 
 def clean_environment() -> dict[str, str]:
