@@ -11,16 +11,16 @@ from fluxdb._core.channels cimport (
 from fluxdb._core.commit cimport Committer
 from fluxdb._core.edge cimport fill_request, outcome_exception
 from fluxdb._core.outcome cimport MISSING, OK, UNKNOWN, WOULD_BLOCK, Outcome
-from fluxdb._core.platform cimport fluxdb_bell_silence, pthread_mutex_lock, pthread_mutex_unlock
+from fluxdb._core.platform cimport fluxdb_bell_silence, lock_beside_gil, pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.stage cimport Request, request_free, request_prepare
-from fluxdb._core.write_path cimport Commit, commit_submit
+from fluxdb._core.write_path cimport Commit, commit_submit, commit_try_submit
 
 import os
 
 from fluxdb.errors import ClosedError, StorageError
 
 cdef enum:
-    GIL_TEXT_BYTES_MAX = 16384      # shorter texts are staged without giving the GIL up: it costs more than they do
+    GIL_TEXT_BYTES_MAX = 16384      # shorter texts are read without giving the GIL up: it costs more than they do
 
 
 # No part of any cycle; and the collector must not clear what it points to before its own end, which needs that.
@@ -49,6 +49,7 @@ cdef class Channel:
         return self.state.submitted - self.state.collected if self.state != NULL else 0
 
     def submit(self, int kind, key, bytes text, int64_t if_version=-1):
+        cdef Commit* commit = &self.owner.commit
         cdef Request request
         cdef Outcome outcome
         cdef int status
@@ -59,9 +60,15 @@ cdef class Channel:
         memset(&outcome, 0, sizeof(Outcome))
         if request.text_bytes > GIL_TEXT_BYTES_MAX:
             with nogil:
-                status = submit_request(self, &request, &outcome)
+                status = prepare(self, &request, &outcome)
+                if status == OK:
+                    status = commit_submit(commit, &request, self.state, &outcome)
         else:
-            status = submit_request(self, &request, &outcome)
+            status = prepare(self, &request, &outcome)
+            if status == OK and not commit_try_submit(commit, &request, self.state, &outcome, &status):
+                with nogil:
+                    status = commit_submit(commit, &request, self.state, &outcome)
+        request_free(&request)
         if status == OK:
             return (outcome.version, outcome.revision) if outcome.status != MISSING else None
         if status == WOULD_BLOCK:
@@ -74,7 +81,7 @@ cdef class Channel:
         if self.state == NULL:
             return 0
         fluxdb_bell_silence(self.state.bell)
-        pthread_mutex_lock(&commit.lock)
+        lock_beside_gil(&commit.lock)
         channel_collect(self.state, &collected)
         pthread_mutex_unlock(&commit.lock)
         if collected.failures == NULL and collected.lost_end == 0:
@@ -113,10 +120,8 @@ cdef class Channel:
             pthread_mutex_unlock(&self.owner.commit.lock)
 
 
-cdef int submit_request(Channel channel, Request* request, Outcome* outcome) noexcept nogil:
-    cdef int status = request_prepare(request, &channel.owner.commit.limits, &channel.owner.documents.state, outcome)
-    outcome.status = status
-    if status == OK:
-        status = commit_submit(&channel.owner.commit, request, channel.state, outcome)
-    request_free(request)
-    return status
+cdef inline int prepare(Channel channel, Request* request, Outcome* outcome) noexcept nogil:
+    outcome.status = request_prepare(
+        request, &channel.owner.commit.limits, &channel.owner.documents.state, outcome
+    )
+    return outcome.status

@@ -18,8 +18,8 @@ from fluxdb._core.life cimport close_descriptors, commit_close, commit_free, com
 from fluxdb._core.log cimport log_next_segment_bytes
 from fluxdb._core.outcome cimport MISSING, OK, Outcome
 from fluxdb._core.platform cimport (
-    fluxdb_cond_wait_until, fluxdb_noted_ns, fluxdb_now_ns, pthread_cond_broadcast, pthread_mutex_lock,
-    pthread_mutex_unlock,
+    fluxdb_cond_wait_until, fluxdb_noted_ns, fluxdb_now_ns, lock_beside_gil, pthread_cond_broadcast,
+    pthread_mutex_lock, pthread_mutex_unlock,
 )
 from fluxdb._core.stage cimport Request, request_free, request_prepare
 from fluxdb._core.state cimport LogPosition
@@ -146,7 +146,7 @@ cdef class Committer:
         cdef Event* event
         cdef bint overflowed
         self.check_usable()
-        pthread_mutex_lock(&self.documents.state.lock)
+        lock_beside_gil(&self.documents.state.lock)
         overflowed = self.commit.watch.overflowed
         first = watch_take(&self.commit.watch)
         pthread_mutex_unlock(&self.documents.state.lock)

@@ -9,14 +9,15 @@ from libc.string cimport memcpy, memset
 from fluxdb._core.keys cimport key_utf8
 from fluxdb._core.model cimport new_document
 from fluxdb._core.platform cimport (
-    pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock,
+    lock_beside_gil, pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock,
 )
 from fluxdb._core.state cimport (
     FLOOR_BUCKETS, LOAD_NO_MEMORY, SHARD_BITS, LogPosition, State, state_digest, state_load, state_loaded,
     state_lock_between_groups,
 )
 from fluxdb._core.table cimport (
-    RECORD_DEAD, RECORD_TOMBSTONE, Record, record_bytes, record_value, table_find, table_free, table_hash, table_init,
+    PINS_MAX, RECORD_DEAD, RECORD_TOMBSTONE, Record, record_bytes, record_value, table_find, table_free, table_hash,
+    table_init,
 )
 
 import os
@@ -29,7 +30,6 @@ cdef extern from "Python.h":
 
 cdef enum:
     PIN_BYTES_MIN = 65536   # larger values are copied without the lock
-    PINS_MAX = 255
 
 LOAD_COMPLAINTS = (None, "its records don't parse", "a record has an impossible version or revision", "no memory",
                    "a key is there twice")
@@ -179,7 +179,7 @@ cdef object find_text(State* state, object key, uint64_t* version):
     cdef uint64_t hash = table_hash(&state.table, utf8, <size_t>key_bytes)
     cdef Record* record
     cdef bint pinned
-    pthread_mutex_lock(&state.lock)  # held for moments by threads that never wait for the GIL
+    lock_beside_gil(&state.lock)
     record = table_find(&state.table, utf8, <size_t>key_bytes, hash)
     if record == NULL or record.flags & RECORD_TOMBSTONE:
         pthread_mutex_unlock(&state.lock)
@@ -196,7 +196,7 @@ cdef object find_text(State* state, object key, uint64_t* version):
     try:
         return copy_value(record)
     finally:
-        pthread_mutex_lock(&state.lock)
+        lock_beside_gil(&state.lock)
         record.pins -= 1
         if record.flags & RECORD_DEAD and record.pins == 0:
             free(record)

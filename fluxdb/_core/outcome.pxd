@@ -20,6 +20,7 @@ cdef enum Status:
     WOULD_BLOCK = 12        # the filling group is full, or the log is and waits for a checkpoint
     USED_UP = 13            # there is no version or revision behind the last one
     LOG_FULL = 14           # the log is as long as it may be, and the checkpoint failed: nothing was written
+    MERGE_FIRST = 15        # of stage_write alone: a large merge is to be done without the committer's lock
 
 cdef struct Outcome:
     int status

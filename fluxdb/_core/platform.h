@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -124,6 +125,22 @@ static inline void fluxdb_note_ns(uint64_t *place, uint64_t value)
 static inline uint64_t fluxdb_noted_ns(const uint64_t *place)
 {
     return __atomic_load_n(place, __ATOMIC_RELAXED);
+}
+
+enum { FLUXDB_LOCK_SOON_NS = 50000 };
+
+/* Takes the lock if that takes but a moment, as it mostly does: 1, or 0. */
+static inline int fluxdb_lock_soon(pthread_mutex_t *mutex)
+{
+    if (pthread_mutex_trylock(mutex) == 0)
+        return 1;
+    uint64_t deadline = fluxdb_now_ns() + FLUXDB_LOCK_SOON_NS;
+    do {
+        sched_yield();
+        if (pthread_mutex_trylock(mutex) == 0)
+            return 1;
+    } while (fluxdb_now_ns() < deadline);
+    return 0;
 }
 
 /* A thread of our own takes no signal: they are for the interpreter's threads. 0 or an errno. */

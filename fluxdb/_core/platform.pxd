@@ -29,7 +29,17 @@ cdef extern from "platform.h" nogil:
     void fluxdb_bell_close(int* ends) noexcept
     int fluxdb_thread_start(pthread_t*, void* (*run)(void*) noexcept nogil, void* argument) noexcept
     uint64_t fluxdb_now_ns() noexcept
+    bint fluxdb_lock_soon(pthread_mutex_t*) noexcept    # False: it takes longer than a moment
     void fluxdb_note_ns(uint64_t* place, uint64_t value) noexcept
     uint64_t fluxdb_noted_ns(const uint64_t* place) noexcept
     int fluxdb_cond_init(pthread_cond_t*) noexcept
     void fluxdb_cond_wait_until(pthread_cond_t*, pthread_mutex_t*, uint64_t deadline_ns) noexcept
+
+
+# For a thread that has the GIL, which it lets go of where the lock is not free within a moment: else all of Python would
+# stand still for as long. It has the GIL again before it takes the lock: nobody waits for the GIL with a lock.
+cdef inline void lock_beside_gil(pthread_mutex_t* mutex) noexcept:
+    while not fluxdb_lock_soon(mutex):
+        with nogil:
+            pthread_mutex_lock(mutex)
+            pthread_mutex_unlock(mutex)

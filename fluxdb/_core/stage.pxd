@@ -27,6 +27,12 @@ cdef struct Request:
     Record* record          # SET, DELETE: what the key becomes, but for its version and revision
     uint8_t* delta          # PATCH: compact
     size_t delta_bytes
+    State* state
+    Record* base            # PATCH: what a merge without the lock began from, pinned; NULL: the key had no value
+    uint64_t base_version
+    int merge_status        # what became of that merge,
+    bint merged             # once it was done
+    uint8_t merges          # that were begun
 
 # What is written and not yet applied. Guarded by the committer's lock.
 cdef struct Staging:
@@ -43,5 +49,9 @@ cdef int stage_write(
     Staging* staging, Request* request, const StageLimits* limits, Group* group,
     Operation** operation, Outcome* outcome, bint* unsettled,
 ) noexcept nogil
+# MERGE_FIRST: request_merge is to be called, without the lock, and then this again. Large documents are merged so: the
+# lock is not held for it. What was merged counts if the key's state is the same still; else it is merged again, and
+# with the lock held in the end.
+cdef void request_merge(Request* request, const StageLimits* limits) noexcept nogil
 # Bytes that the write's frame takes in the group.
 cdef size_t request_frame_bytes(const Request* request) noexcept nogil

@@ -8,19 +8,26 @@ its key does that, and that one would be found in the staged table first.
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy
 
-from fluxdb._core.state cimport state_floor
+from fluxdb._core.state cimport state_floor, state_pin, state_unpin
 from fluxdb._core.frame cimport (
     KIND_DELETE, KIND_PATCH_REMOVE_NULLS, KIND_SET, FrameHeader, frame_size,
 )
 from fluxdb._core.group cimport group_add_frame, group_add_operation, group_reserve
 from fluxdb._core.jsontext cimport JSON_OK, json_compact
 from fluxdb._core.merge cimport MERGE_OK, merge_bytes_max, merge_patch
-from fluxdb._core.outcome cimport BAD_JSON, CONFLICT, KEY_TOO_LONG, MISSING, NO_MEMORY, OK, USED_UP, VALUE_TOO_LARGE
+from fluxdb._core.outcome cimport (
+    BAD_JSON, CONFLICT, KEY_TOO_LONG, MERGE_FIRST, MISSING, NO_MEMORY, OK, USED_UP, VALUE_TOO_LARGE,
+)
 from fluxdb._core.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.table cimport (
     NUMBER_MAX, RECORD_TOMBSTONE, record_bytes, record_key, record_value, table_fetch, table_find, table_hash,
     table_put,
 )
+
+
+cdef enum:
+    MERGE_ASIDE_BYTES = 65536   # document and delta: larger merges take longer than others should wait for the lock
+    MERGES_ASIDE_MAX = 3        # then others have written the key each time: with the lock held it comes to an end
 
 
 cdef Record* new_record(const Request* request, size_t value_bytes) noexcept nogil:
@@ -48,8 +55,11 @@ cdef Record* shrink(Record* record, size_t value_bytes) noexcept nogil:
 cdef int request_prepare(Request* request, const StageLimits* limits, State* state, Outcome* outcome) noexcept nogil:
     cdef size_t compact_bytes = 0
     cdef uint8_t* target
-    request.record = NULL
+    request.record = request.base = NULL
     request.delta = NULL
+    request.state = state
+    request.merged = False
+    request.merges = 0
     if request.key_bytes > limits.key_bytes_max:
         return KEY_TOO_LONG
     request.hash = table_hash(&state.table, request.key, request.key_bytes)
@@ -89,10 +99,18 @@ cdef int request_prepare(Request* request, const StageLimits* limits, State* sta
 
 
 cdef void request_free(Request* request) noexcept nogil:
+    drop_base(request)
     free(request.record)
     free(request.delta)
     request.record = NULL
     request.delta = NULL
+
+
+cdef inline void drop_base(Request* request) noexcept nogil:
+    if request.base != NULL:
+        state_unpin(request.state, request.base)
+        request.base = NULL
+    request.merged = False
 
 
 cdef size_t request_frame_bytes(const Request* request) noexcept nogil:
@@ -139,6 +157,32 @@ cdef int merge_record(Request* request, Record* current, size_t value_bytes_max)
     return OK
 
 
+cdef int merge_current(Request* request, Record* current, uint64_t version, size_t value_bytes_max) noexcept nogil:
+    """PATCH: OK with what the newest record and the delta make, or MERGE_FIRST, or why not. With the lock held."""
+    # The base is pinned, so its address is no other record's by now; without one there is the version.
+    cdef bint is_newest = request.base == current and request.base_version == version
+    if request.merged and is_newest:
+        drop_base(request)
+        return request.merge_status
+    drop_base(request)
+    free(request.record)
+    request.record = NULL
+    if (request.delta_bytes + (current.value_bytes if current != NULL else 0) <= MERGE_ASIDE_BYTES
+            or request.merges == MERGES_ASIDE_MAX):
+        return merge_record(request, current, value_bytes_max)
+    if current != NULL and not state_pin(request.state, current):
+        return merge_record(request, current, value_bytes_max)
+    request.base = current
+    request.base_version = version
+    request.merges += 1
+    return MERGE_FIRST
+
+
+cdef void request_merge(Request* request, const StageLimits* limits) noexcept nogil:
+    request.merge_status = merge_record(request, request.base, limits.value_bytes_max)
+    request.merged = True
+
+
 cdef int stage_write(
     Staging* staging, Request* request, const StageLimits* limits, Group* group,
     Operation** operation, Outcome* outcome, bint* unsettled,
@@ -157,7 +201,9 @@ cdef int stage_write(
     if version >= NUMBER_MAX or staging.revision >= NUMBER_MAX:
         return USED_UP
     if request.delta != NULL:
-        status = merge_record(request, current, limits.value_bytes_max)
+        status = merge_current(request, current, version, limits.value_bytes_max)
+        if status == MERGE_FIRST:
+            unsettled[0] = False
         if status != OK:
             return status
     unsettled[0] = False

@@ -73,6 +73,14 @@ cdef void state_forget(State* state) noexcept nogil
 # Frees a record that left the table, or hands it to the view or to the reader that needs it still.
 cdef void state_release(State* state, Record* record, uint64_t hash) noexcept nogil
 
+# Frees a record that no table holds, or leaves that to the last one who has it pinned.
+cdef void state_drop(Record* record) noexcept nogil
+
+# Without the lock, which they take: a pinned record is not freed, and its key and value can be read without the lock.
+# False: it has as many pins as it may have. The caller sees to it that the record lives still.
+cdef bint state_pin(State* state, Record* record) noexcept nogil
+cdef void state_unpin(State* state, Record* record) noexcept nogil
+
 cdef void state_digest(State* state, uint64_t* first, uint64_t* second) noexcept nogil
 # Puts each record of a snapshot block into the table. 0, or one of LoadComplaint.
 cdef int state_load(State* state, const uint8_t* payload, size_t payload_bytes, size_t* records) noexcept nogil

@@ -6,7 +6,7 @@ from libc.string cimport memcpy
 from fluxdb._core.crc32c cimport fluxdb_crc32c
 from fluxdb._core.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.table cimport (
-    NUMBER_MAX, RECORD_DEAD, RECORD_TOMBSTONE, Shard, fluxdb_hash, record_bytes, record_key, slot_record,
+    NUMBER_MAX, PINS_MAX, RECORD_DEAD, RECORD_TOMBSTONE, Shard, fluxdb_hash, record_bytes, record_key, slot_record,
     table_find_revision, table_hash, table_put, table_remove, table_shard_of,
 )
 
@@ -48,10 +48,31 @@ cdef void state_release(State* state, Record* record, uint64_t hash) noexcept no
             view.kept[view.kept_count] = record
             view.kept_count += 1
             return
+    state_drop(record)
+
+
+cdef void state_drop(Record* record) noexcept nogil:
     if record.pins:
         record.flags |= RECORD_DEAD
     else:
         free(record)
+
+
+cdef bint state_pin(State* state, Record* record) noexcept nogil:
+    cdef bint pinned
+    pthread_mutex_lock(&state.lock)
+    pinned = record.pins < PINS_MAX
+    record.pins += pinned
+    pthread_mutex_unlock(&state.lock)
+    return pinned
+
+
+cdef void state_unpin(State* state, Record* record) noexcept nogil:
+    pthread_mutex_lock(&state.lock)
+    record.pins -= 1
+    if record.flags & RECORD_DEAD and record.pins == 0:
+        free(record)
+    pthread_mutex_unlock(&state.lock)
 
 
 cdef int queue_reserve(TombstoneQueue* queue) noexcept nogil:

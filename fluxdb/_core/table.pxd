@@ -21,13 +21,16 @@ cdef enum RecordFlag:
     RECORD_TOMBSTONE = 1    # the key was deleted; there is no value
     RECORD_DEAD = 2         # out of the table, kept for whoever pinned it
 
+cdef enum:
+    PINS_MAX = 255
+
 cdef packed struct Record:
     uint64_t revision       # of the write that made it
     uint64_t version
     uint32_t value_bytes
     uint16_t key_bytes
     uint8_t flags
-    uint8_t pins            # readers that copy the value without the lock
+    uint8_t pins            # who reads the value without the lock; at most PINS_MAX
     # the key follows, then the value
 
 cdef inline uint8_t* record_key(Record* record) noexcept nogil:

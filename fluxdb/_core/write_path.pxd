@@ -58,6 +58,10 @@ cdef struct Commit:
 # How the write went is in outcome, and returned.
 cdef int commit_write(Commit* commit, Request* request, Outcome* outcome) noexcept nogil
 cdef int commit_submit(Commit* commit, Request* request, ChannelState* channel, Outcome* outcome) noexcept nogil
+# The same where it takes no longer than a moment, for a thread that has the GIL. Else False, and nothing was staged.
+cdef bint commit_try_submit(
+    Commit* commit, Request* request, ChannelState* channel, Outcome* outcome, int* status,
+) noexcept nogil
 # Behind the submits of a channel that leads. Where nobody leads: this thread does, and returns True when the group is
 # settled, if the last sync took no longer than sync_ns_max; else the native thread is woken.
 cdef bint commit_lead(Commit* commit, ChannelState* channel, uint64_t sync_ns_max) noexcept nogil

@@ -1,18 +1,20 @@
 """The write path; write_path.pxd says who may hold what."""
 
 from libc.errno cimport ENOMEM
-from libc.stdlib cimport free
 
 from fluxdb._core.channels cimport ChannelState, channel_settle, channels_ring
 from fluxdb._core.chores cimport chores_note, chores_take_spare
 from fluxdb._core.group cimport Operation, Waiter, group_add_operation, group_reserve, group_reset
 from fluxdb._core.log cimport log_append
-from fluxdb._core.outcome cimport CLOSED, LOG_FULL, MISSING, NO_MEMORY, OK, POISONED, UNKNOWN, WOULD_BLOCK
-from fluxdb._core.platform cimport (
-    pthread_cond_broadcast, pthread_cond_signal, pthread_cond_wait, pthread_mutex_lock, pthread_mutex_unlock,
+from fluxdb._core.outcome cimport (
+    CLOSED, LOG_FULL, MERGE_FIRST, MISSING, NO_MEMORY, OK, POISONED, UNKNOWN, WOULD_BLOCK,
 )
-from fluxdb._core.stage cimport request_frame_bytes, stage_write
-from fluxdb._core.state cimport state_apply, state_forget, state_release
+from fluxdb._core.platform cimport (
+    fluxdb_lock_soon, pthread_cond_broadcast, pthread_cond_signal, pthread_cond_wait, pthread_mutex_lock,
+    pthread_mutex_unlock,
+)
+from fluxdb._core.stage cimport request_frame_bytes, request_merge, stage_write
+from fluxdb._core.state cimport state_apply, state_drop, state_forget, state_release
 from fluxdb._core.table cimport Record, record_key, table_clear, table_find_revision, table_remove
 from fluxdb._core.watch cimport watch_commit
 
@@ -100,8 +102,8 @@ cdef void settle(Commit* commit, Group* group, int status) noexcept nogil:
         # What was staged behind it rests on it, and goes with it: none of that was written.
         table_clear(&commit.staging.staged)
         commit.staging.revision = commit.log.end.revision
-        discard(group, status)
-        discard(commit.filling, POISONED if status == UNKNOWN else status)
+        discard(commit, group, status)
+        discard(commit, commit.filling, POISONED if status == UNKNOWN else status)
         pthread_cond_broadcast(&commit.filling.settled)
         group_reset(commit.filling)
     pthread_cond_broadcast(&group.settled)
@@ -149,10 +151,14 @@ cdef void answer(Operation* operation, int status) noexcept nogil:
         channel_settle(operation.channel, &operation.outcome)
 
 
-cdef void discard(Group* group, int status) noexcept nogil:
+cdef void discard(Commit* commit, Group* group, int status) noexcept nogil:
     cdef size_t i
+    pthread_mutex_lock(&commit.state.lock)
     for i in range(group.operation_count):
-        free(group.operations[i].record)
+        if group.operations[i].record != NULL:
+            state_drop(group.operations[i].record)      # a merge may be reading it
+    pthread_mutex_unlock(&commit.state.lock)
+    for i in range(group.operation_count):
         answer(&group.operations[i], status)
 
 
@@ -195,55 +201,90 @@ cdef Operation* stage(Commit* commit, Request* request, bint by_channel, Outcome
     return operation
 
 
+cdef inline int admission(const Commit* commit, const Request* request) noexcept nogil:
+    """OK, WOULD_BLOCK, or why no write is taken."""
+    cdef int status = refusal(commit)
+    return WOULD_BLOCK if status == OK and not has_room(commit, request_frame_bytes(request)) else status
+
+
+cdef void merge_aside(Commit* commit, Request* request) noexcept nogil:
+    """Let go of the lock for the time of a large merge."""
+    pthread_mutex_unlock(&commit.lock)
+    request_merge(request, &commit.limits)
+    pthread_mutex_lock(&commit.lock)
+
+
 cdef int commit_write(Commit* commit, Request* request, Outcome* outcome) noexcept nogil:
     """Stage a write of this thread and return when its outcome is known, leading the group where nobody does."""
     cdef Waiter waiter
     cdef Group* group
-    cdef Operation* operation
-    cdef size_t frame_bytes = request_frame_bytes(request)
+    cdef Operation* operation = NULL
     waiter.settled = False
     pthread_mutex_lock(&commit.lock)
-    outcome.status = refusal(commit)
-    while outcome.status == OK and not has_room(commit, frame_bytes):
-        commit.room_waiters += 1
-        pthread_cond_wait(&commit.room, &commit.lock)
-        commit.room_waiters -= 1
-        outcome.status = refusal(commit)
-    if outcome.status == OK:
-        group = commit.filling
-        operation = stage(commit, request, False, outcome)
-        if operation != NULL:
-            operation.waiter = &waiter
-            group.thread_waiters += 1
-            while not waiter.settled:
-                if commit.leading:
-                    pthread_cond_wait(&group.settled, &commit.lock)
-                else:
-                    lead(commit)
-            outcome[0] = waiter.outcome
+    while True:
+        outcome.status = admission(commit, request)
+        if outcome.status == OK:
+            group = commit.filling
+            operation = stage(commit, request, False, outcome)
+        if outcome.status == MERGE_FIRST:
+            merge_aside(commit, request)
+        elif outcome.status == WOULD_BLOCK:
+            commit.room_waiters += 1
+            pthread_cond_wait(&commit.room, &commit.lock)
+            commit.room_waiters -= 1
+        else:
+            break
+    if operation != NULL:
+        operation.waiter = &waiter
+        group.thread_waiters += 1
+        while not waiter.settled:
+            if commit.leading:
+                pthread_cond_wait(&group.settled, &commit.lock)
+            else:
+                lead(commit)
+        outcome[0] = waiter.outcome
     pthread_mutex_unlock(&commit.lock)
     return outcome.status
 
 
 cdef int commit_submit(Commit* commit, Request* request, ChannelState* channel, Outcome* outcome) noexcept nogil:
     """Stage a write of an event loop. OK: the channel will hear of it."""
-    cdef Operation* operation
+    cdef int status
     pthread_mutex_lock(&commit.lock)
-    outcome.status = refusal(commit)
-    if outcome.status == OK and not has_room(commit, request_frame_bytes(request)):
-        channel.wants_room = True
-        outcome.status = WOULD_BLOCK
-    if outcome.status == OK:
-        operation = stage(commit, request, True, outcome)
-        if operation != NULL:
-            operation.channel = channel
-            channel.submitted += 1
-            if not commit.leading and commit.filling.operation_count == 1 and not channel.leads:
-                pthread_cond_signal(&commit.work)
-            pthread_mutex_unlock(&commit.lock)
-            return OK
+    status = submit(commit, request, channel, outcome)
+    while status == MERGE_FIRST:
+        merge_aside(commit, request)
+        status = submit(commit, request, channel, outcome)
     pthread_mutex_unlock(&commit.lock)
-    return outcome.status
+    return status
+
+
+cdef bint commit_try_submit(
+    Commit* commit, Request* request, ChannelState* channel, Outcome* outcome, int* status,
+) noexcept nogil:
+    if not fluxdb_lock_soon(&commit.lock):
+        return False
+    status[0] = submit(commit, request, channel, outcome)
+    pthread_mutex_unlock(&commit.lock)
+    return status[0] != MERGE_FIRST
+
+
+cdef int submit(Commit* commit, Request* request, ChannelState* channel, Outcome* outcome) noexcept nogil:
+    """With the lock held. OK: it is staged, and outcome is what it will have come to."""
+    cdef Operation* operation
+    outcome.status = admission(commit, request)
+    if outcome.status == WOULD_BLOCK:
+        channel.wants_room = True
+    if outcome.status != OK:
+        return outcome.status
+    operation = stage(commit, request, True, outcome)
+    if operation == NULL:
+        return outcome.status
+    operation.channel = channel
+    channel.submitted += 1
+    if not commit.leading and commit.filling.operation_count == 1 and not channel.leads:
+        pthread_cond_signal(&commit.work)
+    return OK
 
 
 cdef bint commit_lead(Commit* commit, ChannelState* channel, uint64_t sync_ns_max) noexcept nogil:
