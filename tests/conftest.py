@@ -17,9 +17,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NEEDS_ROOT = "NOT RUN: needs root"
+NEEDS_WEB_FRAMEWORK = "NOT RUN: needs fastapi, uvicorn and gunicorn"
 NEEDS_BROWSER = "NOT RUN: needs Chromium"
 NEEDS_MEMORY_GROUP = "NOT RUN: needs a cgroup that limits memory"
 REMEDIES = {
+    NEEDS_WEB_FRAMEWORK: "need a web framework and were not run: pip install fastapi uvicorn gunicorn uvicorn-worker",
     NEEDS_ROOT: "need root and were not run: run them with sudo, or in a container",
     NEEDS_MEMORY_GROUP: "need a cgroup (version 2 or 1) that limits memory and were not run: run them as root on Linux",
     NEEDS_BROWSER: "need Chromium and playwright and were not run: apt-get install chromium, pip install playwright",
