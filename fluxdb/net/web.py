@@ -15,9 +15,11 @@ import contextlib
 import logging
 import ssl
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 
 from fluxdb.engine.loop_engine import LoopEngine
@@ -130,6 +132,7 @@ class WebServer:
 
             def connection_made(self, transport: asyncio.BaseTransport) -> None:
                 super().connection_made(transport)
+                self.protocol.fail = partial(_fail, self.protocol.fail, limits)  # type: ignore[method-assign]
                 web._connections.add(self)
                 raw = transport.get_extra_info("socket")
                 if raw is not None:
@@ -211,3 +214,10 @@ async def start_web(
     web.host = host
     web.port = web._server.sockets[0].getsockname()[1]
     return web
+
+
+def _fail(fail: Callable[[int, str], None], limits: WebLimits, code: int, reason: str = "") -> None:
+    """Close a WebSocket. A message that is too large is closed with the name of the limit, which the client sees."""
+    if code == CloseCode.MESSAGE_TOO_BIG:
+        reason = f"a message has more than {limits.message_bytes_max} bytes (web_message_bytes_max)"
+    fail(code, reason)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fluxdb.net.web_limits import WebLimits
 from tests.browser.conftest import Server
 from tests.support.prefix_proxy import prefix_proxy
 
@@ -185,8 +186,9 @@ def test_a_newcomer_is_told_where_changes_appear(make_server: MakeServer, open_w
     write(page, "set", "user", "nobody")
     wait_for_text(page, "#write-note", "text needs double quotes: ")
     write(page, "set", "user", "1")
-    wait_for_text(page, "#write-note", "stored: version 1. Subscribe to the key to see its changes")
-    watch(page, "user")
+    wait_for_text(page, "#write-note", "stored: version 1")
+    page.click("#write-note button >> text=Subscribe to user")
+    wait_for_text(page, "#inspected-key", "user")
     write(page, "set", "user", "2")
     page.wait_for_function("() => document.getElementById('write-note').textContent === 'stored: version 2'")
     wait_for_text(page, "#log", "user")
@@ -195,6 +197,25 @@ def test_a_newcomer_is_told_where_changes_appear(make_server: MakeServer, open_w
     page.wait_for_selector('#state[data-state="offline"]')
     write(page, "set", "user", "3")
     wait_for_text(page, "#write-note", "there is no connection: nothing was sent")
+
+
+def test_a_write_can_ask_for_a_version(make_server: MakeServer, open_window: OpenWindow) -> None:
+    server = make_server()
+    page = open_window(server)
+    page.fill("#if-version", "0")
+    write(page, "set", "k", "1")
+    wait_for_text(page, "#write-note", "stored: version 1")
+    write(page, "patch", "k", '{"a": 1}')
+    wait_for_text(page, "#write-note", "version conflict: expected 0, the key is at 1")
+    page.fill("#if-version", "1")
+    write(page, "delete", "k")
+    wait_for_text(page, "#write-note", "deleted: version 2")
+
+
+def test_a_message_that_is_too_large_is_told_with_its_limit(make_server: MakeServer, open_window: OpenWindow) -> None:
+    page = open_window(make_server(limits=WebLimits(message_bytes_max=4096)))
+    write(page, "set", "k", f'"{"x" * 5_000}"')
+    wait_for_text(page, "#write-note", "a message has more than 4096 bytes (web_message_bytes_max)")
 
 
 def test_a_key_is_unsubscribed_and_keys_come_back_with_the_page(
@@ -228,6 +249,8 @@ def test_the_keyboard_is_enough(make_server: MakeServer, open_window: OpenWindow
     page.keyboard.press("Tab")
     page.keyboard.type("[1]")
     page.keyboard.press("Tab")
+    page.keyboard.type("0")
+    page.keyboard.press("Tab")
     page.keyboard.press("Space")
     wait_for_text(page, "#inspected-version", "v1")
 
@@ -257,6 +280,7 @@ def test_it_fits_a_phone_in_dark_and_in_light(make_server: MakeServer, open_wind
     watch(page, "k" * 200)
     write(page, "set", "k" * 200, f'{{"{"n" * 200}": "{"v" * 300}"}}')
     wait_for_text(page, "#document", "vvv")
+    assert page.evaluate("(box => box.scrollWidth <= box.clientWidth)(document.getElementById('document'))")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     small = page.evaluate(
         "[...document.querySelectorAll('button')].filter(b => b.offsetParent && b.offsetHeight < 32).length"

@@ -48,6 +48,7 @@ def test_g11_a_message_that_is_too_large_closes_the_connection(tmp_path: Path) -
             with pytest.raises(ConnectionClosed):
                 await ask(client, type="set", key="k", value="x" * 5_000)
             assert client.close_code == 1009
+            assert client.close_reason == "a message has more than 4096 bytes (web_message_bytes_max)"
         assert await site.engine.get_text("k") is None
 
     run(tmp_path, test, limits=WebLimits(message_bytes_max=4096))

@@ -159,7 +159,7 @@ class Connection {
     this.#socket = socket;
     socket.onopen = () => this.#begin(socket);
     socket.onmessage = ({ data }) => socket === this.#socket && this.#take(data);
-    socket.onclose = () => socket === this.#socket && this.#lost();
+    socket.onclose = ({ reason }) => socket === this.#socket && this.#lost(reason);
   }
 
   retryNow() {
@@ -238,11 +238,12 @@ class Connection {
     this.#lost();
   }
 
-  #lost() {
+  #lost(reason = "") {
     this.#socket = null;
+    const words = reason ? `the server closed the connection: ${reason}` : "the connection was lost";
     for (const { reject, timer } of this.#waiting.values()) {
       clearTimeout(timer);
-      reject(new RequestFailed("the connection was lost", "connection_lost", true));
+      reject(new RequestFailed(words, "connection_lost", true));
     }
     this.#waiting.clear();
     if (this.state === "locked") return; // signIn opens it again
@@ -391,6 +392,9 @@ function showInspected() {
   const all = entry?.known ? (changed ? marked(lines(entry.before), lines(entry.text)) : lines(entry.text).map((line) => ["", line])) : [];
   $("document").replaceChildren(...all.map(([mark, parts]) => {
     const line = element("span", `line ${mark}`);
+    const hang = (parts[0]?.[0] === "indent" ? parts[0][1].length : 0) + 2; // where a long line goes on
+    line.style.paddingLeft = `calc(1.8rem + ${hang}ch)`;
+    line.style.textIndent = `-${hang}ch`;
     line.append(...parts.map(([kind, words]) => element("span", kind, words)));
     return line;
   }));
@@ -496,6 +500,12 @@ function typedJson() {
   return text;
 }
 
+// The version that a write asks for, as a member; none where nothing was typed.
+function typedVersion() {
+  const text = $("if-version").value.trim();
+  return text ? { if_version: text } : {};
+}
+
 async function act(action, key) {
   if (action === "get") {
     const reply = await connection.request("get", keyMember(key));
@@ -505,27 +515,45 @@ async function act(action, key) {
     return `read: version ${found.get("version")}`;
   }
   const member = { set: "value", patch: "delta" }[action];
-  const reply = await connection.request(action, { ...keyMember(key), ...(member && { [member]: typedJson() }) });
+  const value = member && { [member]: typedJson() };
+  const reply = await connection.request(action, { ...keyMember(key), ...value, ...typedVersion() });
   if (reply.get("deleted") === "false") return `there was no ${key}`;
-  const hint = watched.has(key) ? "" : ". Subscribe to the key to see its changes";
-  return `${action === "delete" ? "deleted" : "stored"}: version ${reply.get("version")}${hint}`;
+  return `${action === "delete" ? "deleted" : "stored"}: version ${reply.get("version")}`;
+}
+
+// Below a key that was written or read and is not watched: a button to see its changes.
+function offerToWatch(key) {
+  if (watched.has(key)) return;
+  const offer = element("button", "quiet", `Subscribe to ${key}`);
+  offer.type = "button";
+  offer.onclick = () => {
+    offer.remove();
+    subscribeTo(key);
+  };
+  $("write-note").append(offer);
 }
 
 $("write").addEventListener("submit", async (event) => {
   event.preventDefault();
   const action = event.submitter?.value ?? "set";
+  const key = $("key").value;
   try {
-    note($("write-note"), await act(action, $("key").value), "good");
+    note($("write-note"), await act(action, key), "good");
+    offerToWatch(key);
   } catch (error) {
     note($("write-note"), error.lost ? `${error.message}: whether it was stored is not known` : error.message, "bad");
   }
 });
 
-$("watch").addEventListener("submit", async (event) => {
+$("watch").addEventListener("submit", (event) => {
   event.preventDefault();
   const key = $("watch-key").value;
-  const isNew = !watched.has(key);
   $("watch-key").value = "";
+  subscribeTo(key);
+});
+
+async function subscribeTo(key) {
+  const isNew = !watched.has(key);
   note($("watch-note"), "");
   watch(key);
   if (!isNew || connection.state !== "live") return; // it is subscribed to when the connection is there
@@ -537,7 +565,7 @@ $("watch").addEventListener("submit", async (event) => {
     inspect(COUNTER);
     note($("watch-note"), error.message, "bad");
   }
-});
+}
 
 $("login-form").addEventListener("submit", (event) => {
   event.preventDefault();
