@@ -32,8 +32,11 @@ def resolve(host: str) -> list[tuple[socket.AddressFamily, str]]:
     """The addresses of a name, IPv4 first. Raises FluxDBError."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, UnicodeError) as error:
-        why = getattr(error, "strerror", None) or error  # without the number, which says nothing to a user
+    except OSError as error:
+        why = error.strerror or error  # without the number, which says nothing to a user
+        raise FluxDBError(f"there is no address for the host {host!r}: {why}") from None
+    except UnicodeError:  # of the codec for names; it speaks of itself only
+        why = "a part of a name, between dots, has 1 to 63 characters"
         raise FluxDBError(f"there is no address for the host {host!r}: {why}") from None
     addresses = {(family, str(address[0])): None for family, _, _, _, address in found}
     return sorted(addresses, key=lambda address: address[0] != socket.AF_INET)

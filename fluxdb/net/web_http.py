@@ -20,6 +20,7 @@ FILES = {"/": "index.html", "/page/page.css": "page.css", "/page/page.js": "page
 CONTENT_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 WEBSOCKET_PATHS = ("/", "/ws")
 METHODS = ("GET", "HEAD")
+_ORIGIN = re.compile(r"\Ahttps?://[^/?]*", re.IGNORECASE)  # which clients put before the path for a proxy
 _OTHER_METHOD = re.compile(rb"(?!(?:GET|HEAD) )[A-Z]{3,20} ")
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 TEXT_TYPE = "text/plain; charset=utf-8"
@@ -67,7 +68,7 @@ class HttpSite:
         host = header(request.headers, "Host") or ""
         if not self._access.takes_host(host):
             return reply(HTTPStatus.MISDIRECTED_REQUEST, UNKNOWN_NAME)
-        path = request.path.partition("?")[0]
+        path = _ORIGIN.sub("", request.path).partition("?")[0]
         if "websocket" in (header(request.headers, "Upgrade") or "").lower():
             if path not in WEBSOCKET_PATHS:
                 return reply(HTTPStatus.NOT_FOUND, b"the WebSocket is on / and on /ws\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fluxdb.errors import FluxDBError
 from fluxdb.net.listener import distinct
 from tests.net.wire import Process, run_program
 
@@ -78,3 +79,9 @@ def test_an_address_that_can_not_be_had_is_named_and_the_others_are_let_go_of(tm
 def test_hosts_of_one_address_are_one() -> None:
     hosts = ["127.0.0.1", "::1", "127.0.0.1", "0:0:0:0:0:0:0:1"]
     assert distinct(hosts) == ["127.0.0.1", "::1"]
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".example", "a..example"])
+def test_a_name_that_can_be_no_name_is_rejected_in_words(host: str) -> None:
+    with pytest.raises(FluxDBError, match=r"there is no address for the host .*has 1 to 63 characters"):
+        distinct([host])

@@ -77,6 +77,16 @@ def test_the_answer_to_head_is_that_to_get_without_its_body(tmp_path: Path) -> N
     run(tmp_path, test, metrics=lambda: b"fluxdb_keys 3\n")
 
 
+@pytest.mark.parametrize("origin", ["http://127.0.0.1:1", "HTTPS://[::1]", "http://any.example:80"])
+def test_a_request_that_names_the_origin_before_the_path_is_answered(tmp_path: Path, origin: str) -> None:
+    async def test(site: Site) -> None:
+        for path in ("/", "/page/page.css", "/metrics?x=1", "/nothing", "/page/http://x"):
+            assert await site.http(origin + path) == await site.http(path)
+        assert (await site.http(origin + "/", Host="evil.example"))[0] == 421
+
+    run(tmp_path, test, metrics=lambda: b"fluxdb_keys 3\n")
+
+
 def test_the_page_names_what_it_loads_relative_to_itself(tmp_path: Path) -> None:
     async def test(site: Site) -> None:
         _, _, page = await site.http("/")
