@@ -40,11 +40,11 @@ class Checkpoint(NamedTuple):
 
 
 class Subscribe(NamedTuple):
-    key: str
+    keys: tuple[str, ...]
 
 
 class Unsubscribe(NamedTuple):
-    key: str
+    keys: tuple[str, ...]
 
 
 class Info(NamedTuple):
@@ -76,6 +76,7 @@ class Syntax(NamedTuple):
     aliases: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     takes_key: bool = False
+    takes_keys: bool = False  # one or more
 
     @property
     def brief(self) -> str:
@@ -117,12 +118,26 @@ _ALL = (
         options=(IF_VERSION,),
         takes_key=True,
     ),
-    Syntax("SUBSCRIBE", "SUBSCRIBE key", "show each change of a key as it comes", "SUBSCRIBE user", takes_key=True),
-    Syntax("UNSUBSCRIBE", "UNSUBSCRIBE key", "stop showing them", "UNSUBSCRIBE user", takes_key=True),
+    Syntax(
+        "SUBSCRIBE",
+        "SUBSCRIBE key...",
+        "show each change of these keys as it comes",
+        "SUBSCRIBE user counter",
+        takes_key=True,
+        takes_keys=True,
+    ),
+    Syntax(
+        "UNSUBSCRIBE",
+        "UNSUBSCRIBE key...",
+        "stop showing them",
+        "UNSUBSCRIBE user",
+        takes_key=True,
+        takes_keys=True,
+    ),
     Syntax(
         "CHECKPOINT",
         "CHECKPOINT",
-        "write a snapshot, so that the next start has less log to read",
+        "write a snapshot: the next start has less log to read",
         "CHECKPOINT",
         aliases=("SNAPSHOT",),
     ),

@@ -36,7 +36,7 @@ class CommandCompleter(Completer):
         options = [word for word in SYNTAX[name].options if word not in {word.lower() for word in arguments}]
         if typed.startswith("--") and all(word.startswith("--") or word.isdigit() for word in arguments):
             return [(word, "") for word in options if word.startswith(typed.lower())]
-        if _expects_key(arguments):
+        if SYNTAX[name].takes_keys or _expects_key(arguments):
             return [(word, "") for word in map(quote_key, self._keys) if word.startswith(typed)]
         return []
 

@@ -1,7 +1,7 @@
 """One line of text to one command, without any I/O: the one grammar of terminal, pipes and the client's shell.
 
     line    = [ command ] | "#" anything
-    command = name { option } [ key [ json ] ]
+    command = name { option } [ key [ json ] | key { key } ]
     option  = "--if-version" ( " " | "=" ) number | "--remove-nulls" | "--value"
     key     = word | '"' JSON string '"' | "'" the same with ' instead of " "'"
 
@@ -27,6 +27,7 @@ _SPACE = " \t\r\n"
 _SPACES = re.compile(r"[ \t\r\n]*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WORD = re.compile(r"[^ \t\r\n]+")
+_WHOLE_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NO_NUMBER = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)  # to JSON, though many languages write it
 _QUOTED = {'"': re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL), "'": re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)}
 _INSIDE_SINGLE = re.compile(r'\\.|"', re.DOTALL)
@@ -40,6 +41,10 @@ class GrammarError(Exception):
         self.reason = reason
         self.column = column
         self.example = example
+
+
+class UnfinishedJsonError(GrammarError):
+    """The JSON is right as far as it goes, and an object or an array is still open."""
 
 
 def parse(line: str) -> Command | None:
@@ -75,6 +80,23 @@ def split_statements(text: str) -> list[str]:
     return statements
 
 
+def is_unfinished(text: str) -> bool:
+    """Does the last command of ``text`` end within an object or an array, so that more lines may follow?
+
+    Not after an empty line, nor within a string, which can't go on in the next line.
+    """
+    statements = split_statements(text)
+    if not statements or text.rstrip(" \t").endswith("\n"):
+        return False
+    try:
+        parse(statements[-1])
+    except UnfinishedJsonError:
+        return True
+    except GrammarError:
+        pass
+    return False
+
+
 class _Line:
     """What is left to read of one line. The methods take the parts in their order."""
 
@@ -97,9 +119,9 @@ class _Line:
         if name == "GET":
             return self.end(commands.Get(self.key(), commands.VALUE in self.switches))
         if name == "SUBSCRIBE":
-            return self.end(commands.Subscribe(self.key()))
+            return commands.Subscribe(self.keys())
         if name == "UNSUBSCRIBE":
-            return self.end(commands.Unsubscribe(self.key()))
+            return commands.Unsubscribe(self.keys())
         if name == "HELP":
             return self.end(commands.Help(self.topic()))
         plain: dict[str, Command] = {
@@ -142,6 +164,13 @@ class _Line:
         self.advance(len(word))
         return word
 
+    def keys(self) -> tuple[str, ...]:
+        """One or more, each once."""
+        keys = [self.key()]
+        while self.position < len(self.line):
+            keys.append(self.key())
+        return tuple(dict.fromkeys(keys))
+
     def quoted_key(self) -> str:
         quote = self.line[self.position]
         match = _QUOTED[quote].match(self.line, self.position)
@@ -171,7 +200,8 @@ class _Line:
                 self.position += place
                 raise self.error(_OPTIONS_FIRST, example=self.example_with_option()) from None
             self.position += min(error.pos, len(text))
-            raise self.error(_json_reason(text, error)) from None
+            is_open = error.pos >= len(text) and text[0] in "{[" and '"' not in _WHOLE_STRING.sub("", text)
+            raise self.error(_json_reason(text, error), kind=UnfinishedJsonError if is_open else GrammarError) from None
         return text
 
     def topic(self) -> str | None:
@@ -200,8 +230,10 @@ class _Line:
     def advance(self, count: int) -> None:
         self.position = _skip_spaces(self.line, self.position + count)
 
-    def error(self, reason: str, *, example: str | None = None) -> GrammarError:
-        return GrammarError(reason, self.position + 1, example or self.syntax.example)
+    def error(
+        self, reason: str, *, example: str | None = None, kind: type[GrammarError] = GrammarError
+    ) -> GrammarError:
+        return kind(reason, self.position + 1, example or self.syntax.example)
 
 
 def _skip_spaces(line: str, position: int) -> int:

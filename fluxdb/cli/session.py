@@ -57,10 +57,11 @@ class Session:
         elif isinstance(command, commands.Get):
             self._get(command)
         elif isinstance(command, commands.Subscribe):
-            self._subscribe(command.key)
+            for key in command.keys:
+                self._subscribe(key)
         elif isinstance(command, commands.Unsubscribe):
-            stopped = self._events.stop(command.key)
-            self._print(self._answers.unsubscribed(command.key, was_subscribed=stopped))
+            for key in command.keys:
+                self._print(self._answers.unsubscribed(key, was_subscribed=self._events.stop(key)))
         elif isinstance(command, commands.Checkpoint):
             self._print(self._answers.checkpoint(self._engine.checkpoint()))
         elif isinstance(command, commands.Info):

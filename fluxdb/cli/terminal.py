@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 from prompt_toolkit import PromptSession
+from prompt_toolkit.application import get_app
+from prompt_toolkit.filters import Condition
 from prompt_toolkit.history import DummyHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth
@@ -15,7 +17,7 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from fluxdb.cli import exits, render
 from fluxdb.cli.completion import CommandCompleter
 from fluxdb.cli.events_in_turn import EventsInTurn, Printers
-from fluxdb.cli.grammar import GrammarError, parse, split_statements
+from fluxdb.cli.grammar import GrammarError, is_unfinished, parse, split_statements
 from fluxdb.cli.history import FileHistory, history_path
 from fluxdb.cli.output import Lines, colours_wanted
 from fluxdb.cli.session import Session
@@ -88,19 +90,27 @@ def _editor(session: Session, history: History) -> PromptSession[str]:
 
 
 def _continuation(width: int, line_number: int, wrap_count: int) -> str:
-    """Before a line that Alt-Enter began; nothing where the window was too narrow, so that it can be copied."""
+    """Before a line that goes on with a command; nothing where the window was too narrow, so that it can be copied."""
     return "" if wrap_count else CONTINUED
 
 
 def _key_bindings() -> KeyBindings:
     bindings = KeyBindings()
 
-    @bindings.add("escape", "enter")
-    def _(event: KeyPressEvent) -> None:
-        """Alt-Enter goes on in the next line: for long JSON."""
+    def next_line(event: KeyPressEvent) -> None:
+        """Alt-Enter goes on in the next line: for long JSON. So does Enter where the JSON does not end yet."""
         event.current_buffer.insert_text("\n")
 
+    bindings.add("escape", "enter")(next_line)
+    bindings.add("enter", filter=Condition(_goes_on))(next_line)
+
     return bindings
+
+
+def _goes_on() -> bool:
+    """Is the cursor at the end of a command whose JSON does not end there?"""
+    document = get_app().current_buffer.document
+    return document.is_cursor_at_the_end and is_unfinished(document.text)
 
 
 def _open_history(answers: Lines) -> History:

@@ -21,7 +21,7 @@ from fluxdb.cli.commands import (
     Subscribe,
     Unsubscribe,
 )
-from fluxdb.cli.grammar import GrammarError, parse, split_statements
+from fluxdb.cli.grammar import GrammarError, is_unfinished, parse, split_statements
 from fluxdb.cli.text import escape_text, quote_key
 
 KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
@@ -38,8 +38,9 @@ KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
         ("PATCH k {}", Patch("k", "{}")),
         ("CHECKPOINT", Checkpoint()),
         ("SNAPSHOT", Checkpoint()),
-        ("SUBSCRIBE k", Subscribe("k")),
-        ("UNSUBSCRIBE k", Unsubscribe("k")),
+        ("SUBSCRIBE k", Subscribe(("k",))),
+        ('SUBSCRIBE k "a b" k', Subscribe(("k", "a b"))),
+        ("UNSUBSCRIBE k l", Unsubscribe(("k", "l"))),
         ("INFO", Info()),
         ("HELP", Help()),
         ("HELP del", Help("DELETE")),
@@ -229,3 +230,39 @@ def test_a_line_separator_in_a_pasted_string_is_no_end_of_line() -> None:
 
 def test_a_line_that_is_no_command_stands_alone_when_it_comes_first() -> None:
     assert split_statements("foo\nGET a") == ["foo", "GET a"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SET k {",
+        "SET k [1,",
+        'PATCH k {"a":',
+        'SET k {"a": [1, {"é": "}"}',
+        'SET k {\n "a": 1',
+        "GET k\nSET k {",
+        "SET k {  ",
+    ],
+)
+def test_json_that_is_open_goes_on_in_the_next_line(text: str) -> None:
+    assert is_unfinished(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "SET k",
+        "SET k {}",
+        "SET k 1,",
+        'SET k "a',
+        'SET k {"a": "b',  # no string goes on
+        "SET k {'x': 1",  # is wrong already
+        "SET k {\nGET k",
+        "SET k {\n",  # an empty line gives it up
+        "SET k {\n  ",
+        "GET {",
+    ],
+)
+def test_what_is_whole_or_wrong_does_not_go_on(text: str) -> None:
+    assert not is_unfinished(text)

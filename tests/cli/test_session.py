@@ -160,6 +160,19 @@ def test_info_and_help_print_tables(run: Script) -> None:
     assert run.out[2].startswith("SET [--if-version N] key json")
 
 
+def test_several_keys_are_subscribed_to_and_unsubscribed_at_once(run: Script) -> None:
+    assert run.run("SUBSCRIBE u v", "SET v 1", "UNSUBSCRIBE u v", "SET u 1") == 0
+    assert run.out == [
+        "ok, subscribed to u",
+        "ok, subscribed to v",
+        "ok, version 1",
+        "[event] set v: nil -> 1, version 1",
+        "ok, unsubscribed from u",
+        "ok, unsubscribed from v",
+        "ok, version 1",
+    ]
+
+
 def test_keys_that_were_used_are_known_for_completion(run: Script) -> None:
     run.run("SET a 1", "SET b 1", "GET missing", "SUBSCRIBE c", "GET a")
     assert list(run.session.recent_keys) == ["a", "c", "b"]

@@ -225,6 +225,20 @@ def test_alt_enter_goes_on_in_the_next_line(terminal: Terminal) -> None:
     assert leave(child) == 0
 
 
+def test_an_object_that_is_open_goes_on_in_the_next_line(terminal: Terminal) -> None:
+    child = terminal()
+    for line in ("SET a {", '"x": [1,'):
+        child.send(line + "\r")
+        child.expect_exact("...>")
+    child.send("2]}\r")
+    child.expect_exact("ok, version 1")
+    run(child, "GET a", 'Document { value: {"x":[1,2]}, version: 1 }')
+    child.send("SET a {\r")
+    child.expect_exact("...>")
+    run(child, "", "error: column 8: this is not valid JSON (unexpected end of data)")
+    assert leave(child) == 0
+
+
 def test_pasted_lines_run_each(terminal: Terminal) -> None:
     child = terminal()
     child.send('\x1b[200~SET a {\n  "x": 1\n}\nSET b 2\n# done\nGET a\x1b[201~\r')
