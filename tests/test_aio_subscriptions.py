@@ -132,7 +132,7 @@ def test_g8_a_commit_group_larger_than_the_bound_evicts_nobody_who_keeps_up(tmp_
     async def test(db: FluxDB) -> None:
         count = 5000  # the loop stages them in one turn: so a dispatch, or two, bring them all
         keeps, sleeps = await db.subscribe("k"), await db.subscribe("k")
-        for _ in range(2):
+        for _ in range(4):
             taking = asyncio.ensure_future(take(keeps, count))
             writes = [db.handle.set("k", b"%d" % number) for number in range(count)]
             await asyncio.gather(*(asyncio.ensure_future(write) for write in writes))

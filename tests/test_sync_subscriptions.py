@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import fluxdb
+import fluxdb.aio
 from fluxdb import Event, Limits, SubscriberEvictedError
 
 
@@ -102,6 +104,31 @@ def test_g8_events_that_nobody_dispatches_are_bounded_and_all_are_told(tmp_path:
         assert event is not None
         assert event.new == "new"
         again.close()
+
+
+def test_g8_commit_groups_larger_than_the_bound_evict_no_thread_that_keeps_up(tmp_path: Path) -> None:
+    count, rounds = 5_000, 6
+    with fluxdb.open(tmp_path) as db, db.subscribe("k") as events:
+        seen: list[int] = []
+
+        def take() -> None:
+            while len(seen) < count * rounds and (event := events.get(timeout=30)) is not None:
+                seen.append(event.version)
+
+        taking = threading.Thread(target=take)
+        taking.start()
+
+        async def write() -> None:
+            handle = fluxdb.aio.wrap(db).handle
+            for number in range(rounds):
+                writes = [handle.set("k", b"%d" % i) for i in range(count)]  # one group, or two
+                await asyncio.gather(*(asyncio.ensure_future(write) for write in writes))
+                while taking.is_alive() and len(seen) < count * (number + 1):
+                    await asyncio.sleep(0.001)
+
+        asyncio.run(asyncio.wait_for(write(), 60))
+        taking.join(60)
+        assert seen == list(range(1, count * rounds + 1))
 
 
 def test_a_waiting_get_can_be_interrupted(tmp_path: Path) -> None:

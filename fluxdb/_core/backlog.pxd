@@ -20,8 +20,9 @@ cdef class ClientBacklog:
     cdef uint64_t bytes_told            # since the beginning; what was taken of it is all but bytes_waiting
     cdef uint64_t burst
     cdef uint64_t burst_start           # bytes_told where the newest burst begins
-    cdef uint64_t large_start           # and where the last burst over the bound begins and ends
-    cdef uint64_t large_end
+    cdef uint64_t bursts_start          # and where the last two bursts over the bound begin, and the second ends
+    cdef uint64_t last_start
+    cdef uint64_t bursts_end
     cdef bint in_crowded
 
     cdef int add(self, Backlog backlog, uint64_t event_bytes) except -1

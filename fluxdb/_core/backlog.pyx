@@ -4,8 +4,8 @@ A feed bounds what waits for a subscriber. That is not enough where one client h
 so what waits for them together is bounded, too (ClientBacklog), and what all feeds hold (Backlog). Both count the
 memory that an event takes, not its text alone: a thousand tiny events are no trifle.
 
-A client is slow when more than bytes_max waits for it, not counting the last burst that was over the bound by itself:
-as in a feed, nobody could take any of that before all of it was there. It is judged when a burst is over.
+A client is slow when more than bytes_max waits for it, not counting the last two bursts that were over the bound by
+themselves, as in a feed. It is judged when a burst is over.
 
 All is done under the teller's lock, but taking, which only makes these numbers smaller, in a step that no other thread
 can interrupt.
@@ -36,7 +36,7 @@ cdef class ClientBacklog:
     cdef int add(self, Backlog backlog, uint64_t event_bytes) except -1:
         if self.burst != backlog.burst:
             if self.bytes_told - self.burst_start > self.bytes_max:
-                self.large_start, self.large_end = self.burst_start, self.bytes_told
+                self.bursts_start, self.last_start, self.bursts_end = self.last_start, self.burst_start, self.bytes_told
             self.burst_start = self.bytes_told
             self.burst = backlog.burst
         self.bytes_told += event_bytes
@@ -48,8 +48,8 @@ cdef class ClientBacklog:
 
     cdef bint is_slow(self):
         cdef uint64_t taken = self.bytes_told - self.bytes_waiting
-        cdef uint64_t start = self.large_start
-        cdef uint64_t end = self.large_end
+        cdef uint64_t start = self.bursts_start
+        cdef uint64_t end = self.bursts_end
         if self.bytes_told - self.burst_start > self.bytes_max:
-            start, end = self.burst_start, self.bytes_told
+            start, end = self.last_start, self.bytes_told
         return self.bytes_waiting - (end - max(taken, start) if taken < end else 0) > self.bytes_max

@@ -49,11 +49,13 @@ class Committer:
 
         Returns the revision at which watching began: events of that key with a higher revision will come."""
     def unwatch(self, key: str) -> None: ...
-    def take_events(self) -> tuple[list[tuple[int, str, bytes | None, bytes | None, int, int]], bool]:
-        """Events since the last call, in revision order, as (kind, key, old, new, version, revision).
+    def take_events(
+        self,
+    ) -> tuple[list[tuple[int, str, bytes | None, bytes | None, int, int]], bool, bool, bool]:
+        """The next events, in revision order, as (kind, key, old, new, version, revision): 256, or 256 KiB and one.
 
-        The flag says that events were dropped behind these since event_bytes_max was reached: evict every
-        subscriber."""
+        Then, were events dropped behind these, since event_bytes_max was reached (evict every subscriber)? Is the burst
+        over: all that was there when its first events were taken, to the end of a commit group? Are there more?"""
     def wait_for_events(self, timeout_seconds: float) -> bool:
         """Block (GIL released) until take_events has something, or the committer is closed or woken.
 

@@ -1,7 +1,7 @@
 """The committer as Python sees it: the write path in C, with exceptions for its outcomes."""
 
 cimport cython
-from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint64_t
@@ -23,12 +23,19 @@ from fluxdb._core.platform cimport (
 )
 from fluxdb._core.stage cimport Request, request_free, request_prepare
 from fluxdb._core.state cimport LogPosition
-from fluxdb._core.watch cimport Event, event_data, events_free, watch_add, watch_remove, watch_take
+from fluxdb._core.watch cimport (
+    Event, event_key, event_new, event_old, events_free, watch_add, watch_remove, watch_take,
+)
 from fluxdb._core.write_path cimport Commit, commit_write
 
 import os
 
 from fluxdb.errors import ClosedError, LimitError, StorageError
+
+cdef enum:
+    TAKEN_EVENTS_MAX = 256          # at once: an event loop does something else in between
+    TAKEN_BYTES_MAX = 262144
+    GIL_BYTES_MAX = 65536           # copied without letting others have the GIL meanwhile
 
 CHORE_SPARE = SPARE
 CHORE_CHECKPOINT = CHECKPOINT
@@ -139,16 +146,22 @@ cdef class Committer:
             pthread_mutex_lock(&self.documents.state.lock)
             untold = watch_remove(&self.commit.watch, utf8, <size_t>key_bytes)
             pthread_mutex_unlock(&self.documents.state.lock)
-            events_free(untold)
+            events_free(untold, &self.documents.state)
 
     def take_events(self):
         cdef Event* first
         cdef Event* event
-        cdef bint overflowed
+        cdef bint lost, more
+        cdef bint burst_over = True
         self.check_usable()
         lock_beside_gil(&self.documents.state.lock)
-        overflowed = self.commit.watch.overflowed
-        first = watch_take(&self.commit.watch)
+        first = watch_take(
+            &self.commit.watch, TAKEN_EVENTS_MAX, TAKEN_BYTES_MAX, self.documents.state.applying, &burst_over,
+        )
+        more = self.commit.watch.first != NULL
+        lost = self.commit.watch.overflowed and not more
+        if lost:
+            self.commit.watch.overflowed = False
         pthread_mutex_unlock(&self.documents.state.lock)
         events = []
         event = first
@@ -157,8 +170,9 @@ cdef class Committer:
                 events.append(to_event(event))
                 event = event.next
         finally:
-            events_free(first)
-        return events, overflowed
+            with nogil:
+                events_free(first, &self.documents.state)
+        return events, lost, burst_over, more
 
     def wait_for_events(self, double timeout_seconds):
         cdef uint64_t deadline = fluxdb_now_ns() + <uint64_t>(max(timeout_seconds, 0.0) * 1e9)
@@ -301,14 +315,22 @@ cdef class Committer:
 
 
 cdef object to_event(Event* event):
-    cdef const char* key = <const char*>event_data(event)
-    cdef const char* old = key + event.key_bytes
-    cdef const char* new = old + event.old_bytes
     return (
         event.kind,
-        PyUnicode_DecodeUTF8(key, <Py_ssize_t>event.key_bytes, NULL),
-        PyBytes_FromStringAndSize(old, <Py_ssize_t>event.old_bytes) if event.has_old else None,
-        PyBytes_FromStringAndSize(new, <Py_ssize_t>event.new_bytes) if event.has_new else None,
+        PyUnicode_DecodeUTF8(<const char*>event_key(event), <Py_ssize_t>event.key_bytes, NULL),
+        to_bytes(event_old(event), event.old_bytes) if event.has_old else None,
+        to_bytes(event_new(event), event.new_bytes) if event.has_new else None,
         event.version,
         event.revision,
     )
+
+
+cdef object to_bytes(const uint8_t* data, size_t data_bytes):
+    cdef bytes copied = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>data_bytes)
+    cdef char* target = PyBytes_AS_STRING(copied)
+    if data_bytes < GIL_BYTES_MAX:
+        memcpy(target, data, data_bytes)
+    else:
+        with nogil:
+            memcpy(target, data, data_bytes)
+    return copied

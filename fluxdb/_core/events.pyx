@@ -11,7 +11,8 @@ from fluxdb._core.backlog cimport ClientBacklog
 from fluxdb._core.feed cimport Feed, FeedSubscriber, call_whatever_comes
 from fluxdb._core.model cimport Event, new_event
 from fluxdb._core.promise cimport (
-    PENDING, RESULT, PYGEN_ERROR, PYGEN_NEXT, PYGEN_RETURN, Promise, PyErr_SetObject, PySendResult, PyTypeObject,
+    CANCELLED, PENDING, RESULT, PYGEN_ERROR, PYGEN_NEXT, PYGEN_RETURN, Promise, PyErr_SetObject, PySendResult,
+    PyTypeObject,
 )
 
 from fluxdb.errors import ClosedError
@@ -125,6 +126,9 @@ cdef class TaskSubscriber(FeedSubscriber):
         if self.has_news():
             promise.state = RESULT
         return promise
+
+    cdef bint is_hungry(self):
+        return self.hungry and self.promise is not None and self.promise.state != CANCELLED
 
     cpdef close(self):
         FeedSubscriber.close(self)

@@ -25,19 +25,23 @@ cdef class Feed:
     cdef public dict tasks      # waiting tasks, by the bell of their event loop
     cdef uint64_t sweep_number
     cdef uint64_t sweep_bytes
-    # The last burst: it begins behind the one place, and ends at the other.
+    # The burst that is being told, or the last one: where it begins.
     cdef bint in_burst
     cdef uint64_t start_number
     cdef uint64_t start_bytes
-    cdef uint64_t burst_start_number
-    cdef uint64_t burst_start_bytes
-    cdef uint64_t burst_end_number
-    cdef uint64_t burst_end_bytes
+    # The last two bursts over the bound: where the first and the second begin, and where the second ends.
+    cdef uint64_t bursts_start_number
+    cdef uint64_t bursts_start_bytes
+    cdef uint64_t last_start_number
+    cdef uint64_t last_start_bytes
+    cdef uint64_t bursts_end_number
+    cdef uint64_t bursts_end_bytes
 
     cdef int add(self, tuple event, uint64_t event_bytes) except -1     # and wake nobody
     cpdef begin_burst(self)
     cpdef end_burst(self)
     cpdef list sweep(self)
+    cdef uint64_t events_from(self, uint64_t number)
     cpdef wake(self)
 
 cdef class FeedSubscriber:
@@ -53,6 +57,8 @@ cdef class FeedSubscriber:
     cdef Node at                # the next event to be taken; None: takes no more
     cdef Node sent              # the next one to be sent; None: what was taken is not kept until then
     cdef object on_end
+    cdef bint hungry            # it waits, or has not taken since
+    cdef uint64_t turn_number   # of the feed's end when it last began to take, having waited
 
     cpdef object take(self)
     cpdef bint is_slow(self)
@@ -60,6 +66,8 @@ cdef class FeedSubscriber:
     cdef int take_no_more(self) except -1
     cpdef evict(self)
     cpdef close(self)
+    cdef bint is_hungry(self)
+    cdef int begin_turn(self) except -1
     cdef bint has_news(self)
     cdef int wait_at_bell(self, bell, waiter) except -1
     cdef object why_ended(self)

@@ -40,7 +40,7 @@ class Feed:
     def begin_burst(self) -> None:
         """Nobody is slow until end_burst: nobody could take what is appended meanwhile."""
     def end_burst(self) -> None:
-        """What was appended meanwhile, if more than the bound by itself, counts for nobody until it is so again."""
+        """What came meanwhile, if more than the bound by itself, counts for nobody until two more such bursts came."""
     @property
     def sweep_due(self) -> bool: ...
     def sweep(self) -> list[FeedSubscriber]:
@@ -87,6 +87,8 @@ class FeedSubscriber:
         """For subclasses: it was evicted while it did not ask. From any thread; no lock is held."""
     def close(self) -> None:
         """Take no more. Never blocks, takes no lock that may be held: finalizers call it."""
+    def _begin_turn(self) -> None:
+        """It waits no more."""
     def _has_news(self) -> bool: ...
     def _wait_at(self, gate: threading.Lock) -> bool:
         """Have the gate opened when there is news. False: there is some already."""

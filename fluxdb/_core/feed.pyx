@@ -4,14 +4,22 @@ An event is kept once, however many subscribers it has, and only while one of th
 refers to the next event that it takes, each event to the one behind it, and the last to an empty place, so what all
 have taken is freed by itself. To tell 10,000 subscribers of an event is to append it once and to wake those who wait.
 
-A subscriber is slow when more than events_max events, or more than bytes_max bytes in two or more events, lie before
-it. It is evicted: what it has not taken is dropped at once, and it is told so when it next asks. The check is made when
-it takes (exact: only taking shortens the way) and by a sweep over all (for the memory of those who never ask again),
-which comes after every quarter of the bound, so a feed holds no more than 1.25 times the bound, one event, and one
-burst.
+A subscriber is slow when too much waits for it: more than bytes_max bytes in two or more events, or more than
+events_max events. It is evicted: what it has not taken is dropped at once, and it is told so when it next asks. What it
+could not have taken yet does not count:
 
-A burst is what one dispatch brings: a large commit group, say. Nobody can take any of it before all of it is there. So
-a burst that is larger than the bound by itself counts for nobody, until the next such burst comes.
+- A burst is what is told in one go: all that was there when it began, to the end of a commit group, however large that
+  is. It is told in pieces, and others run in between; nobody is judged before all of it is there. One that is over the
+  bound by itself counts for nobody, until two more such bursts have come: a group that is full is followed by another.
+- By their number, events count that came after the subscriber last turned to its queue. One that waits, or was woken
+  and has not run since, has had no chance; their bytes count all the same.
+
+So one commit group evicts nobody who was within the bound before it, and a feed holds no more than 1.25 times the
+bound, one event, and three bursts, each of which is bounded by what the committer keeps (event_bytes_max) and one
+group.
+
+The check is made when it takes (exact: only taking shortens the way) and by a sweep over all (for the memory of those
+who never ask again), which comes after every quarter of the bound.
 
 What all feeds hold together, and what waits for one client with many feeds, is bounded besides (backlog.pyx).
 
@@ -87,10 +95,19 @@ cdef class Feed:
         cdef uint64_t burst_bytes = self.tail.bytes_total - self.start_bytes
         self.in_burst = False
         if events > self.events_max or (events > 1 and burst_bytes > self.bytes_max):
-            self.burst_start_number = self.start_number
-            self.burst_start_bytes = self.start_bytes
-            self.burst_end_number = self.tail.number
-            self.burst_end_bytes = self.tail.bytes_total
+            self.bursts_start_number = self.last_start_number
+            self.bursts_start_bytes = self.last_start_bytes
+            self.last_start_number = self.start_number
+            self.last_start_bytes = self.start_bytes
+            self.bursts_end_number = self.tail.number
+            self.bursts_end_bytes = self.tail.bytes_total
+
+    cdef uint64_t events_from(self, uint64_t number):
+        """From the one of that number on, without those of the last two bursts over the bound."""
+        cdef uint64_t events = self.tail.number - number
+        if number < self.bursts_end_number:
+            events -= self.bursts_end_number - max(number, self.bursts_start_number)
+        return events
 
     @property
     def sweep_due(self):
@@ -167,6 +184,7 @@ cdef class FeedSubscriber:
     cpdef object take(self):
         cdef Feed feed = self.feed
         cdef Node node
+        self.begin_turn()
         while True:
             node = self.at
             if node is None:
@@ -216,22 +234,30 @@ cdef class FeedSubscriber:
     cpdef bint is_slow(self):
         cdef Node at = self.at
         cdef Feed feed = self.feed
-        cdef uint64_t number, bytes_total
-        cdef uint64_t events, event_bytes
-        if at is None or feed.in_burst:
+        cdef uint64_t events, bytes_waiting
+        if at is None or feed.in_burst or feed.tail.number - at.number <= 1:    # a lone event is taken, however large
             return False
-        events = feed.tail.number - at.number
-        if events <= 1:     # a lone event is always taken, however large
+        events = feed.events_from(at.number)
+        bytes_waiting = feed.tail.bytes_total - at.bytes_total
+        if at.number < feed.bursts_end_number:
+            bytes_waiting -= feed.bursts_end_bytes - max(at.bytes_total, feed.bursts_start_bytes)
+        if bytes_waiting > feed.bytes_max and events > 1:
+            return True
+        if events <= feed.events_max or self.is_hungry():
             return False
-        event_bytes = feed.tail.bytes_total - at.bytes_total
-        if events <= feed.events_max and event_bytes <= feed.bytes_max:
-            return False
-        if at.number < feed.burst_end_number:
-            number = max(at.number, feed.burst_start_number)
-            bytes_total = max(at.bytes_total, feed.burst_start_bytes)
-            events -= feed.burst_end_number - number
-            event_bytes -= feed.burst_end_bytes - bytes_total
-        return events > feed.events_max or (event_bytes > feed.bytes_max and events > 1)
+        return feed.events_from(max(at.number, self.turn_number)) > feed.events_max
+
+    cdef bint is_hungry(self):
+        return self.hungry
+
+    cdef int begin_turn(self) except -1:
+        if self.hungry:
+            self.hungry = False
+            self.turn_number = self.feed.tail.number
+        return 0
+
+    def _begin_turn(self):
+        self.begin_turn()
 
     def keep_until_sent(self):
         self.sent = self.at
@@ -279,6 +305,7 @@ cdef class FeedSubscriber:
         return self.has_news()
 
     def _wait_at(self, gate not None):
+        self.hungry = True
         self.feed.gates.add(gate)
         return not self.has_news()
 
@@ -288,6 +315,7 @@ cdef class FeedSubscriber:
 
     cdef int wait_at_bell(self, bell, waiter) except -1:
         cdef list first = []
+        self.hungry = True
         # From here on no other thread runs until it is in the list: one that wakes takes the list away.
         (<list>self.feed.tasks.setdefault(bell, first)).append(waiter)
         return 0

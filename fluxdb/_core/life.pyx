@@ -34,7 +34,7 @@ cdef int commit_init(Commit* commit, State* state, uint64_t seed, size_t event_b
 cdef void commit_free(Commit* commit) noexcept nogil:
     channels_free(&commit.channels)
     table_free(&commit.staging.staged, False)
-    watch_free(&commit.watch)
+    watch_free(&commit.watch, commit.state)
     group_free(&commit.groups[0])
     group_free(&commit.groups[1])
     pthread_cond_destroy(&commit.work)

@@ -41,8 +41,8 @@ class Teller:
     def counts(self, patience_seconds: float) -> tuple[int, int]:
         """The subscribers there are, and those evicted so far. Waits for a thread that is telling, at most so long:
         those who ended meanwhile are counted until it is done."""
-    def dispatch(self) -> None:
-        """Tell the subscribers what has been committed."""
+    def dispatch(self) -> bool:
+        """Tell the subscribers what has been committed: some of it. Is there more?"""
     def bound_backlog(self, bytes_max: int) -> None:
         """Evict the longest queues until all feeds hold no more than that, and some less."""
     def evict(self, slow: list[FeedSubscriber]) -> None:

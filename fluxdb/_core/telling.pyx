@@ -37,6 +37,8 @@ cdef class Teller:
     cdef unsigned long holder           # the thread that has the lock; 0: none
     cdef readonly dict feeds            # by key: lists of those to tell
     cdef dict shared                    # by key: the feed of those who watch that key alone
+    cdef dict told                      # feeds: what the burst that is being told has events for
+    cdef bint in_burst
     cdef object ended                   # closed or evicted, still counted
     cdef list unwoken                   # feeds that have news, or are over
     cdef list untold                    # subscribers that were evicted
@@ -53,7 +55,7 @@ cdef class Teller:
         self.subscriptions_max = subscriptions_max
         self.backlog = Backlog()
         self.lock = Lock()
-        self.feeds, self.shared = {}, {}
+        self.feeds, self.shared, self.told = {}, {}, {}
         self.ended = deque()
         self.unwoken, self.untold = [], []
 
@@ -213,8 +215,10 @@ cdef class Teller:
                 self.feeds[key].remove(feed)
                 if not self.feeds[key]:
                     del self.feeds[key]
-        if gone and len(keys) == 1:
-            del self.shared[keys[0]]
+        if gone:
+            self.told.pop(feed, None)
+            if len(keys) == 1:
+                del self.shared[keys[0]]
         return 0
 
     def counts(self, double patience_seconds):
@@ -229,44 +233,61 @@ cdef class Teller:
 
     # Events
 
-    cpdef dispatch(self):
+    def dispatch(self):
+        cdef bint more = False
         if not self.feeds or self.abandoned:
-            return
+            return False
         lock = self.take_lock()
         try:
-            self.tell()
+            more = self.tell()
         finally:
             self.let_go(lock)
+        return more
 
     cdef int tell(self) except -1:
-        cdef dict told = {}
+        """A piece of a burst, to those it concerns, and at its end judge them. Is there more?"""
+        cdef dict rung = {}
         cdef Feed feed
-        cdef bint lost
-        self.backlog.begin_burst()
+        cdef bint lost, more
+        cdef bint burst_over = True
+        if not self.in_burst:
+            self.backlog.begin_burst()
+        self.in_burst = True
         try:
-            events, lost = self.committer.take_events()
+            events, lost, burst_over, more = self.committer.take_events()
             for event in <list>events:
                 feeds = self.feeds.get((<tuple>event)[1])
                 if feeds is None:
                     continue
                 for feed in <list>feeds:
-                    if feed not in told:
-                        told[feed] = None
+                    if feed not in self.told:
                         feed.begin_burst()
+                        self.told[feed] = None
                     feed.add(event, event_bytes(event))
+                    rung[feed] = None
             if lost:
                 self.evict_all()
         except MemoryError:
             self.evict_all()    # who knows what they missed
             raise
         finally:
-            for feed in told:
-                feed.end_burst()
-                if feed.sweep_due:
-                    self.evict(feed.sweep())
-                self.unwoken.append(feed)
-            self.evict_crowded()
+            self.unwoken += rung
+            if burst_over:
+                self.end_burst()
             self.evict_longest(self.queued_bytes_max)
+        return more
+
+    cdef int end_burst(self) except -1:
+        """Now they are judged: see the feed."""
+        cdef Feed feed
+        cdef dict told = self.told
+        self.told = {}
+        self.in_burst = False
+        for feed in told:
+            feed.end_burst()
+            if feed.sweep_due:
+                self.evict(feed.sweep())
+        self.evict_crowded()
         return 0
 
     cdef int evict_crowded(self) except -1:
@@ -335,7 +356,8 @@ cdef class Teller:
             if self.closed:
                 return False
             self.closed = True
-            self.tell()
+            while self.tell():
+                pass
         finally:
             for feed in self.all_feeds():
                 feed.ended = True

@@ -53,6 +53,7 @@ cdef int apply(Commit* commit, Group* group) noexcept nogil:
     cdef int status = OK
     pthread_mutex_lock(&state.lock)
     state.applying = True
+    commit.watch.group += 1
     for i in range(group.operation_count):
         if i and i % APPLY_BATCH == 0:
             pthread_mutex_unlock(&state.lock)

@@ -30,7 +30,7 @@ class Mailbox:
     """The writes of one event loop. To be used in that loop's thread."""
 
     def __init__(
-        self, open_channel: Callable[[], Channel], loop: asyncio.AbstractEventLoop, dispatch: Callable[[], None]
+        self, open_channel: Callable[[], Channel], loop: asyncio.AbstractEventLoop, dispatch: Callable[[], bool]
     ) -> None:
         self._open_channel = open_channel
         self.loop = loop
@@ -65,10 +65,19 @@ class Mailbox:
             self._staged.hand_out(self._channel.collect())
             if self._waiting:
                 self._stage_waiting()
-            self._dispatch()
+            self._tell()
         except BaseException:  # a signal, in the middle of it
             self.loop.call_soon(self._on_readable)
             raise
+
+    def _tell(self) -> None:
+        """A piece of what has been committed; the next one after the others in the loop have had their turn."""
+        more = True
+        try:
+            more = self._dispatch()
+        finally:
+            if more:
+                self.loop.call_soon(self._tell)
 
     def _stage_waiting(self) -> None:
         waiting = self._waiting

@@ -23,6 +23,7 @@ class ThreadSubscriber(FeedSubscriber):
         finally:
             self.gate = None
             self.feed.gates.discard(gate)
+            self._begin_turn()
 
 
 __all__ = ["FeedSubscriber", "ThreadSubscriber"]

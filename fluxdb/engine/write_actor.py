@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class WriteActor:
     """Owner of the way to the committer, and of the mailboxes of the event loops."""
 
-    def __init__(self, committer: Committer, dispatch: Callable[[], None]) -> None:
+    def __init__(self, committer: Committer, dispatch: Callable[[], bool]) -> None:
         self._committer = committer
         self._dispatch = dispatch
         self._lock = threading.Lock()

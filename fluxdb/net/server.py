@@ -184,7 +184,16 @@ class Server:
             client = self._clients.get(connection)
             if client is not None:
                 client.pump()
-        self.engine.notify.dispatch()
+        self._tell()
+
+    def _tell(self) -> None:
+        """A piece of what has been committed; the next one after the others in the loop have had their turn."""
+        more = True
+        try:
+            more = self.engine.notify.dispatch()
+        finally:
+            if more:
+                self.loop.call_soon(self._tell)
 
     # Time
 

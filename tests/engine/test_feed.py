@@ -139,16 +139,18 @@ def test_g8_what_comes_behind_a_burst_counts() -> None:
     assert revisions(good) == [111]
 
 
-def test_g8_a_second_burst_evicts_who_is_still_within_the_first() -> None:
+def test_g8_a_third_burst_evicts_who_is_still_within_the_first() -> None:
     feed = Feed(10, 10_000)
     good, _ = subscribe(feed)
     bad, _ = subscribe(feed)
     burst(feed, *range(1, 101))
+    burst(feed, *range(101, 201))
+    assert feed.sweep() == []
     assert [good.take() is not None for _ in range(90)] == [True] * 90
     assert [bad.take() is not None for _ in range(89)] == [True] * 89
-    burst(feed, *range(101, 201))
+    burst(feed, *range(201, 301))
     assert feed.sweep() == [bad]
-    assert revisions(good) == list(range(91, 201))
+    assert revisions(good) == list(range(91, 301))
 
 
 def test_g8_a_burst_within_the_bound_counts_as_ever() -> None:
@@ -156,6 +158,55 @@ def test_g8_a_burst_within_the_bound_counts_as_ever() -> None:
     subscriber, _ = subscribe(feed)
     append(feed, 1)
     burst(feed, *range(2, 12))
+    assert feed.sweep() == [subscriber]
+
+
+def waits(subscriber: ThreadSubscriber) -> None:
+    """As one does that finds nothing, and is not running again yet."""
+    assert subscriber._wait_at(threading.Lock())
+
+
+def test_g8_who_waits_is_not_slow_by_the_number_of_events_before_it_has_had_its_turn() -> None:
+    feed = Feed(10, 10_000)
+    subscriber, ended = subscribe(feed)
+    waits(subscriber)
+    for first in range(1, 61, 6):  # each within the bound
+        burst(feed, *range(first, first + 6))
+    assert feed.sweep() == []
+    assert subscriber.take() is not None  # its turn
+    burst(feed, *range(61, 71))
+    assert feed.sweep() == []
+    assert len(revisions(subscriber)) == 69
+    assert ended == []
+
+
+def test_g8_from_its_turn_on_the_number_of_events_counts() -> None:
+    feed = Feed(10, 10_000)
+    subscriber, _ = subscribe(feed)
+    waits(subscriber)
+    append(feed, *range(1, 51))
+    assert subscriber.take() is not None
+    append(feed, *range(51, 61))
+    assert feed.sweep() == []
+    append(feed, 61)
+    assert feed.sweep() == [subscriber]
+
+
+def test_g8_the_bytes_of_who_waits_are_bounded() -> None:
+    feed = Feed(10, 1_000)
+    subscriber, _ = subscribe(feed)
+    waits(subscriber)
+    append(feed, *range(1, 101), event_bytes=10)
+    assert feed.sweep() == []
+    append(feed, 101, event_bytes=10)
+    assert feed.sweep() == [subscriber]
+
+
+def test_g8_who_waited_in_vain_waits_no_more() -> None:
+    feed = Feed(10, 10_000)
+    subscriber, _ = subscribe(feed)
+    subscriber.wait(0.001)
+    append(feed, *range(1, 12))
     assert feed.sweep() == [subscriber]
 
 

@@ -68,6 +68,7 @@ class Bench:
     def __init__(self) -> None:
         self.channels: list[FakeChannel] = []
         self.dispatched = 0
+        self.more_to_dispatch = 0  # pieces
         self.raise_in_dispatch: BaseException | None = None
         self.mailbox = Mailbox(self._open, asyncio.get_running_loop(), self._dispatch)
 
@@ -75,11 +76,13 @@ class Bench:
         self.channels.append(FakeChannel())
         return cast("Channel", self.channels[-1])
 
-    def _dispatch(self) -> None:
+    def _dispatch(self) -> bool:
         error, self.raise_in_dispatch = self.raise_in_dispatch, None
         if error is not None:
             raise error
         self.dispatched += 1
+        self.more_to_dispatch = max(0, self.more_to_dispatch - 1)
+        return self.more_to_dispatch > 0
 
     @property
     def channel(self) -> FakeChannel:
@@ -259,6 +262,40 @@ def test_a_signal_before_events_are_dispatched_only_puts_it_off(run: Run) -> Non
         bench.channel.settle(None)
         await future
         while not bench.dispatched:
+            await asyncio.sleep(0)
+        assert len(told) == 1
+
+    run(test)
+
+
+def test_events_are_dispatched_in_pieces_and_others_run_in_between(run: Run) -> None:
+    async def test(bench: Bench) -> None:
+        future = bench.write("a")
+        bench.more_to_dispatch = 10
+        bench.channel.settle(None)
+        await future
+        seen = set()
+        while bench.more_to_dispatch:
+            seen.add(bench.dispatched)
+            await asyncio.sleep(0)
+        assert bench.dispatched == 10
+        assert len(seen) > 5
+
+    run(test)
+
+
+def test_a_signal_between_two_pieces_of_events_only_puts_the_second_off(run: Run) -> None:
+    async def test(bench: Bench) -> None:
+        told: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context["exception"]))
+        future = bench.write("a")
+        bench.more_to_dispatch = 3
+        bench.channel.settle(None)
+        await future
+        while not bench.dispatched:
+            await asyncio.sleep(0)
+        bench.raise_in_dispatch = RuntimeError("from a signal handler")
+        while bench.more_to_dispatch:
             await asyncio.sleep(0)
         assert len(told) == 1
 

@@ -45,3 +45,18 @@ def test_tasks_that_share_a_subscription_leave_nothing_behind_however_often_they
         assert max(rung) <= len(tasks)
 
     asyncio.run(asyncio.wait_for(test(), 60))
+
+
+def test_g8_a_task_that_was_cancelled_waits_no_more() -> None:
+    async def test() -> None:
+        feed = Feed(10, 10_000)
+        bell = LoopBell(asyncio.get_running_loop())
+        cancelled, waits = (TaskSubscriber(feed, ("k",), lambda _: None, bell) for _ in range(2))
+        feed.subscribers |= {cancelled, waits}
+        cancelled.wait().cancel()
+        waits.wait()
+        for revision in range(1, 12):
+            feed.append((1, "k", None, b"1", revision, revision), 10)
+        assert feed.sweep() == [cancelled]
+
+    asyncio.run(asyncio.wait_for(test(), 60))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -13,24 +13,25 @@ from fluxdb._core.telling import Teller
 from fluxdb.engine.feed import Feed
 from fluxdb.engine.handle import RawEvent
 from fluxdb.engine.subscriber import FeedSubscriber, ThreadSubscriber
-from fluxdb.errors import LimitError, SubscriberEvictedError
+from fluxdb.errors import ClosedError, LimitError, SubscriberEvictedError
 
 
 class Committer:
     def __init__(self) -> None:
         self.revision = 0
         self.events: list[RawEvent] | BaseException = []
+        self.piece = 1_000  # events at once
 
     def watch(self, key: str) -> int:
         return self.revision
 
     def unwatch(self, key: str) -> None: ...
 
-    def take_events(self) -> tuple[list[RawEvent], bool]:
-        events, self.events = self.events, []
-        if isinstance(events, BaseException):
-            raise events
-        return events, False
+    def take_events(self) -> tuple[list[RawEvent], bool, bool, bool]:
+        if isinstance(self.events, BaseException):
+            raise self.events
+        events, self.events = self.events[: self.piece], self.events[self.piece :]
+        return events, False, not self.events, bool(self.events)
 
 
 def in_client(backlog: ClientBacklog, feed: Feed, keys: tuple[str, ...], on_end: Any) -> ThreadSubscriber:
@@ -178,7 +179,7 @@ def test_g8_of_a_client_beyond_its_bound_the_longest_queue_goes_first() -> None:
     assert client.bytes_waiting == 0
 
 
-def test_g8_one_burst_over_the_bound_of_a_client_evicts_nothing_of_it() -> None:
+def test_g8_bursts_over_the_bound_of_a_client_evict_nothing_of_it_before_the_third() -> None:
     told = Told()
     client = ClientBacklog(10_000)
     subscribers = [told.subscribe(f"k{i}", client=client) for i in range(20)]
@@ -188,7 +189,9 @@ def test_g8_one_burst_over_the_bound_of_a_client_evicts_nothing_of_it() -> None:
     told.tell(*keys[:5], value_bytes=1_000)
     assert not any(subscriber.evicted for subscriber in subscribers)
     told.tell(*keys, value_bytes=1_000)
-    assert any(subscriber.evicted for subscriber in subscribers), "the first burst counts when the next such comes"
+    assert not any(subscriber.evicted for subscriber in subscribers)
+    told.tell(*keys, value_bytes=1_000)
+    assert any(subscriber.evicted for subscriber in subscribers), "the first burst counts when two more such have come"
 
 
 def test_what_a_client_has_taken_waits_until_it_was_sent() -> None:
@@ -217,6 +220,58 @@ def test_what_waited_for_a_subscriber_that_ended_waits_for_its_client_no_more(en
     assert len(revisions(second)) == 2
     assert client.bytes_waiting == 0
     assert client.subscribers == {second} if end == "close" else {first, second}
+
+
+# Bursts
+
+
+def test_g8_a_burst_is_judged_when_all_its_pieces_were_told_and_not_before() -> None:
+    told = Told()
+    told.committer.piece = 100
+    idle = told.subscribe("a")
+    told.tell(*["a"] * 600)  # the first piece of it
+    for pieces in range(2, 7):
+        assert not idle.evicted
+        assert told.teller.dispatch() == (pieces < 6)
+    told.tell(*["a"] * 600)
+    for _ in range(4):
+        told.teller.dispatch()
+        assert not idle.evicted
+    assert not told.teller.dispatch()
+    assert idle.evicted
+
+
+def test_g8_one_burst_evicts_nobody_however_large_it_is() -> None:
+    told = Told()
+    told.committer.piece = 100
+    idle, reads = told.subscribe("a"), told.subscribe("a")
+    told.tell(*["a"] * 5_000)
+    while told.teller.dispatch():
+        assert not idle.evicted
+    assert not idle.evicted
+    assert len(revisions(reads)) == 5_000
+    told.tell(*["a"] * 1_000)
+    while told.teller.dispatch():
+        pass
+    assert not idle.evicted
+    assert revisions(reads) == list(range(5_001, 6_001))
+    told.tell("a")
+    assert revisions(reads) == [6_001]
+    with pytest.raises(SubscriberEvictedError):
+        idle.take()
+
+
+def test_the_end_tells_all_pieces() -> None:
+    told = Told()
+    told.committer.piece = 10
+    reads = told.subscribe("a")
+    told.tell(*["a"] * 55)
+    assert told.teller.end()
+    taken = []
+    with pytest.raises(ClosedError):
+        while True:
+            taken.append(cast(RawEvent, reads.take())[5])
+    assert taken == list(range(1, 56))
 
 
 # Subscriptions

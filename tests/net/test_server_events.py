@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
+from fluxdb.engine.asked import Asked
 from fluxdb.limits import Limits, ServerLimits
 from tests.net.wire import Wire, threaded
 
@@ -50,7 +50,7 @@ def test_events_keep_their_order_between_the_replies_of_a_pipeline_with_refusals
 def test_events_do_not_wait_for_a_snapshot_that_their_connection_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: Future[int] = Future()
+    asked: Asked[int] = Asked()
     with threaded(tmp_path) as server, Wire(server.port) as client, Wire(server.port) as writer:
         monkeypatch.setattr(server.engine.snapshots, "ask", lambda: asked)
         client.ask({"kind": "subscribe", "key": "a"})
