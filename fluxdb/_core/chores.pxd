@@ -21,3 +21,5 @@ cdef void chores_checkpointed(Commit* commit, uint64_t logged) noexcept nogil
 # A checkpoint failed with that errno. Writers that wait for one, since the log is full, are refused.
 cdef void chores_checkpoint_failed(Commit* commit, int error) noexcept nogil
 cdef uint64_t chores_log_bytes(const Commit* commit) noexcept nogil
+# From any thread: whether writes are refused since the folder is not in its place. Those that wait look again.
+cdef void chores_set_displaced(Commit* commit, bint displaced) noexcept nogil

@@ -88,6 +88,13 @@ cdef void chores_checkpoint_failed(Commit* commit, int error) noexcept nogil:
     pthread_mutex_unlock(&commit.lock)
 
 
+cdef void chores_set_displaced(Commit* commit, bint displaced) noexcept nogil:
+    pthread_mutex_lock(&commit.lock)
+    commit.displaced = displaced
+    wake_writers(commit)
+    pthread_mutex_unlock(&commit.lock)
+
+
 cdef void wake_writers(Commit* commit) noexcept nogil:
     """Those that wait for room look again. With the lock held."""
     if commit.room_waiters:

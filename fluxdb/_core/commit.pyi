@@ -71,6 +71,8 @@ class Committer:
         """A durable snapshot stands for the log up to View.logged: log bytes are counted from there."""
     def checkpoint_failed(self, error: int) -> None:
         """A checkpoint failed with that errno: while the log is full, writes raise DiskFullError or StorageError."""
+    def set_displaced(self, words: str | None) -> None:
+        """The folder was deleted, moved or replaced, in words: writes raise StorageError. None: it is in its place."""
     def wake(self) -> None:
         """Make wait_for_chore and wait_for_events return."""
     @property
@@ -79,6 +81,8 @@ class Committer:
     def log_is_full(self) -> bool: ...  # log_bytes_max is reached: writers wait for a checkpoint
     @property
     def checkpoint_failure(self) -> str | None: ...  # why writes are refused while the log is full, or None
+    @property
+    def displaced(self) -> str | None: ...  # why the folder counts as displaced, and no writes are taken
     @property
     def poisoned(self) -> str | None: ...  # why no writes are taken, or None
     @property

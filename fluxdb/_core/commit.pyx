@@ -5,14 +5,15 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.stdlib cimport free
+from libc.string cimport memcpy, memset, strdup
 
 from fluxdb._core.chores cimport (
     CHECKPOINT, ENDED, SPARE, chores_checkpoint_failed, chores_checkpointed, chores_log_bytes, chores_note_log_bytes,
-    chores_prepare_spare,
+    chores_prepare_spare, chores_set_displaced,
 )
 from fluxdb._core.documents cimport Documents, from_position
-from fluxdb._core.edge cimport failure_words, fill_request, outcome_exception
+from fluxdb._core.edge cimport displaced_words, failure_words, fill_request, outcome_exception
 from fluxdb._core.keys cimport key_utf8
 from fluxdb._core.life cimport close_descriptors, commit_close, commit_free, commit_init, commit_start_thread
 from fluxdb._core.log cimport log_next_segment_bytes
@@ -225,6 +226,20 @@ cdef class Committer:
         with nogil:
             chores_checkpoint_failed(&self.commit, error)
 
+    def set_displaced(self, words):
+        cdef Commit* commit = &self.commit
+        cdef bytes text = b"" if words is None else words.encode("utf-8", "replace")
+        cdef char* kept = NULL
+        self.check_usable()
+        if words is not None:
+            kept = strdup(<const char*>text)
+            if kept == NULL:
+                raise MemoryError
+        free(commit.displaced_words)
+        commit.displaced_words = kept
+        with nogil:
+            chores_set_displaced(commit, kept != NULL)
+
     def wake(self):
         cdef Commit* commit = &self.commit
         if self.abandoned:
@@ -253,6 +268,10 @@ cdef class Committer:
     def checkpoint_failure(self):
         cdef int error = self.commit.checkpoint_error
         return os.strerror(error) if error and self.commit.log_is_full else None
+
+    @property
+    def displaced(self):
+        return None if self.commit.displaced_words == NULL else displaced_words(&self.commit)
 
     @property
     def poisoned(self):

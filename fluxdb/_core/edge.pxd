@@ -11,4 +11,5 @@ cdef int fill_request(Request* request, int kind, object key, bytes text, int64_
 # The exception for an outcome that is one; key may be None.
 cdef object outcome_exception(const Outcome* outcome, const Commit* commit, object key)
 # Why no writes are taken, or None.
+cdef object displaced_words(const Commit* commit)
 cdef object failure_words(const Commit* commit)

@@ -8,7 +8,8 @@ from fluxdb._core.frame cimport KIND_DELETE, KIND_PATCH_REMOVE_NULLS, KIND_SET
 from fluxdb._core.jsontext cimport JSON_DEPTH, json_status_words
 from fluxdb._core.keys cimport key_utf8
 from fluxdb._core.outcome cimport (
-    BAD_JSON, CLOSED, CONFLICT, KEY_TOO_LONG, LOG_FULL, NO_MEMORY, NO_ROOM, REFUSED, UNKNOWN, USED_UP, VALUE_TOO_LARGE,
+    BAD_JSON, CLOSED, CONFLICT, DISPLACED, KEY_TOO_LONG, LOG_FULL, NO_MEMORY, NO_ROOM, REFUSED, UNKNOWN, USED_UP,
+    VALUE_TOO_LARGE,
 )
 
 import os
@@ -39,6 +40,12 @@ cdef object failure_words(const Commit* commit):
     if commit.log.failed == NULL:
         return None
     return f"{commit.log.failed.decode()} failed: {os.strerror(commit.log.error)}"
+
+
+cdef object displaced_words(const Commit* commit):
+    if commit.displaced_words == NULL:      # it is back by now
+        return "the database folder was not in its place"
+    return commit.displaced_words.decode("utf-8", "replace")
 
 
 cdef object of_key(key):
@@ -87,6 +94,8 @@ cdef object storage_exception(int status, const Commit* commit):
         return DiskFullError(
             f"no room for the next log segment ({size} bytes): {why}; nothing was written: make room and write again"
         )
+    if status == DISPLACED:
+        return StorageError(f"{displaced_words(commit)}; nothing was written")
     if status == LOG_FULL:
         return log_full_exception(commit.log_bytes_max, commit.checkpoint_error)
     if status == USED_UP:

@@ -1,5 +1,7 @@
 """The beginning and the end of a committer: its thread, its closing."""
 
+from libc.stdlib cimport free
+
 from fluxdb._core.channels cimport channels_free
 from fluxdb._core.chores cimport ENDED, chores_take_spare
 from fluxdb._core.group cimport group_free, group_init
@@ -32,6 +34,7 @@ cdef int commit_init(Commit* commit, State* state, uint64_t seed, size_t event_b
 
 
 cdef void commit_free(Commit* commit) noexcept nogil:
+    free(commit.displaced_words)
     channels_free(&commit.channels)
     table_free(&commit.staging.staged, False)
     watch_free(&commit.watch, commit.state)

@@ -21,6 +21,7 @@ cdef enum Status:
     USED_UP = 13            # there is no version or revision behind the last one
     LOG_FULL = 14           # the log is as long as it may be, and the checkpoint failed: nothing was written
     MERGE_FIRST = 15        # of stage_write alone: a large merge is to be done without the committer's lock
+    DISPLACED = 16          # the folder is not in its place any more: nothing was written
 
 cdef struct Outcome:
     int status

@@ -50,6 +50,8 @@ cdef struct Commit:
     uint64_t log_bytes_max      # since the last checkpoint; then writers wait for the next one
     bint log_is_full            # they do: the log holds so much
     int checkpoint_error        # errno of the checkpoint that failed last, since the log is full; 0: none
+    bint displaced              # no writes are taken: the folder was deleted, moved or replaced
+    char* displaced_words       # how; owned, guarded by the GIL; NULL: it is in its place
     bint spare_refused          # there was no room for one; not tried again before the next rotation
     pthread_t thread
     bint thread_running

@@ -7,7 +7,7 @@ from fluxdb._core.chores cimport chores_note, chores_take_spare
 from fluxdb._core.group cimport Operation, Waiter, group_add_operation, group_reserve, group_reset
 from fluxdb._core.log cimport log_append
 from fluxdb._core.outcome cimport (
-    CLOSED, LOG_FULL, MERGE_FIRST, MISSING, NO_MEMORY, OK, POISONED, UNKNOWN, WOULD_BLOCK,
+    CLOSED, DISPLACED, LOG_FULL, MERGE_FIRST, MISSING, NO_MEMORY, OK, POISONED, UNKNOWN, WOULD_BLOCK,
 )
 from fluxdb._core.platform cimport (
     fluxdb_lock_soon, pthread_cond_broadcast, pthread_cond_signal, pthread_cond_wait, pthread_mutex_lock,
@@ -170,6 +170,8 @@ cdef inline int refusal(const Commit* commit) noexcept nogil:
         return CLOSED
     if commit.log.failed != NULL:
         return POISONED
+    if commit.displaced:
+        return DISPLACED
     return LOG_FULL if commit.log_is_full and commit.checkpoint_error else OK
 
 

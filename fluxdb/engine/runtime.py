@@ -50,7 +50,7 @@ class Engine(EngineHandle):
         self.reads = ReadActor(database.documents)
         self.notify = NotifyActor(database.committer, limits)
         self.writes = WriteActor(database.committer, self.notify.dispatch)
-        self.snapshots = SnapshotActor(database.committer, database.checkpoint, limits)
+        self.snapshots = SnapshotActor(database.committer, database.checkpoint, limits, database.look)
         self._write = self.writes.write
         self.get = self.reads.get  # type: ignore[method-assign, assignment]  # the compiled call itself: a frame less per GET
         _open_engines.add(self)
@@ -100,6 +100,7 @@ class Engine(EngineHandle):
     def ping(self) -> None:
         if self.closed:
             raise ClosedError("the database is closed")
+        self._database.look()
 
     def close(self) -> None:
         threads.call_whole(self._close_once, "fluxdb-close")

@@ -1,11 +1,11 @@
 """The snapshot actor: one daemon thread that does what must not hold up a write.
 
-It allocates the next segment ahead, and writes snapshots: when the log has grown by so many bytes since the last,
-when so much time has passed and something was written, and when asked to. One at a time. Who asks while one runs gets
-the next one, since the running one may not hold what he has written. Nothing that fails here ends the thread: it is
-logged, and tried again later. While the log is full, and writes are refused since no checkpoint succeeds, it is tried
-again after one second, then two, up to a minute. Closing ends a snapshot on its way, whoever asked for it: the log has
-all that it would have had.
+Every second it sees whether the folder is in its place. It allocates the next segment ahead, and writes snapshots: when
+the log has grown by so many bytes since the last, when so much time has passed and something was written, and when
+asked to. One at a time. Who asks while one runs gets the next one, since the running one may not hold what he has
+written. Nothing that fails here ends the thread: it is logged, and tried again later. While the log is full, and writes
+are refused since no checkpoint succeeds, it is tried again after one second, then two, up to a minute. Closing ends a
+snapshot on its way, whoever asked for it: the log has all that it would have had.
 """
 
 from __future__ import annotations
@@ -27,16 +27,23 @@ from fluxdb.storage.oserrors import errno_of
 
 logger = logging.getLogger("fluxdb.snapshot")
 
-IDLE_SECONDS = 60.0
+LOOK_SECONDS = 1.0  # so soon a folder that was deleted, moved or replaced is noticed
 RETRY_SECONDS_MIN, RETRY_SECONDS_MAX = 1.0, 60.0
 
 
 class SnapshotActor:
-    """Owner of checkpoints. ``write_snapshot`` writes one and returns its revision."""
+    """Owner of checkpoints. ``write_snapshot`` writes one and returns its revision; ``look`` sees to the folder."""
 
-    def __init__(self, committer: Committer, write_snapshot: Callable[[], int], limits: Limits) -> None:
+    def __init__(
+        self,
+        committer: Committer,
+        write_snapshot: Callable[[], int],
+        limits: Limits,
+        look: Callable[[], None] = lambda: None,
+    ) -> None:
         self._committer = committer
         self._write_snapshot = write_snapshot
+        self._look = look
         self._interval_seconds = limits.checkpoint_interval_seconds
         self._lock = threading.Lock()
         self._asked: Asked[int] | None = None  # shared by all who asked since the last snapshot began
@@ -74,6 +81,7 @@ class SnapshotActor:
             chores = self._committer.wait_for_chore(self._patience_seconds())
             if self.closing or chores & CHORE_CLOSED:
                 return
+            self._look_at_folder()
             if chores & CHORE_SPARE:
                 self._prepare_spare()
             if self._spare_asked:
@@ -84,7 +92,7 @@ class SnapshotActor:
 
     def _patience_seconds(self) -> float:
         due_at = min(self._retry_at, self._next_by_time if self._interval_seconds else math.inf)
-        return min(IDLE_SECONDS, max(0.01, due_at - time.monotonic()))
+        return min(LOOK_SECONDS, max(0.01, due_at - time.monotonic()))
 
     def _due_by_time(self) -> bool:
         if time.monotonic() >= self._retry_at:
@@ -93,6 +101,12 @@ class SnapshotActor:
             return False
         self._next_by_time = time.monotonic() + self._interval_seconds
         return self._committer.log_bytes > 0
+
+    def _look_at_folder(self) -> None:
+        try:
+            self._look()
+        except Exception:
+            logger.exception("could not look whether the folder is in its place")
 
     def _prepare_spare(self) -> None:
         try:

@@ -21,6 +21,8 @@ def problems(server: Server) -> list[str]:
     found = []
     if committer.poisoned:
         found.append(f"the log failed ({committer.poisoned}): fix the disk, then restart the server")
+    if committer.displaced:
+        found.append(committer.displaced)
     if committer.refusing:
         engine.snapshots.ask_spare()
         found.append("there is no room on the disk for the log")

@@ -12,7 +12,8 @@ from pathlib import Path
 from fluxdb._core.commit import Committer
 from fluxdb._core.documents import Documents
 from fluxdb._core.locked import call_locked
-from fluxdb.errors import ClosedError
+from fluxdb._core.segment import segment_name
+from fluxdb.errors import ClosedError, StorageError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.model import Position
 from fluxdb.storage.layout import (
@@ -83,6 +84,8 @@ class Database:
         self._report = recovered.report()
         self._snapshot = recovered.snapshot
         self._checkpointing = threading.Lock()
+        self._looking = threading.Lock()
+        self._displaced = ""  # what became of the folder, in words; empty: it is in its place
         self._closed = False
         self._released = False
         _open_databases.add(self)
@@ -102,7 +105,7 @@ class Database:
                     return position.revision
                 if position.revision == 0:
                     return 0
-                self._lock.check_place()
+                self._check_place()
                 write_snapshot(self.directory, self._database_id, view, self._pace())
             self._snapshot = position
             self._retire(position)
@@ -115,22 +118,64 @@ class Database:
 
         def after_sync(seconds: float) -> Share:
             self._check_open()
-            self._lock.check_place()
+            self._check_place()
             return pace(seconds)
 
         return after_sync
 
     def _retire(self, snapshot: Position) -> None:
         """A file that can't be removed now is no reason to call the checkpoint failed: the next one tries again."""
-        self._lock.check_place()
+        self._check_place()
         try:
             retire(self.directory, snapshot)
         except OSError as error:
             log.warning("%s", as_storage_error(f"can't remove old files of {self.directory}", error))
 
+    def look(self) -> None:
+        """See whether the folder is in its place. Where it is not, take no writes until it is, and say so in the log.
+
+        Often enough to be cheap: some system calls, and none that waits.
+        """
+        found = call_locked(self._looking, -1, self._look)
+        if found is None:
+            return
+        if found:
+            log.error("no more writes are taken: %s. Those of the last second may be lost", found)
+        else:
+            log.warning("%s is in its place again: writes are taken", self.directory)
+
+    def _look(self) -> str | None:
+        """What is wrong since now; empty: nothing any more; None: no news."""
+        if self._closed:
+            return None
+        problem = self._problem_of_place()
+        if problem == self._displaced:
+            return None
+        self.committer.set_displaced(problem or None)
+        self._displaced = problem
+        return problem
+
+    def _problem_of_place(self) -> str:
+        place = self._lock.place
+        problem = place.folder_problem()
+        while not problem:
+            number = self.committer.stats()["segment"]
+            problem = place.segment_problem(segment_name(number))
+            if number == self.committer.stats()["segment"]:
+                break
+            problem = ""  # the log has gone on meanwhile, and that file may have gone with a checkpoint
+        return problem
+
+    def _check_place(self) -> None:
+        """What goes by the folder's path would go to the folder that is locked. Raises StorageError where not."""
+        self.look()
+        if self._displaced:
+            raise StorageError(self._displaced)
+
     def info(self, *, digest: bool = False) -> dict[str, object]:
         """What there is to know. ``digest`` costs a walk over all documents. Raises ClosedError."""
         self._check_open()
+        self.look()
         stats = self.committer.stats()
         position = self.documents.position
         known: dict[str, object] = {
@@ -144,6 +189,7 @@ class Database:
             "segment": position.segment,
             "snapshot": None if self._snapshot is None else snapshot_name(self._snapshot.revision),
             "poisoned": self.committer.poisoned,
+            "displaced": self._displaced or None,
             "commits": stats,
             "recovery": self._report,
             "limits": asdict(self.limits),
@@ -158,6 +204,10 @@ class Database:
 
     def stop_checkpoint(self) -> None:
         """Take no more calls: a snapshot that is being written ends with ClosedError, after its next sync."""
+        self.look()
+        call_locked(self._looking, -1, self._stop_looking)
+
+    def _stop_looking(self) -> None:
         self._closed = True
 
     def close(self) -> None:
@@ -184,6 +234,7 @@ class Database:
     def _abandon(self) -> None:
         """In a forked child: the parent's log and lock are the parent's alone."""
         self._closed = self._released = True
+        self._looking = threading.Lock()
         self._checkpointing = threading.Lock()  # the parent's may be held by a thread that is not here
         self.committer.abandon()
         self._lock.abandon()

@@ -14,10 +14,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from fluxdb._core.descriptor import Descriptor
-from fluxdb.errors import LockedError, StorageError
+from fluxdb.errors import LockedError
 from fluxdb.storage.files import open_file, open_folder, read_only
 from fluxdb.storage.layout import LOCK_NAME
 from fluxdb.storage.oserrors import storage_errors
+from fluxdb.storage.place import Place
 
 _PID_BYTES = 21  # written at once and in full, so a reader never sees half of one
 # The folder's own lock is a second line: some network file systems lock no folders.
@@ -32,6 +33,7 @@ class FolderLock:
         self.directory = directory
         self._descriptors = descriptors  # the last one is LOCK's where the lock owns the folder
         self._owns = owns
+        self.place = Place(directory, descriptors[0])
 
     @classmethod
     def own(cls, directory: Path) -> FolderLock:
@@ -64,20 +66,6 @@ class FolderLock:
         except BaseException:
             _close(descriptors)
             raise
-
-    def check_place(self) -> None:
-        """What goes by the folder's path would go to the folder that is locked. Raises StorageError where not."""
-        with storage_errors(f"can't look at the folder {self.directory}"):
-            owned = os.fstat(self._descriptors[0].fileno())
-            try:
-                there = self.directory.stat()
-            except FileNotFoundError:
-                there = None
-        if there is None or (there.st_dev, there.st_ino) != (owned.st_dev, owned.st_ino):
-            raise StorageError(
-                f"{self.directory} is not the folder any more that was opened: it was moved, or replaced. Writes still"
-                " go to the one that was opened; close it, and open it where it is now"
-            )
 
     def release(self) -> None:
         """Let the next owner in. Idempotent; where it was interrupted, it may be called again."""

@@ -80,3 +80,32 @@ def test_healthz_is_503_on_a_full_disk_and_200_once_there_is_room(small_disk: Pa
         filler.unlink()
         until(lambda: status_of(healthz) == 200)
         assert client.ask(LARGE)[0]["kind"] == "ok"
+
+
+def test_healthz_says_that_the_folder_was_moved_and_writes_are_refused_until_it_is_back(tmp_path: Path) -> None:
+    place, moved = tmp_path / "db", tmp_path / "moved"
+    with (
+        Process("--port", "0", "--web", "127.0.0.1:0", "--data-dir", str(place)) as server,
+        Wire(server.port) as client,
+    ):
+        healthz = server.said[0].removeprefix("web page on ") + "healthz"
+        assert client.ask(SMALL)[0]["kind"] == "ok"
+        place.rename(moved)
+        until(lambda: status_of(healthz) == 503)
+        assert "was moved while the database was open" in body_of(healthz)
+        (refused,) = client.ask(SMALL)
+        assert refused["code"] == "storage"
+        assert "was moved while the database was open: put it back" in refused["message"]
+        assert client.ask({"kind": "get", "key": "a"})[0]["doc"] == {"value": 1, "version": 1}
+        assert client.ask({"kind": "info"})[0]["info"]["displaced"]
+        moved.rename(place)
+        until(lambda: status_of(healthz) == 200)
+        assert client.ask(SMALL)[0]["version"] == 2
+
+
+def body_of(url: str) -> str:
+    try:
+        with urllib.request.urlopen(url, timeout=30) as reply:
+            return str(reply.read().decode())
+    except urllib.error.HTTPError as error:
+        return error.read().decode()
