@@ -16,6 +16,7 @@ from fluxdb.engine.events import PARSER, parse_event
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, AsyncSubscriber, EngineHandle
 from fluxdb.engine.loop_engine import LoopEngine
 from fluxdb.engine.read_only import ReadOnlyEngine, ReadOnlyLoopEngine
+from fluxdb.engine.running_loop import running_loop
 from fluxdb.engine.runtime import Engine
 from fluxdb.errors import ClosedError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
@@ -102,7 +103,7 @@ class Opening(Awaited):
             await self._db.close()
 
     async def _open(self) -> FluxDB:
-        loop = _running_loop()
+        loop = running_loop()
         if is_url(self._path):
             return FluxDB(await connect(self._path, self._limits, self._local, self._remote))
         opening = loop.run_in_executor(None, open_folder, self._path, self._limits, self._local, self._remote)
@@ -112,17 +113,6 @@ class Opening(Awaited):
             opening.add_done_callback(_close_unwanted)
             raise
         return FluxDB(_on_loops(engine, closes_engine=True))
-
-
-def _running_loop() -> asyncio.AbstractEventLoop:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        message = (
-            "fluxdb.aio runs in an event loop of asyncio, or of uvloop, and none is running here: under trio, "
-            "call the blocking fluxdb.open in threads (trio.to_thread.run_sync)"
-        )
-        raise RuntimeError(message) from None
 
 
 def _close_unwanted(opening: asyncio.Future[Engine | ReadOnlyEngine]) -> None:

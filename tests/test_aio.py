@@ -7,7 +7,9 @@ import gc
 import random
 import threading
 import time
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -166,7 +168,7 @@ def test_one_twin_serves_one_loop_after_another_and_two_at_once(tmp_path: Path) 
         for thread in threads:
             thread.join(60)
         assert db.set("k", 1) == 801
-        with pytest.raises(RuntimeError, match="no running event loop"):
+        with pytest.raises(RuntimeError, match="event loop of asyncio"):
             twin.handle.set("k", b"1")
 
 
@@ -281,6 +283,22 @@ def test_a_forgotten_database_is_closed_with_a_warning(tmp_path: Path) -> None:
     asyncio.run(within())
     with fluxdb.open(tmp_path) as again:
         assert again.get("k") == Document(1, 1)
+
+
+def test_a_twin_says_that_it_needs_a_loop_of_asyncio(tmp_path: Path) -> None:
+    with fluxdb.open(tmp_path) as db:
+        twin = fluxdb.aio.wrap(db)
+        calls: list[Callable[[], Coroutine[Any, Any, object]]] = [
+            lambda: twin.set("k", 1),
+            lambda: twin.patch("k", {}),
+            lambda: twin.delete("k"),
+            twin.checkpoint,
+            lambda: twin.subscribe("k").__aenter__(),
+        ]
+        for call in calls:
+            with pytest.raises(RuntimeError, match=r"event loop of asyncio.*under trio"):
+                call().send(None)
+        assert db.get("k") is None
 
 
 def test_only_a_database_in_this_process_has_a_twin() -> None:

@@ -36,8 +36,8 @@ cdef extern from "platform.h" nogil:
     void fluxdb_cond_wait_until(pthread_cond_t*, pthread_mutex_t*, uint64_t deadline_ns) noexcept
 
 
-# For a thread that has the GIL, which it lets go of where the lock is not free within a moment: else all of Python would
-# stand still for as long. It has the GIL again before it takes the lock: nobody waits for the GIL with a lock.
+# For a thread that has the GIL, which it lets go of where the lock is not free within a moment: else all of Python
+# would stand still for as long. It has the GIL again before it takes the lock: nobody waits for the GIL with a lock.
 cdef inline void lock_beside_gil(pthread_mutex_t* mutex) noexcept:
     while not fluxdb_lock_soon(mutex):
         with nogil:

@@ -17,6 +17,7 @@ from fluxdb.engine import threads
 from fluxdb.engine.asked import Asked
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, Written
 from fluxdb.engine.mailbox import Mailbox
+from fluxdb.engine.running_loop import running_loop
 from fluxdb.engine.runtime import DELETE, PATCH, PATCH_REMOVE_NULLS, SET, Engine
 from fluxdb.engine.task_subscriber import TaskSubscriber
 from fluxdb.errors import ClosedError
@@ -44,7 +45,7 @@ class LoopEngine(AsyncEngineHandle):
     def _mailbox(self) -> Mailbox:
         """The mailbox of the loop that calls. Raises ClosedError; RuntimeError where no loop runs."""
         self._check_open()
-        self._last = mailbox = self._engine.writes.mailbox(asyncio.get_running_loop(), Mailbox)
+        self._last = mailbox = self._engine.writes.mailbox(running_loop(), Mailbox)
         return mailbox
 
     async def get(self, key: str) -> Document | None:
@@ -124,7 +125,7 @@ async def _done(work: Callable[[], None], name: str) -> None:
 
 async def _told(when_done: Callable[[Callable[[], None]], None]) -> None:
     """Return when it is done."""
-    loop = asyncio.get_running_loop()
+    loop = running_loop()
     done = asyncio.Event()
 
     def tell() -> None:

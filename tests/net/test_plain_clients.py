@@ -62,6 +62,7 @@ def test_a_request_that_fails_unexpectedly_costs_its_own_client_alone(
 
     on_news: list[Callable[[], None]] = []
     server = SimpleNamespace(
+        client_backlog=lambda: None,
         limits=ServerLimits(),
         password=None,
         engine=SimpleNamespace(committer=SimpleNamespace(channel=lambda: None)),
