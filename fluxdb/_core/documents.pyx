@@ -8,6 +8,7 @@ from libc.string cimport memcpy, memset
 
 from fluxdb._core.keys cimport key_utf8
 from fluxdb._core.model cimport new_document
+from fluxdb._core.parse cimport parse_text
 from fluxdb._core.platform cimport (
     lock_beside_gil, pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock,
 )
@@ -24,9 +25,6 @@ import os
 
 from fluxdb.errors import ClosedError
 from fluxdb.model import Position
-
-cdef extern from "Python.h":
-    object PyObject_CallOneArg(object callable, object argument)
 
 cdef enum:
     PIN_BYTES_MIN = 65536   # larger values are copied without the lock
@@ -227,7 +225,7 @@ cdef class Reader:
         text = find_text(&self.documents.state, key, &version)
         if text is None:
             return None
-        return new_document(PyObject_CallOneArg(self.loads, text), version)
+        return new_document(parse_text(self.loads, <bytes>text), version)
 
     def close(self):
         self.closed = True

@@ -10,15 +10,13 @@ from libc.stdint cimport uint64_t
 from fluxdb._core.backlog cimport ClientBacklog
 from fluxdb._core.feed cimport Feed, FeedSubscriber, call_whatever_comes
 from fluxdb._core.model cimport Event, new_event
+from fluxdb._core.parse cimport is_for_any_stack, parse_text
 from fluxdb._core.promise cimport (
     CANCELLED, PENDING, RESULT, PYGEN_ERROR, PYGEN_NEXT, PYGEN_RETURN, Promise, PyErr_SetObject, PySendResult,
     PyTypeObject,
 )
 
 from fluxdb.errors import ClosedError
-
-cdef extern from "Python.h":
-    object PyObject_CallOneArg(object callable, object argument)
 
 cdef enum:
     COPIED = 16                 # events of which a parsed one is kept, to be copied for all but the first two takers
@@ -62,9 +60,10 @@ cdef class EventParser:
     cpdef object parse(self, tuple raw):
         cdef object old, new
         cdef Event said
-        cdef Py_ssize_t place
+        cdef Py_ssize_t place, text_bytes
         old, new = raw[2], raw[3]
-        if (0 if old is None else len(<bytes>old)) + (0 if new is None else len(<bytes>new)) > COPIED_BYTES_MAX:
+        text_bytes = (0 if old is None else len(<bytes>old)) + (0 if new is None else len(<bytes>new))
+        if text_bytes > COPIED_BYTES_MAX or not is_for_any_stack(<size_t>text_bytes):   # to copy recurses, too
             return self.parse_anew(raw)
         place = <Py_ssize_t>(<uint64_t>raw[5] % COPIED)
         seen, parsed = <tuple>self.kept[place]
@@ -78,8 +77,8 @@ cdef class EventParser:
         return new_event(said.key, copy_of(said.old), copy_of(said.new), said.version, said.op, said.revision)
 
     cdef Event parse_anew(self, tuple raw):
-        old = raw[2] if raw[2] is None else PyObject_CallOneArg(self.loads, raw[2])
-        new = raw[3] if raw[3] is None else PyObject_CallOneArg(self.loads, raw[3])
+        old = raw[2] if raw[2] is None else parse_text(self.loads, <bytes>raw[2])
+        new = raw[3] if raw[3] is None else parse_text(self.loads, <bytes>raw[3])
         return new_event(raw[1], old, new, raw[4], self.operations[raw[0]], raw[5])
 
     def take(self, FeedSubscriber subscriber not None):

@@ -9,7 +9,8 @@ import os
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memcpy
 
 from fluxdb._core.jsonnames cimport Name, NameIndex, index_free, index_init, index_slot, same_name, set_name
 from fluxdb._core.mergedelta cimport (
@@ -31,7 +32,21 @@ cdef extern from *:
 cdef enum:
     SEARCHED_MAX = 4  # so many members are searched for one after the other
     COMPARED_MAX = 8  # so many names are compared with each of the target's; more are hashed
+    LEVELS_ON_STACK = 16
     SMALL_BYTES = 4096  # merges into so much are over sooner than the GIL is handed over
+
+
+# An object that is being merged, and those around it.
+cdef struct Level:
+    uint32_t parent  # the delta's node
+    uint32_t left  # of its members: not found in the target yet
+    NameIndex index
+
+cdef struct Levels:
+    Level* all
+    uint32_t depth
+    uint32_t room
+    Level first[LEVELS_ON_STACK]
 
 
 cdef uint64_t names_seed = int.from_bytes(os.urandom(8), "little")
@@ -118,52 +133,115 @@ cdef bint search_members(Merging* merging) noexcept nogil:
 
 
 cdef const uint8_t* merge_object(Merging* merging, const uint8_t* at, uint32_t parent) noexcept nogil:
-    """Merge the members of a node into the target's object at ``at``; the byte behind it."""
-    cdef NameIndex index
-    cdef const uint8_t* behind
-    index.slots = NULL
-    index.mask = 0
-    if merging.delta.nodes[parent].members > COMPARED_MAX and not build_index(merging, parent, &index):
-        merging.out_of_memory = True
-        return NULL
-    behind = walk_members(merging, at + 1, parent, &index)
-    index_free(&index)
-    return behind
+    """Merge the members of a node into the target's object at ``at``, and so on within; the byte behind it."""
+    cdef Levels levels
+    levels.all = levels.first
+    levels.depth = 0
+    levels.room = LEVELS_ON_STACK
+    at = walk_members(merging, at, parent, &levels)
+    while levels.depth > 0:
+        leave(&levels)
+    if levels.all != levels.first:
+        free(levels.all)
+    return at
 
 
 cdef const uint8_t* walk_members(
-    Merging* merging, const uint8_t* at, uint32_t parent, const NameIndex* index
+    Merging* merging, const uint8_t* at, uint32_t parent, Levels* levels
 ) noexcept nogil:
+    """A level of objects is an entry of ``levels``: a thread with a small stack merges what is nested deeply, too."""
     cdef const uint8_t* end = merging.end
     cdef const uint8_t* member
-    cdef uint32_t left = merging.delta.nodes[parent].members  # not found in the target yet
+    cdef Level* level = enter(merging, levels, parent)
     cdef uint32_t number
     cdef Name name
-    if unlikely(at == end):
+    if unlikely(level == NULL):
         return NULL
-    while left > 0 and at[0] != c'}':
-        member = at
-        at = read_name(merging.begin, member, end)
-        if unlikely(at == NULL):
+    at += 1
+    while True:
+        if unlikely(at == end):
             return NULL
-        set_name(&name, member + 1, <uint32_t>(at - member) - 1)
-        number = find_node(merging, parent, &name, index)
-        if number == NOT_FOUND:
-            at = fluxdb_value_end(merging.begin, at + 2, end)
+        if level.left == 0 or at[0] == c'}':
+            at = end_object(merging, at, level)
+            leave(levels)
+            if at == NULL or levels.depth == 0:
+                return at
+            level = &levels.all[levels.depth - 1]
         else:
-            left -= 1
-            at = merge_member(merging, member, at + 2, number)
+            member = at
+            at = read_name(merging.begin, member, end)
+            if unlikely(at == NULL):
+                return NULL
+            set_name(&name, member + 1, <uint32_t>(at - member) - 1)
+            number = find_node(merging, level.parent, &name, &level.index)
+            at += 2
+            if number == NOT_FOUND:
+                at = fluxdb_value_end(merging.begin, at, end)
+            else:
+                level.left -= 1
+                if is_merged_within(merging, at, number):
+                    level = enter(merging, levels, number)
+                    if unlikely(level == NULL):
+                        return NULL
+                    at += 1
+                    continue
+                at = replace_member(merging, member, at, number)
+        # Behind a value.
         if unlikely(at == NULL or at == end):
             return NULL
         if at[0] == c',':
             at += 1
-            if unlikely(at == end):
-                return NULL
         elif unlikely(at[0] != c'}'):
             return NULL
-    if left == 0:  # what follows stays as it is
-        return end if parent == 0 else fluxdb_nested_end(at, end)
-    return at + 1 if add_members(merging, at, parent) else NULL
+
+
+cdef const uint8_t* end_object(Merging* merging, const uint8_t* at, const Level* level) noexcept nogil:
+    """All of the node's members are in the target, or the target's object ends at ``at``; the byte behind it."""
+    if level.left == 0:  # what follows stays as it is
+        return merging.end if level.parent == 0 else fluxdb_nested_end(at, merging.end)
+    return at + 1 if add_members(merging, at, level.parent) else NULL
+
+
+cdef Level* enter(Merging* merging, Levels* levels, uint32_t parent) noexcept nogil:
+    """A level for the members of a node; NULL where the node was merged already, or memory was short."""
+    cdef Level* level
+    if unlikely(merging.delta.nodes[parent].used):
+        return NULL  # a member that is there twice
+    merging.delta.nodes[parent].used = True
+    if unlikely(levels.depth == levels.room) and not more_levels(levels):
+        merging.out_of_memory = True
+        return NULL
+    level = &levels.all[levels.depth]
+    level.parent = parent
+    level.left = merging.delta.nodes[parent].members
+    level.index.slots = NULL
+    level.index.mask = 0
+    if level.left > COMPARED_MAX and not build_index(merging, parent, &level.index):
+        merging.out_of_memory = True
+        return NULL
+    levels.depth += 1
+    return level
+
+
+cdef inline void leave(Levels* levels) noexcept nogil:
+    levels.depth -= 1
+    index_free(&levels.all[levels.depth].index)
+
+
+cdef bint more_levels(Levels* levels) noexcept nogil:
+    cdef size_t room = 4 * <size_t>levels.room
+    cdef Level* larger
+    if levels.all == levels.first:
+        larger = <Level*>malloc(room * sizeof(Level))
+        if larger != NULL:
+            memcpy(larger, levels.first, sizeof(levels.first))
+    else:
+        larger = <Level*>realloc(levels.all, room * sizeof(Level))
+    if larger == NULL:
+        return False
+    levels.all = larger
+    levels.room = <uint32_t>room
+    return True
 
 
 cdef uint32_t find_node(Merging* merging, uint32_t parent, const Name* name, const NameIndex* index) noexcept nogil:
@@ -195,13 +273,23 @@ cdef const uint8_t* merge_member(
     Merging* merging, const uint8_t* member, const uint8_t* value, uint32_t number
 ) noexcept nogil:
     """Bring a member of the target to what the delta says; the byte behind its value."""
+    if is_merged_within(merging, value, number):
+        return merge_object(merging, value, number)
+    return replace_member(merging, member, value, number)
+
+
+cdef inline bint is_merged_within(const Merging* merging, const uint8_t* value, uint32_t number) noexcept nogil:
+    return merging.delta.nodes[number].kind == NODE_OBJECT and value < merging.end and value[0] == c'{'
+
+
+cdef const uint8_t* replace_member(
+    Merging* merging, const uint8_t* member, const uint8_t* value, uint32_t number
+) noexcept nogil:
     cdef Node* node = &merging.delta.nodes[number]
     cdef const uint8_t* at
     if unlikely(node.used):
         return NULL  # a member that is there twice
     node.used = True
-    if node.kind == NODE_OBJECT and value < merging.end and value[0] == c'{':
-        return merge_object(merging, value, number)
     at = fluxdb_value_end(merging.begin, value, merging.end)
     if unlikely(at == NULL):
         return NULL

@@ -143,6 +143,28 @@ static inline int fluxdb_lock_soon(pthread_mutex_t *mutex)
     return 0;
 }
 
+/* Bytes of the calling thread's stack that are free still; 0 where that can't be said. */
+static inline size_t fluxdb_stack_left(void)
+{
+    static __thread uintptr_t lowest;
+    if (lowest == 0) {
+#ifdef __APPLE__
+        lowest = (uintptr_t)pthread_get_stackaddr_np(pthread_self()) - pthread_get_stacksize_np(pthread_self());
+#else
+        pthread_attr_t attributes;
+        void *address;
+        size_t bytes;
+        if (pthread_getattr_np(pthread_self(), &attributes))
+            return 0;
+        if (pthread_attr_getstack(&attributes, &address, &bytes) == 0)
+            lowest = (uintptr_t)address;
+        pthread_attr_destroy(&attributes);
+#endif
+    }
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    return lowest && here > lowest ? here - lowest : 0;
+}
+
 /* A thread of our own takes no signal: they are for the interpreter's threads. 0 or an errno. */
 static inline int fluxdb_thread_start(pthread_t *thread, void *(*run)(void *), void *argument)
 {

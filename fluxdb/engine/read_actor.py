@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import orjson
+
 from fluxdb._core.documents import Documents, Reader
 from fluxdb._core.model import Document
 from fluxdb.errors import ClosedError
-from fluxdb.values import decode
 
 
 class ReadActor:
@@ -15,7 +16,7 @@ class ReadActor:
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
-        self._reader = Reader(documents, decode)
+        self._reader = Reader(documents, orjson.loads)
         self._closed = False
         # One compiled call: look up, copy, parse, wrap. Raises InvalidKeyError, ClosedError.
         self.get: Callable[[str], Document | None] = self._reader.get

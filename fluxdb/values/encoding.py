@@ -8,8 +8,6 @@ from fluxdb._core.plain import is_plain
 from fluxdb.errors import InvalidValueError
 from fluxdb.values.stepwise import encode_stepwise
 
-decode = orjson.loads
-
 VERSION_MAX = 2**63 - 1
 
 _dumps = orjson.dumps
