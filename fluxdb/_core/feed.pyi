@@ -74,6 +74,8 @@ class FeedSubscriber:
     def __init__(self, feed: Feed, keys: tuple[str, ...], on_end: Callable[[FeedSubscriber], None]) -> None: ...
     def take(self) -> _RawEvent | None:
         """The next event; None where there is none yet. Raises SubscriberEvictedError; ClosedError after the last."""
+    def next_revision(self) -> int | None:
+        """Of the event that take() returns next; None where there is none yet, 0 where take() raises."""
     def take_many(self, bytes_max: int) -> list[_RawEvent]:
         """The next events, until they are ``bytes_max`` bytes or more; none where there is none yet. Raises as take."""
     def keep_until_sent(self) -> None:

@@ -204,6 +204,14 @@ cdef class FeedSubscriber:
                 self.last_revision = node.revision
                 return node.event
 
+    def next_revision(self):
+        cdef Node node = self.at
+        while node is not None and node.next is not None and node.revision <= self.after_revision:
+            node = node.next
+        if node is None or (node.next is None and self.feed.ended):
+            return 0
+        return None if node.next is None else node.revision
+
     def take_many(self, uint64_t bytes_max):
         cdef list events = []
         cdef uint64_t taken_bytes = 0

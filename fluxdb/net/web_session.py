@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from functools import partial
 
 from websockets.asyncio.server import ServerConnection
@@ -14,11 +13,11 @@ from websockets.exceptions import ConnectionClosed
 
 from fluxdb.engine.handle import ANY_VERSION
 from fluxdb.engine.loop_engine import LoopEngine
-from fluxdb.engine.task_subscriber import TaskSubscriber
-from fluxdb.errors import AuthError, ClosedError, FluxDBError, InvalidKeyError, LimitError, SubscriberEvictedError
+from fluxdb.errors import AuthError, FluxDBError, InvalidKeyError, LimitError
 from fluxdb.net import lines
 from fluxdb.net import web_messages as messages
 from fluxdb.net.web_access import Access
+from fluxdb.net.web_events import PageEvents
 from fluxdb.net.web_limits import WebLimits
 from fluxdb.net.web_messages import RequestError
 
@@ -65,7 +64,7 @@ class Session:
         self._ending = False
         self._sending = asyncio.Lock()
         self._backlog = engine.engine.notify.client_backlog(limits.client_event_bytes_max)
-        self._subscriptions: dict[str, tuple[TaskSubscriber, asyncio.Task[None]]] = {}
+        self._events = PageEvents(self._send, self._end_events)
         self._handlers: dict[str, Callable[[str, dict[str, str]], Awaitable[bytes]]] = {
             "get": self._get,
             "set": self._set,
@@ -77,7 +76,7 @@ class Session:
 
     @property
     def subscriptions(self) -> int:
-        return len(self._subscriptions)
+        return len(self._events)
 
     async def run(self) -> None:
         """Until the connection ends, from whichever side."""
@@ -98,8 +97,7 @@ class Session:
             logger.exception("a connection of the live page failed")
             await self._connection.close(INTERNAL_ERROR)
         finally:
-            for key in list(self._subscriptions):
-                self._drop(key)
+            self._events.end()
 
     async def end(self) -> None:
         """Close, behind the answer to the request that it has on its way."""
@@ -178,47 +176,22 @@ class Session:
         return lines.written(await self._engine.delete(key, _if_version(request)))
 
     async def _subscribe(self, key: str, request: dict[str, str]) -> bytes:
-        if key not in self._subscriptions:
-            if len(self._subscriptions) >= self._limits.subscriptions_max:
+        if key not in self._events:
+            if len(self._events) >= self._limits.subscriptions_max:
                 raise LimitError(f"a connection has at most {self._limits.subscriptions_max} subscriptions")
-            subscriber = await self._engine.subscribe([key], client=self._backlog)
             # The reply is the next to take the lock, so the first event comes behind it.
-            self._subscriptions[key] = subscriber, asyncio.create_task(self._tell(key, subscriber))
+            self._events.add(key, await self._engine.subscribe([key], client=self._backlog))
         return b'{"kind":"subscribed","key":%s}' % request["key"].encode()
 
     async def _unsubscribe(self, key: str, request: dict[str, str]) -> bytes:
-        self._drop(key)
+        self._events.drop(key)
         return b'{"kind":"ok"}'
 
-    # Events.
-
-    async def _tell(self, key: str, subscriber: TaskSubscriber) -> None:
-        """Send what happens to the key until the subscription, or the connection, ends."""
-        try:
-            while True:
-                event = subscriber.take()
-                if event is None:
-                    await subscriber.wait()
-                else:
-                    await self._send(partial(messages.event_message, event))
-                    subscriber.note_sent(event[5])
-        except SubscriberEvictedError as error:
-            self._subscriptions.pop(key, None)
-            with suppress(ConnectionClosed):
-                await self._send(partial(messages.evicted_message, key, error))
-        except ClosedError:
-            if self._subscriptions.pop(key, None):  # the database was closed, not the subscription
-                await self._connection.close(GOING_AWAY, "the database was closed")
-        except ConnectionClosed:
-            pass
-        finally:
-            subscriber.close()
-
-    def _drop(self, key: str) -> None:
-        subscriber, task = self._subscriptions.pop(key, (None, None))
-        if subscriber is not None and task is not None:
-            subscriber.close()
-            task.cancel()
+    async def _end_events(self, closed: bool) -> None:
+        if closed:
+            await self._connection.close(GOING_AWAY, "the database was closed")
+        else:
+            await self._connection.close(INTERNAL_ERROR)
 
 
 def peer_of(connection: ServerConnection) -> str:

@@ -73,6 +73,30 @@ def test_several_keys_are_told_in_the_order_of_commits(db: Store) -> None:
     events.close()
 
 
+def test_events_of_many_keys_come_in_the_order_of_their_commits_whoever_writes(db: Store) -> None:
+    keys = [f"key {number}" for number in range(12)]
+    watching = [db.subscribe(*keys), db.subscribe(*keys[::2])]
+    writes_each = 25
+
+    def write(mine: list[str]) -> None:
+        for number in range(writes_each):
+            for key in mine:
+                db.set(key, number)
+
+    writers = [threading.Thread(target=write, args=(keys[first::4],)) for first in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    for events, watched in zip(watching, (keys, keys[::2]), strict=True):
+        told = take(events, writes_each * len(watched))
+        revisions = [event.revision for event in told]
+        assert revisions == sorted(set(revisions))
+        for key in watched:
+            assert [event.new for event in told if event.key == key] == list(range(writes_each))
+        events.close()
+
+
 def test_a_key_is_told_to_those_who_watch_it_alone_and_to_those_who_watch_others_too(db: Store) -> None:
     alone, both, other = db.subscribe("a"), db.subscribe("a", "b"), db.subscribe("b", "a")
     db.set("a", 1)

@@ -229,6 +229,25 @@ def test_a_long_list_is_freed_without_deep_recursion() -> None:
     subscriber.evict()
 
 
+def test_the_revision_of_the_next_event_is_known_before_it_is_taken() -> None:
+    feed = Feed(100, 10_000)
+    subscriber, _ = subscribe(feed)
+    subscriber.after_revision = 2
+    assert subscriber.next_revision() is None
+    append(feed, 1, 2)
+    assert subscriber.next_revision() is None, "older than the subscription"
+    append(feed, 3, 4)
+    assert subscriber.next_revision() == 3
+    assert revisions(subscriber) == [3, 4]
+    append(feed, 5)
+    feed.end()
+    assert subscriber.next_revision() == 5
+    subscriber.take()
+    assert subscriber.next_revision() == 0
+    subscriber.close()
+    assert subscriber.next_revision() == 0
+
+
 def test_the_end_comes_after_the_last_event() -> None:
     feed = Feed(10, 1000)
     subscriber, _ = subscribe(feed)

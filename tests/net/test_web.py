@@ -11,8 +11,9 @@ import pytest
 from websockets.exceptions import InvalidHandshake
 
 from fluxdb.errors import FluxDBError
-from fluxdb.limits import DEFAULT_LIMITS
+from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.net.web import start_web
+from fluxdb.net.web_limits import WebLimits
 from tests.net import web_client
 from tests.net.web_client import Site, ask, ask_text, run, serving
 from tests.support.loops import run_on
@@ -75,6 +76,41 @@ def test_a_subscriber_is_told_from_the_acknowledgement_on(tmp_path: Path, path: 
             assert (await ask(watcher, type="get", key="a"))["type"] == "get_response"  # no event before it
 
     run(tmp_path, test)
+
+
+def test_events_of_many_keys_come_in_the_order_of_their_commits(tmp_path: Path) -> None:
+    async def test(site: Site) -> None:
+        keys = [f"key {number}" for number in range(20)]
+        async with site.connect() as watcher:
+            for key in keys:
+                await ask(watcher, type="subscribe", key=key)
+            for _ in range(5):
+                writes = [site.engine.set(keys[number * 7 % 20], b"%d" % number) for number in range(100)]
+                await asyncio.gather(*(asyncio.ensure_future(write) for write in writes))
+            told = [json.loads(await watcher.recv())["data"] for _ in range(500)]
+        assert [event["revision"] for event in told] == list(range(1, 501))
+
+    run(tmp_path, test)
+
+
+def test_of_a_page_that_reads_nothing_the_longest_queues_are_evicted_and_it_is_told(tmp_path: Path) -> None:
+    async def test(site: Site) -> None:
+        keys = [f"key {number}" for number in range(30)]
+        async with site.connect(max_queue=1) as stuck:
+            for key in keys:
+                await ask(stuck, type="subscribe", key=key)
+            for _ in range(3):
+                for key in keys:
+                    await site.engine.set(key, b'"' + b"x" * 50_000 + b'"')
+            info = await site.engine.info()
+            assert 0 < info["queued_event_bytes"] < 700_000
+            assert info["subscriber_evictions"] > 0
+            while (told := json.loads(await stuck.recv()))["type"] == "event":
+                pass
+            assert told["type"] == "evicted"
+
+    limits = WebLimits(client_event_bytes_max=500_000, output_bytes_max=16_384, send_buffer_bytes=16_384)
+    run(tmp_path, test, limits=limits, engine_limits=Limits(subscriber_bytes_max=500_000))
 
 
 @pytest.mark.parametrize(
