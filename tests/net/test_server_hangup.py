@@ -100,6 +100,27 @@ def test_an_expired_certificate_is_warned_about_at_the_start_and_measured(tmp_pa
     assert "\nfluxdb_certificate_expiry_timestamp_seconds 1.7" in numbers
 
 
+SHORT_DAYS = """
+import sys
+from fluxdb.cli.server import main
+from fluxdb.net import certificate
+certificate.DAY_SECONDS = 0.1
+sys.argv[:] = ["fluxdb-server", *sys.argv[4:]]
+main()
+"""
+
+
+def test_a_server_warns_of_its_certificate_again_each_day(tmp_path: Path) -> None:
+    files = make_certificate(tmp_path, until=-timedelta(minutes=5))
+    log = tmp_path / "log"
+    prefix = ("sh", "-c", 'exec 2>"$0"; exec "$@"', str(log), sys.executable, "-c", SHORT_DAYS)
+    arguments = ("--port", "0", "--data-dir", str(tmp_path / "data"))
+    with Process(*arguments, "--tls-cert", str(files[0]), "--tls-key", str(files[1]), prefix=prefix) as server:
+        until(lambda: log.read_text().count("the certificate expired on") >= 3)
+        assert server.stop() == (0, "")
+    assert "Traceback" not in log.read_text()
+
+
 def test_a_password_file_is_read_again_for_new_connections_and_the_page(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("old\n")
