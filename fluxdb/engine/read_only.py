@@ -164,16 +164,7 @@ def _read(directory: Path, limits: Limits) -> Recovered:
     if state.damage is not None:
         raise state.damage
     if state.torn is not None:
-        torn = state.torn
-        log.warning(
-            "%s: an unfinished tail of %d bytes at byte %d is not shown (%s)",
-            directory / torn.segment,
-            torn.byte_count,
-            torn.offset,
-            torn.cause,
-        )
-    if state.cut is not None:
-        log.error("%s: %s", directory / state.cut.segment, state.cut)
+        log.warning("%s: %s; what it holds is not shown", directory / state.torn.segment, state.torn)
     for warning in state.warnings:
         log.warning("%s: %s", directory, warning)
     return state

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fluxdb._core.replay import STOP_PLACE, replay
-from fluxdb._core.segment import SECTOR_BYTES
+from fluxdb._core.segment import SECTOR_BYTES, segment_name
 from fluxdb._core.survey import last_nonzero
 from fluxdb.errors import CorruptionError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
@@ -19,11 +19,16 @@ from fluxdb.storage.layout import LOCK_NAME, Folder, list_folder, require_databa
 from fluxdb.storage.offline import shared_folder
 from fluxdb.storage.oserrors import storage_errors
 from fluxdb.storage.progress import Progress, ProgressCallback
-from fluxdb.storage.reader import Recovered, cut_of, look_around, read_folder
+from fluxdb.storage.reader import UNKNOWN_END, Recovered, cut_of, damage_at, look_around, read_folder
 from fluxdb.storage.recovery import Verdict, decide
 from fluxdb.storage.salvage import find_blocks, find_groups
 from fluxdb.storage.segments import SegmentFile, read_segment, read_segment_file
 from fluxdb.storage.snapshot_reader import SnapshotReader
+
+AS_A_CRASH = "as a crash leaves it: the next open cuts it off. If there was none, the last group is lost"
+
+
+AS_A_CRASH = "as a crash leaves it: the next open cuts it off. If there was none, the last group is lost"
 
 
 class Finding(NamedTuple):
@@ -52,6 +57,16 @@ class CheckReport:
     opens: bool = False
     state: dict[str, object] = field(default_factory=dict)  # revision, keys, tombstones, digest: where it opens
 
+    def note(self, file: str, offset: int, meaning: str) -> None:
+        self.findings.append(Finding(file, offset, meaning, False))
+
+    def damage(self, error: CorruptionError, *, is_needed: bool = True) -> None:
+        """Tell of damage, once; where the bytes are not needed it is a note."""
+        meaning = error.reason if is_needed else f"{error.reason}; not needed: the snapshot stands for it"
+        finding = Finding(error.segment, error.offset, meaning, is_needed)
+        if not any((known.file, known.offset) == (finding.file, finding.offset) for known in self.findings):
+            self.findings.append(finding)
+
     @property
     def ok(self) -> bool:
         return self.opens and not any(finding.is_damage for finding in self.findings)
@@ -75,21 +90,22 @@ def check_folder(directory: Path, limits: Limits, progress: ProgressCallback | N
         require_database(directory)
         folder = list_folder(directory)
     except CorruptionError as error:
-        report.findings.append(Finding(error.segment, error.offset, error.reason, True))
+        report.damage(error)
         return report
+    recovered = read_folder(directory, tombstones_max=limits.tombstones_max)
     segments = [read_segment_file(directory, number) for number in folder.segments]
     meter = Progress(progress, sum(segment.size for segment in segments) + _snapshot_bytes(directory, folder))
     for index, segment in enumerate(segments):
-        _check_segment(report, segment, segments[index + 1] if index + 1 < len(segments) else None)
+        _check_segment(report, recovered, segment, segments[index + 1] if index + 1 < len(segments) else None)
         meter.add(segment.size)
     for revision in folder.snapshots:
-        _check_snapshot(report, revision, meter)
-    _check_state(report, read_folder(directory, tombstones_max=limits.tombstones_max))
+        _check_snapshot(report, recovered, revision, meter)
+    _check_state(report, recovered)
     for name in folder.leftovers:
-        report.findings.append(Finding(name, 0, "unfinished, and without meaning: the next open removes it", False))
+        report.note(name, 0, "unfinished, and without meaning: the next open removes it")
     for name in folder.others:
         if name != LOCK_NAME:
-            report.findings.append(Finding(name, 0, "not a file of the database", False))
+            report.note(name, 0, "not a file of the database")
     meter.finish()
     return report
 
@@ -99,33 +115,40 @@ def _snapshot_bytes(directory: Path, folder: Folder) -> int:
         return sum((directory / snapshot_name(revision)).stat().st_size for revision in folder.snapshots)
 
 
-def _check_segment(report: CheckReport, segment: SegmentFile, following: SegmentFile | None) -> None:
+def _check_segment(
+    report: CheckReport, recovered: Recovered, segment: SegmentFile, following: SegmentFile | None
+) -> None:
     """Go through the groups from the first to the last, on behind what is damaged."""
     report.segments += 1
     data = read_segment(report.directory, segment)
-    cut = cut_of(segment) if following is None else None
-    if cut is not None:
-        report.findings.append(Finding(segment.name, segment.size, str(cut), True))
     if segment.problem is not None:
-        report.findings.append(Finding(segment.name, 0, segment.problem, True))
+        report.damage(CorruptionError(segment.name, 0, segment.problem), is_needed=_is_needed(recovered, segment, 0))
     position = segment.start or _first_position(data, segment.number)
     while position is not None:
         stop = replay(None, data, position)
         report.groups += stop.groups
         report.records += stop.records
-        row = decide(look_around(data, stop, following))
+        row = decide(look_around(data, stop, following, recovered.closed))
         at = stop.position.offset
         if row.verdict is Verdict.CORRUPT:
-            report.findings.append(Finding(segment.name, at, row.cause, True))
+            error = damage_at(stop, row, recovered.closed)
+            report.damage(error, is_needed=_is_needed(recovered, segment, at))
             position = _position_behind(data, stop.position, same_place=stop.reason == STOP_PLACE)
             continue
         if row.verdict is Verdict.TORN:
-            whose = "the next open cuts it off" if cut else "never acknowledged, the next open cuts it off"
-            meaning = f"a torn tail ({row.cause}): {whose}"
-            report.findings.append(Finding(segment.name, at, meaning, False))
+            report.note(segment.name, at, f"a torn tail ({row.cause}), {AS_A_CRASH}")
         elif last_nonzero(data, at) >= 0:
-            report.findings.append(Finding(segment.name, at, "bytes without meaning behind the last group", False))
+            report.note(segment.name, at, "bytes without meaning behind the last group")
         position = None
+    cut = cut_of(segment) if following is None else None
+    if cut is not None:
+        report.damage(cut)
+
+
+def _is_needed(recovered: Recovered, segment: SegmentFile, offset: int) -> bool:
+    """Does the state depend on that byte? Not where it opens from a snapshot that stands for it."""
+    first = recovered.first
+    return recovered.damage is not None or (segment.number, offset) >= (first.segment, first.offset)
 
 
 def _first_position(data: bytearray, number: int) -> Position | None:
@@ -145,7 +168,7 @@ def _positions(data: bytearray, number: int, offset: int, after_group: int) -> I
         yield Position(header.first_revision - 1, header.group - 1, number, group.offset, header.chain)
 
 
-def _check_snapshot(report: CheckReport, revision: int, progress: Progress) -> None:
+def _check_snapshot(report: CheckReport, recovered: Recovered, revision: int, progress: Progress) -> None:
     report.snapshots += 1
     name = snapshot_name(revision)
     try:
@@ -155,23 +178,25 @@ def _check_snapshot(report: CheckReport, revision: int, progress: Progress) -> N
                 progress.add(len(payload))
     except CorruptionError as error:
         whole = sum(block.records for block in find_blocks(report.directory / name, revision))
-        meaning = f"{error.reason}; {whole} records in it are in blocks that are whole"
-        report.findings.append(Finding(name, error.offset, meaning, True))
+        reason = f"{error.reason}; {whole} records in it are in blocks that are whole"
+        opened_from = recovered.snapshot if recovered.damage is None else None
+        is_needed = opened_from is None or revision >= opened_from.revision
+        report.damage(CorruptionError(name, error.offset, reason), is_needed=is_needed)
 
 
 def _check_state(report: CheckReport, recovered: Recovered) -> None:
-    damage = recovered.damage
-    if damage is not None:
-        if not any((finding.file, finding.offset) == (damage.segment, damage.offset) for finding in report.findings):
-            report.findings.append(Finding(damage.segment, damage.offset, damage.reason, True))
+    if recovered.damage is not None:
+        report.damage(recovered.damage)
         return
     report.opens = True
-    documents = recovered.documents
+    documents, end = recovered.documents, recovered.position
     report.state = {
-        "revision": recovered.position.revision,
+        "revision": end.revision,
         "keys": len(documents),
         "tombstones": documents.tombstones,
         "digest": documents.digest(),
     }
+    if recovered.torn is None and not recovered.ends_as_closed:
+        report.note(segment_name(end.segment), end.offset, UNKNOWN_END)
     for warning in recovered.warnings:
-        report.findings.append(Finding(str(recovered.directory), 0, warning, False))
+        report.note(str(recovered.directory), 0, warning)

@@ -25,10 +25,11 @@ from fluxdb.storage.layout import (
     snapshot_name,
 )
 from fluxdb.storage.lock import FolderLock
+from fluxdb.storage.log_end import LogEnd, write_log_end
 from fluxdb.storage.oserrors import as_storage_error
 from fluxdb.storage.pace import CheckpointPace, calm_log_bytes
 from fluxdb.storage.progress import ProgressCallback
-from fluxdb.storage.reader import Recovered, read_folder
+from fluxdb.storage.reader import UNKNOWN_END, Recovered, read_folder
 from fluxdb.storage.snapshot_writer import Pace, Share, write_snapshot
 from fluxdb.storage.writer import retire, take_over
 
@@ -83,6 +84,7 @@ class Database:
         self._database_id = recovered.database_id
         self._report = recovered.report()
         self._snapshot = recovered.snapshot
+        self._noted = recovered.closed
         self._checkpointing = threading.Lock()
         self._looking = threading.Lock()
         self._displaced = ""  # what became of the folder, in words; empty: it is in its place
@@ -222,10 +224,23 @@ class Database:
     def _release(self) -> None:
         try:
             self.committer.close()
+            self._note_log_end()
         finally:
             self._lock.release()
         _open_databases.discard(self)
         self._released = True
+
+    def _note_log_end(self) -> None:
+        """All that the documents hold is durable by now. Without the note, the next open only knows less."""
+        end, folder = LogEnd.at(self._database_id, self.documents.position), self._lock.folder
+        if folder is None or end == self._noted:
+            return
+        try:
+            write_log_end(folder, end)
+        except FileNotFoundError:
+            pass  # the folder was deleted
+        except OSError as error:
+            log.warning("%s", as_storage_error(f"can't note in {self.directory} where the log ends", error))
 
     def _check_open(self) -> None:
         if self._closed:
@@ -242,17 +257,9 @@ class Database:
 
 def _tell(recovered: Recovered) -> None:
     if recovered.torn is not None:
-        torn = recovered.torn
-        log.warning(
-            "%s: cut off an unfinished tail of %d bytes at byte %d (%s)%s",
-            recovered.directory / torn.segment,
-            torn.byte_count,
-            torn.offset,
-            torn.cause,
-            "" if recovered.cut else "; nothing acknowledged is lost",
-        )
-    if recovered.cut is not None:
-        log.error("%s: %s", recovered.directory / recovered.cut.segment, recovered.cut)
+        log.warning("%s: cut off %s", recovered.directory / recovered.torn.segment, recovered.torn)
+    elif not recovered.ends_as_closed and not recovered.is_new:
+        log.info("%s: %s", recovered.directory, UNKNOWN_END)
     for warning in recovered.warnings:
         log.warning("%s: %s", recovered.directory, warning)
 

@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from fluxdb._core.descriptor import Descriptor
 from fluxdb.storage.files import open_folder
 
 
@@ -22,10 +23,15 @@ def sync_file(descriptor: int) -> None:
 def sync_directory(directory: Path) -> None:
     """Created, renamed and removed names of ``directory`` are on stable storage."""
     with open_folder(directory) as descriptor:
-        if sys.platform == "darwin":
-            fcntl.fcntl(descriptor.fileno(), fcntl.F_FULLFSYNC)
-        else:
-            os.fsync(descriptor.fileno())
+        sync_open_directory(descriptor)
+
+
+def sync_open_directory(directory: Descriptor) -> None:
+    """The same for a directory that is open."""
+    if sys.platform == "darwin":
+        fcntl.fcntl(directory.fileno(), fcntl.F_FULLFSYNC)
+    else:
+        os.fsync(directory.fileno())
 
 
 def sync_ancestors(directory: Path) -> None:

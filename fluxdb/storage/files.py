@@ -6,7 +6,10 @@ file to keep documents in, and to open one may wait for ever. All raise OSError,
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
+from functools import partial
 from io import FileIO
 from pathlib import Path
 
@@ -21,6 +24,15 @@ def open_folder(directory: Path) -> Descriptor:
 def open_file(path: Path, flags: int) -> Descriptor:
     """Flags as of os.open; a file that is made can be read by nobody else."""
     return owned(open_plain, path, flags)
+
+
+def open_inside(folder: Descriptor, name: str, flags: int) -> Descriptor:
+    """As open_file, of a file in a folder that is open, wherever the folder's path leads by now."""
+    flags |= os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    file = owned(partial(os.open, dir_fd=folder.fileno()), name, flags, 0o600)
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        raise OSError(errno.EINVAL, f"{name} is no regular file: move it away")
+    return file
 
 
 def read_only(path: Path) -> FileIO:

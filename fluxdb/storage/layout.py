@@ -2,6 +2,7 @@
 
     LOCK                            held by flock while the database is open; the owner's process id
     log-<16 digits>                 a segment of the log, numbered from 1 without gaps
+    log.end                         where the log ended when the database was last closed (log_end.py)
     log.spare                       the next segment, allocated ahead; means nothing until it is renamed
     snapshot-<20 digits>            all documents as they were at that revision
     snapshot-<20 digits>.tmp        a snapshot that is not finished; means nothing
@@ -20,6 +21,7 @@ from typing import NamedTuple
 
 from fluxdb._core.segment import segment_name
 from fluxdb.errors import CorruptionError, StorageError
+from fluxdb.storage.log_end import END_NAME, read_log_end
 from fluxdb.storage.oserrors import as_storage_error, storage_errors
 
 LOCK_NAME = "LOCK"
@@ -36,7 +38,7 @@ _UNFINISHED = re.compile(r"snapshot-[0-9]{20}\.tmp\Z")
 
 
 class Folder(NamedTuple):
-    """What lies in a folder. Nothing was opened to find out."""
+    """What lies in a folder, but for log.end. Nothing was opened to find out."""
 
     segments: list[int]  # numbers, ascending
     snapshots: list[int]  # revisions, the newest first
@@ -103,9 +105,14 @@ def require_folder(directory: Path) -> None:
 
 
 def require_database(directory: Path) -> None:
-    """Raises StorageError where the folder holds no database, CorruptionError for names that can't be ours."""
+    """Raises StorageError where the folder holds no database, CorruptionError where only log.end is left of one, and
+    for names that can't be ours.
+    """
     folder = list_folder(directory)
     if not folder.segments and not folder.snapshots:
+        noted, _ = read_log_end(directory)
+        if noted is not None and noted.revision > 0:
+            raise noted.whole_database_missing()
         raise StorageError(f"there is no database in {directory}")
 
 
@@ -126,6 +133,8 @@ def list_folder(directory: Path) -> Folder:
 
 def _classify(folder: Folder, name: str, is_file: bool) -> None:
     numbered = _NUMBERED.match(name)
+    if name == END_NAME and is_file:
+        return
     if numbered is None:
         unfinished = name in (SPARE_NAME, SEGMENT_TEMPORARY_NAME, NOTE_NAME) or _UNFINISHED.match(name)
         (folder.leftovers if unfinished and is_file else folder.others).append(name)

@@ -18,6 +18,7 @@ from fluxdb.storage.dump_lines import Entry, Head, line_bytes_max, parse_line
 from fluxdb.storage.durable import sync_ancestors, sync_directory
 from fluxdb.storage.layout import LOCK_NAME, absolute, list_folder, make_folder
 from fluxdb.storage.lock import FolderLock
+from fluxdb.storage.log_end import END_NAME
 from fluxdb.storage.oserrors import storage_errors
 from fluxdb.storage.progress import Progress, ProgressCallback
 from fluxdb.storage.rebuild import write_database
@@ -73,7 +74,7 @@ def _require_empty(directory: Path) -> None:
     folder = list_folder(directory)
     if folder.segments or folder.snapshots:
         raise StorageError(f"there is a database in {directory} already: load into a new folder")
-    others = [name for name in folder.others if name != LOCK_NAME]
+    others = [name for name in (*folder.others, END_NAME) if name != LOCK_NAME and (directory / name).exists()]
     if others:
         raise StorageError(f"{directory} is not empty ({others[0]} is there): load into a new folder")
 

@@ -67,6 +67,11 @@ class FolderLock:
             _close(descriptors)
             raise
 
+    @property
+    def folder(self) -> Descriptor | None:
+        """The folder that is locked, wherever its path leads by now; None where the lock was released."""
+        return self._descriptors[0] if self._descriptors else None
+
     def release(self) -> None:
         """Let the next owner in. Idempotent; where it was interrupted, it may be called again."""
         if self._descriptors and self._owns:

@@ -13,9 +13,10 @@ from fluxdb.errors import CorruptionError
 from fluxdb.model import Position
 from fluxdb.storage.aside import copy_aside, rename_aside
 from fluxdb.storage.base import snapshot_owner
-from fluxdb.storage.durable import sync_file, write_all
+from fluxdb.storage.durable import allocate, sync_file, write_all
 from fluxdb.storage.files import open_file
 from fluxdb.storage.layout import list_folder
+from fluxdb.storage.log_end import END_NAME, read_log_end
 from fluxdb.storage.oserrors import storage_errors
 from fluxdb.storage.reader import Recovered
 from fluxdb.storage.repair_report import RepairReport
@@ -72,6 +73,7 @@ def cut_log(recovered: Recovered, report: RepairReport) -> None:
     directory, end = recovered.directory, recovered.position
     later = [segment for segment in recovered.segments if segment.number > end.segment]
     last = next(segment for segment in recovered.segments if segment.number == end.segment)
+    noted = noted_revision(directory)
     with closing(SalvageFile(directory)) as salvage:
         salvage.add_segment(last, end.offset, end.group, end.revision)
         for segment in later:
@@ -80,16 +82,48 @@ def cut_log(recovered: Recovered, report: RepairReport) -> None:
     for segment in reversed(later):  # the last first: a crash leaves the damage in place, to be mended anew
         report.kept.append(rename_aside(directory, segment.name))
         report.actions.append(f"{segment.name} was renamed to {report.kept[-1]}")
-    _zero_behind(directory, last, end.offset, report)
-    report.add_salvage(salvage, end.revision + 1)
+    _end_at(directory, last, end.offset, report)
+    put_note_aside(directory, end.revision, report)  # it is what shows the damage, so it goes last
+    report.add_salvage(salvage, end.revision + 1, noted)
 
 
-def _zero_behind(directory: Path, segment: SegmentFile, offset: int, report: RepairReport) -> None:
+def noted_revision(directory: Path) -> int:
+    """The revision at which the last clean close was noted; 0 where none was."""
+    noted, _ = read_log_end(directory)
+    return noted.revision if noted is not None else 0
+
+
+def put_note_aside(directory: Path, revision: int, report: RepairReport) -> None:
+    """Where the note speaks of more than the log holds now, up to ``revision``, it must not be held against it."""
+    noted = noted_revision(directory)
+    if noted > revision:
+        report.kept.append(rename_aside(directory, END_NAME))
+        report.actions.append(f"{END_NAME} was renamed to {report.kept[-1]}: it names revision {noted}")
+
+
+def _end_at(directory: Path, segment: SegmentFile, offset: int, report: RepairReport) -> None:
+    """Let nothing but zeros stand behind ``offset``, as far as the segment was made."""
+    assert segment.header is not None, "the log was read up to here"
+    made_bytes = segment.header.segment_bytes
     byte_count = last_nonzero(read_segment(directory, segment), offset) + 1 - offset
+    if byte_count <= 0 and segment.size >= made_bytes:
+        return
+    report.kept.append(copy_aside(directory, segment.name))
     if byte_count > 0:
-        report.kept.append(copy_aside(directory, segment.name))
         _overwrite(directory / segment.name, offset, bytes(byte_count))
-        report.actions.append(f"{segment.name} was cut at byte {offset}; a copy is in {report.kept[-1]}")
+        report.actions.append(f"{segment.name} was ended at byte {offset}; a copy is in {report.kept[-1]}")
+    if segment.size < made_bytes:
+        _lengthen(directory / segment.name, segment.size, made_bytes)
+        done = f"{segment.name} was lengthened with zeros from {segment.size} to {made_bytes} bytes"
+        report.actions.append(f"{done}; a copy is in {report.kept[-1]}")
+
+
+def _lengthen(path: Path, size: int, made_bytes: int) -> None:
+    """Allocated in full, as a new segment is: a write to it must not find the disk full."""
+    with storage_errors(f"can't make room for {made_bytes} bytes in {path}"), open_file(path, os.O_RDWR) as file:
+        allocate(file.fileno(), size, made_bytes - size)
+        os.ftruncate(file.fileno(), made_bytes)  # where the system allocates nothing ahead
+        sync_file(file.fileno())
 
 
 def _overwrite(path: Path, offset: int, data: bytes) -> None:

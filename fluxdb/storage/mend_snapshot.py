@@ -13,6 +13,7 @@ from fluxdb.limits import Limits
 from fluxdb.storage.aside import link_aside, rename_aside
 from fluxdb.storage.base import FIRST_POSITION
 from fluxdb.storage.layout import list_folder, snapshot_name
+from fluxdb.storage.mend_log import noted_revision
 from fluxdb.storage.reader import Recovered
 from fluxdb.storage.rebuild import write_database
 from fluxdb.storage.repair_report import RepairReport
@@ -40,7 +41,8 @@ def begin_anew(recovered: Recovered, limits: Limits, report: RepairReport) -> No
         for segment in recovered.segments:
             salvage.add_segment(segment, 0, 0, kept.revision)
         salvage.finish()
-    revision = max(kept.revision, salvage.revision_max)  # none is given twice
+    noted = noted_revision(directory)
+    revision = max(kept.revision, salvage.revision_max, noted)  # none is given twice
 
     def clear_away() -> None:
         if revision in revisions:
@@ -56,7 +58,7 @@ def begin_anew(recovered: Recovered, limits: Limits, report: RepairReport) -> No
             report.kept.append(rename_aside(directory, snapshot_name(old)))
     report.actions.append(f"{snapshot_name(revision)} was made of {kept.records} records, and a new log begun")
     _tell_losses(directory, kept, report)
-    report.add_salvage(salvage, kept.revision + 1)
+    report.add_salvage(salvage, kept.revision + 1, noted)
 
 
 def _keep_newest(directory: Path, revisions: list[int], limits: Limits) -> _Kept:

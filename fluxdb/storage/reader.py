@@ -15,35 +15,34 @@ from fluxdb.limits import DEFAULT_LIMITS
 from fluxdb.model import Position
 from fluxdb.storage.base import FIRST_POSITION, find_base, find_foreign
 from fluxdb.storage.layout import Folder, list_folder, snapshot_name
+from fluxdb.storage.log_end import END_NAME, LogEnd, read_log_end
 from fluxdb.storage.oserrors import storage_errors
 from fluxdb.storage.progress import Progress, ProgressCallback
-from fluxdb.storage.recovery import Seen, Verdict, decide
+from fluxdb.storage.recovery import CLOSED_BEHIND, Row, Seen, Verdict, decide
 from fluxdb.storage.segments import SegmentFile, read_segment, read_segment_file
 
 _GROUP_HEADER_BYTES = 64
 
-
-class Cut(NamedTuple):
-    """The last segment is shorter than it was made, which no crash does. What stood behind its end is lost."""
-
-    segment: str
-    byte_count: int
-    made_bytes: int
-
-    def __str__(self) -> str:
-        return (
-            f"the file was cut: it has {self.byte_count} bytes of {self.made_bytes}; what stood behind them, if"
-            " anything, is lost, acknowledged or not"
-        )
+# What can be said of an end of the log that no close noted.
+UNKNOWN_END = (
+    "the log ends as a crash leaves it, no close noted its end. If there was no crash, what stood behind it, if"
+    " anything, is lost"
+)
 
 
 class Torn(NamedTuple):
-    """The tail that a crash left unfinished. It was never acknowledged, unless the file itself was cut."""
+    """A tail as a crash leaves it, unfinished and never acknowledged. If there was no crash, the last group is lost."""
 
     segment: str
     offset: int
     byte_count: int  # up to its last byte that is not 0
     cause: str
+
+    def __str__(self) -> str:
+        return (
+            f"an unfinished tail of {self.byte_count} bytes at byte {self.offset} ({self.cause}), as a crash leaves it;"
+            " if there was none, the last group is lost"
+        )
 
 
 @dataclass
@@ -58,15 +57,22 @@ class Recovered:
     database_id: bytes = b""  # empty: there is no database here yet, or nothing to begin with
     snapshot: Position | None = None  # what the snapshot that recovery began with stands for
     log_bytes: int = 0  # from the snapshot to the end
+    first: Position = FIRST_POSITION  # where reading the log began: what lies before is not needed
     records: int = 0
     groups: int = 0
     last_group_offset: int = -1  # in the last segment; -1: no group was read there
     torn: Torn | None = None
-    cut: Cut | None = None
+    closed: LogEnd | None = None  # where the last clean close noted the end, as far as that is known
+    passed_over: list[CorruptionError] = field(default_factory=list)  # newer snapshots that are damaged, not needed
     warnings: list[str] = field(default_factory=list)
     damage: CorruptionError | None = None  # then documents and position are what lies before it
     is_new: bool = False  # nothing was there: taking over makes a database
     is_foreign: bool = False  # the damage is a file of another database
+
+    @property
+    def ends_as_closed(self) -> bool:
+        """Nothing was written since the last clean close, as far as the log shows: it ends where that noted it."""
+        return self.closed is not None and self.torn is None and self.closed.revision == self.position.revision
 
     def report(self) -> dict[str, object]:
         """For people: what recovery did."""
@@ -78,7 +84,7 @@ class Recovered:
             "records": self.records,
             "log_bytes": self.log_bytes,
             "torn": None if self.torn is None else self.torn._asdict(),
-            "cut": None if self.cut is None else self.cut._asdict(),
+            "ends_as_closed": self.ends_as_closed,
             "warnings": list(self.warnings),
         }
 
@@ -95,8 +101,11 @@ def read_folder(
     segments = [read_segment_file(directory, number) for number in folder.segments]
     documents = Documents(tombstones_max=tombstones_max)
     recovered = Recovered(directory, documents, FIRST_POSITION, segments, folder.leftovers)
+    noted, note_problem = read_log_end(directory)
     recovered.is_new = not segments and not folder.snapshots
     if recovered.is_new:
+        if noted is not None and noted.revision > 0:
+            recovered.closed, recovered.damage = noted, noted.whole_database_missing()
         return recovered
     meter = Progress(progress, sum(segment.size for segment in segments) + _newest_snapshot_bytes(directory, folder))
     recovered.damage = find_foreign(directory, folder, segments)
@@ -109,8 +118,10 @@ def read_folder(
         recovered.damage = error
         return recovered
     recovered.documents, recovered.position = base.documents, base.position
-    recovered.snapshot = base.snapshot
+    recovered.snapshot, recovered.first = base.snapshot, base.position
+    recovered.passed_over = passed_over
     recovered.warnings = [f"not used: {error.segment}: {error.reason}" for error in passed_over]
+    _take_note(recovered, segments[base.segment_index], noted, note_problem)
     _read_log(recovered, base.segment_index, meter)
     meter.finish()
     return recovered
@@ -121,11 +132,18 @@ def _newest_snapshot_bytes(directory: Path, folder: Folder) -> int:
         return (directory / snapshot_name(folder.snapshots[0])).stat().st_size if folder.snapshots else 0
 
 
-def _read_log(recovered: Recovered, first_index: int, progress: Progress) -> None:
-    """Replay segment after segment, until the end or until damage."""
-    first = recovered.segments[first_index]
+def _take_note(recovered: Recovered, first: SegmentFile, noted: LogEnd | None, problem: str | None) -> None:
     assert first.header is not None, "find_base begins at segments with a header only"
     recovered.database_id = first.header.database_id
+    if noted is not None and noted.database_id != recovered.database_id:
+        noted, problem = None, "it belongs to another database"
+    recovered.closed = noted
+    if problem is not None:
+        recovered.warnings.append(f"not used: {END_NAME}: {problem}")
+
+
+def _read_log(recovered: Recovered, first_index: int, progress: Progress) -> None:
+    """Replay segment after segment, until the end or until damage."""
     for index in range(first_index, len(recovered.segments)):
         segment = recovered.segments[index]
         following = recovered.segments[index + 1] if index + 1 < len(recovered.segments) else None
@@ -136,17 +154,24 @@ def _read_log(recovered: Recovered, first_index: int, progress: Progress) -> Non
             assert segment.start is not None, "_complaint saw to it"
             recovered.position = segment.start
         _read_segment(recovered, segment, following)
-        recovered.cut = cut_of(segment) if following is None else None  # else the next one says that all is there
+        if following is None and recovered.damage is None:  # else the next one says that all is there
+            recovered.damage = cut_of(segment)
         progress.add(segment.size)
         if recovered.damage is not None:
             return
 
 
-def cut_of(segment: SegmentFile) -> Cut | None:
-    """A file is made in its full size, so no crash makes it shorter. What is missing can't be told from free space."""
-    if segment.header is not None and segment.size < segment.header.segment_bytes:
-        return Cut(segment.name, segment.size, segment.header.segment_bytes)
-    return None
+def cut_of(segment: SegmentFile) -> CorruptionError | None:
+    """The complaint about a last segment that is shorter than its header says.
+
+    No crash does that: a segment has its full size, its header says which, and both are synced, before it gets its
+    name. What stood behind the cut, records or free space, can't be told.
+    """
+    if segment.header is None or segment.size >= segment.header.segment_bytes:
+        return None
+    made_bytes = segment.header.segment_bytes
+    reason = f"the file was cut: it was made with {made_bytes} bytes. What stood behind byte {segment.size} is lost"
+    return CorruptionError(segment.name, segment.size, reason)
 
 
 def _complaint(segment: SegmentFile, previous: SegmentFile) -> CorruptionError | None:
@@ -163,20 +188,30 @@ def _read_segment(recovered: Recovered, segment: SegmentFile, following: Segment
     data = read_segment(recovered.directory, segment)
     start = recovered.position
     stop = replay(recovered.documents, data, start)
-    row = decide(look_around(data, stop, following))
+    row = decide(look_around(data, stop, following, recovered.closed))
     recovered.position = stop.position
     recovered.log_bytes += stop.position.offset - start.offset
     recovered.records += stop.records
     recovered.groups += stop.groups
     recovered.last_group_offset = stop.last_group_offset
     if row.verdict is Verdict.CORRUPT:
-        recovered.damage = CorruptionError(segment.name, stop.position.offset, row.cause)
+        recovered.damage = damage_at(stop, row, recovered.closed)
     if row.verdict is Verdict.TORN:
         torn_bytes = last_nonzero(data, stop.position.offset) + 1 - stop.position.offset
         recovered.torn = Torn(segment.name, stop.position.offset, torn_bytes, row.cause)
 
 
-def look_around(data: bytearray, stop: Stop, following: SegmentFile | None) -> Seen:
+def damage_at(stop: Stop, row: Row, closed: LogEnd | None) -> CorruptionError:
+    """The damage that a row of the table rules, at the place where the replay stopped."""
+    at, cause = stop.position, row.cause
+    if row is CLOSED_BEHIND:
+        if stop.reason == STOP_END and closed is not None and closed.segment > at.segment:
+            return CorruptionError(segment_name(at.segment + 1), 0, f"the segment is missing: {closed}")
+        cause = f"{cause}: {closed}, and the log ends here at revision {at.revision}"
+    return CorruptionError(segment_name(at.segment), at.offset, cause)
+
+
+def look_around(data: bytearray, stop: Stop, following: SegmentFile | None, closed: LogEnd | None) -> Seen:
     """What the decision table wants to know about the place at which a replay stopped."""
     at = stop.position.offset
     if following is not None:
@@ -196,5 +231,6 @@ def look_around(data: bytearray, stop: Stop, following: SegmentFile | None) -> S
         last_segment=True,
         later_group=find_group(data, at, stop.position.segment, stop.position.group + 1) >= 0,
         gap=gap,
+        closed_behind=closed is not None and closed.revision > stop.position.revision,
         written_behind=last_nonzero(data, behind) >= 0,
     )

@@ -10,6 +10,7 @@ Fresh space reads as zeros. So an unfinished group lacks whole sectors, and dama
 Values hold no raw zeros; a key may, so a sector of zeros is no gap where its record is whole, or where the key that it
 lies in holds NULs right before and behind it, too (``has_gap``, ``_core/survey.pyx``).
 The limit of this: damage to the very last group that zeroes a whole sector of it looks like a write that never ended.
+What was written before the last clean close is beyond that limit: a note says how far the log went then (log_end.py).
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Seen(NamedTuple):
     named_end: bool = False  # not the last segment: the next one's header names this very place
     later_group: bool = False  # a valid header of a later group than the expected one is behind it
     gap: bool = False  # STOP_BODY: sectors of the group are zeros that it was not written with, or the file ends within
+    closed_behind: bool = False  # the note of the last clean close names a later revision than was read
     written_behind: bool = False  # nonzero bytes behind the group (STOP_BODY), its header (STOP_HEADER), or here
 
 
@@ -49,6 +51,8 @@ class Row(NamedTuple):
 
 
 _END, _TORN, _CORRUPT = Verdict.END, Verdict.TORN, Verdict.CORRUPT
+
+CLOSED_BEHIND = Row(lambda s: s.closed_behind, _CORRUPT, "groups are missing or broken that were durable")
 
 # Read from the top down; the first row that applies decides. The last row takes what no other does.
 # fmt: off
@@ -67,12 +71,14 @@ TABLE: tuple[Row, ...] = (
         _CORRUPT, "a group stands here that belongs elsewhere"),
     Row(lambda s: s.stop == STOP_BODY and s.written_behind,
         _CORRUPT, "a group is broken, and something was written behind it"),
-    Row(lambda s: s.stop == STOP_BODY and s.gap,
-        _TORN, "a group of which sectors were never written"),
-    Row(lambda s: s.stop == STOP_BODY,
+    Row(lambda s: s.stop == STOP_BODY and not s.gap,
         _CORRUPT, "a group is broken, though all of its sectors were written"),
     Row(lambda s: s.stop == STOP_HEADER and s.written_behind,
         _CORRUPT, "the header of a group is broken, and something was written behind it"),
+    CLOSED_BEHIND,
+    # As a crash leaves it, as far as can be told.
+    Row(lambda s: s.stop == STOP_BODY,
+        _TORN, "a group of which sectors were never written"),
     Row(lambda s: s.stop == STOP_HEADER,
         _TORN, "a piece of a group's header, and nothing behind it"),
     Row(lambda s: s.stop == STOP_END and s.written_behind,

@@ -9,6 +9,9 @@ One kind of damage is mended after the other, each with the least that helps, un
     damage in the log, a missing segment    the log ends before it; later segments are renamed aside
     no snapshot that the log follows from   a new snapshot of the documents in the newest one that are whole, and a
                                             new log; the old log is renamed aside
+    a last segment that was cut             the log ends before the damage, the file gets its size again
+    a log that ends before its last close   the note of that close (log.end) is renamed aside
+    a damaged snapshot that is not needed   it is renamed aside
 
 What lies behind the damage is not applied: it may build on what is lost. Its records that are whole are saved to a side
 file (salvage_file.py). Whatever is changed is kept in a copy, or under another name, that begins alike and ends in
@@ -26,7 +29,7 @@ from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.storage.aside import rename_aside
 from fluxdb.storage.layout import absolute, check_is_ours, list_folder, require_database, require_folder
 from fluxdb.storage.lock import FolderLock
-from fluxdb.storage.mend_log import cut_log, mend_header
+from fluxdb.storage.mend_log import cut_log, mend_header, noted_revision, put_note_aside
 from fluxdb.storage.mend_snapshot import begin_anew
 from fluxdb.storage.progress import ProgressCallback
 from fluxdb.storage.reader import Recovered, read_folder
@@ -50,10 +53,14 @@ def repair_database(
     lock = FolderLock.own(directory)
     try:
         _mend_names(directory, report)
+        if _accept_empty(directory, report):
+            return report
         require_database(directory)
         for _ in range(_ROUNDS_MAX):
             recovered = read_folder(directory, tombstones_max=limits.tombstones_max, progress=progress)
             if recovered.damage is None:
+                for error in recovered.passed_over:
+                    _put_aside(directory, error, report)
                 report.revision, report.keys = recovered.position.revision, len(recovered.documents)
                 return report
             _mend(recovered, recovered.damage, limits, report)
@@ -65,6 +72,20 @@ def repair_database(
 def _mend_names(directory: Path, report: RepairReport) -> None:
     while (error := _bad_name(directory)) is not None:
         _put_aside(directory, error, report)
+
+
+def _accept_empty(directory: Path, report: RepairReport) -> bool:
+    """Where log.end is all that is left of a database, put it aside: there is nothing else to be kept."""
+    try:
+        require_database(directory)
+    except CorruptionError as error:
+        report.damage.append(f"{error.segment}: {error.reason}")
+        report.lost.append(f"all documents, up to revision {noted_revision(directory)}")
+        put_note_aside(directory, 0, report)
+        return True
+    except StorageError:
+        return False  # said below, or by reading it
+    return False
 
 
 def _bad_name(directory: Path) -> CorruptionError | None:

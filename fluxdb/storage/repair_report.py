@@ -27,16 +27,23 @@ class RepairReport:
         """False: there was nothing to repair, and nothing was changed."""
         return bool(self.actions)
 
-    def add_salvage(self, salvage: SalvageFile, first_lost: int) -> None:
-        """Tell of the records from revision ``first_lost`` on, which are no longer in the database."""
+    def add_salvage(self, salvage: SalvageFile, first_lost: int, noted: int) -> None:
+        """Tell of the records from revision ``first_lost`` on, which are no longer in the database.
+
+        ``noted``: the revision at which the last clean close was noted, 0: none was.
+        """
         if salvage.name is not None:
             self.salvage_files.append(salvage.name)
             self.salvaged_records += salvage.records
         one = salvage.records == 1
         count = "1 record of it is whole, and was" if one else f"{salvage.records} records of it are whole, and were"
         saved = f"{count} saved to {salvage.name}" if salvage.name else ""
-        if salvage.revision_max >= first_lost:
-            span = f"revisions {first_lost} to {salvage.revision_max}, at least"
+        revision_max = max(salvage.revision_max, noted)
+        if revision_max >= first_lost:
+            span = f"revisions {first_lost} to {revision_max}, at least"
             self.lost.append(f"{span}: {saved or 'no record of it is whole'}")
-        else:
-            self.lost.append(f"what was written after revision {first_lost - 1}, if anything: no record of it is whole")
+            return
+        when = ", at which the database was last closed" if noted == first_lost - 1 > 0 else ""
+        self.lost.append(
+            f"what was written after revision {first_lost - 1}{when}, if anything: no record of it is whole"
+        )

@@ -175,7 +175,7 @@ def test_g7_damage_is_told_by_file_and_byte_and_repair_tells_what_it_did(fluxdb:
     assert (data / LOG).read_bytes() == before
     code, out, err = fluxdb("repair", "data")
     assert (code, err) == (0, "")
-    assert [line.split(":")[0] for line in out.splitlines()] == ["damage", "done", "lost", "repaired"]
+    assert [line.split(":")[0] for line in out.splitlines()] == ["damage", "done", "done", "lost", "repaired"]
     assert (data / f"{LOG}.broken").read_bytes() == before
     assert fluxdb("check", "data").code == 0
     assert fluxdb("--data-dir", "data", "exec", "GET a").out == 'Document { value: {"x":1}, version: 1 }\n'

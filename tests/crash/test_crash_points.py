@@ -35,7 +35,7 @@ def recorded(pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
     return get
 
 
-@pytest.mark.parametrize("name", ["threads", "coroutines"])
+@pytest.mark.parametrize("name", ["threads", "coroutines", "closings"])
 @pytest.mark.guarantee(2, 3, 4, 6, 7, 9)
 def test_every_crash_point_recovers_to_a_revision_of_the_model(
     recorded: Callable[[str], Run], pool: Pool, memory_path: Path, name: str

@@ -101,6 +101,10 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "first segment cut in its groups": (cut(SEGMENT_1, 8192), CORRUPT),
     "last segment is empty": (cut(SEGMENT_2, 0), CORRUPT),
     "last segment cut in its header": (cut(SEGMENT_2, 4095), CORRUPT),
+    "last segment without its free space": (
+        lambda state: cut(SEGMENT_2, len(file(state, SEGMENT_2).data))(state),
+        CORRUPT,
+    ),
     "last segment renumbered": (renamed(SEGMENT_2, "db/log-0000000000000003"), CORRUPT),
     "first segment under the number of the last": (copied(SEGMENT_1, SEGMENT_2), CORRUPT),
     "first segment once more, as the third": (copied(SEGMENT_1, "db/log-0000000000000003"), CORRUPT),
@@ -181,6 +185,37 @@ def test_g7_a_foreign_segment_is_refused_and_left_as_it_is(victim: Victim, worke
         assert State.read_from(tmp_path / f"{number}").without(LOCK) == state
 
 
+def cleared(victim: Victim, at: int, byte_count: int) -> Change:
+    """Zeros over some of the last group."""
+    return overwritten(victim.last_segment, victim.last_group.start + at, bytes(byte_count))
+
+
+REFUSED_WHERE_CLOSED: dict[str, Callable[[Victim], Change]] = {
+    "last segment missing": lambda victim: removed(SEGMENT_2),
+    "last group zeroed": lambda victim: cleared(victim, 0, len(victim.last_group)),
+    "first sector of the last group zeroed": lambda victim: cleared(victim, 0, SECTOR_BYTES),
+    "last sector of the last group zeroed": lambda victim: cleared(victim, SECTOR_BYTES, SECTOR_BYTES),
+    "last segment zeroed behind its header": lambda victim: overwritten(
+        SEGMENT_2, HEADER_BYTES, bytes(file(victim.state, SEGMENT_2).size - HEADER_BYTES)
+    ),
+    "all files missing": lambda victim: removed(SEGMENT_1, SEGMENT_2, SNAPSHOT),
+}
+
+
+@pytest.mark.guarantee(7)
+@pytest.mark.parametrize("name", REFUSED_WHERE_CLOSED)
+def test_g7_what_a_closed_database_has_lost_is_refused_though_a_crash_could_have_left_it(
+    victim: Victim, worker: Worker, tmp_path: Path, name: str
+) -> None:
+    change = REFUSED_WHERE_CLOSED[name](victim)
+    closed, killed = change(victim.closed_state), change(victim.state)
+    said = look(worker, tmp_path / "closed", closed, victim.run.history.keys)
+    assert said["error"] and said["kind"] == CORRUPT, said
+    assert State.read_from(tmp_path / "closed").without(LOCK) == closed, "something was changed on disk"
+    said = look(worker, tmp_path / "killed", killed, victim.run.history.keys)
+    assert not said["error"], said
+
+
 HARMLESS: dict[str, Change] = {
     "unfinished files": lambda state: added("db/log.spare", b"x" * 5000)(
         added(f"db/snapshot-{9:020d}.tmp", b"half")(state)
@@ -189,8 +224,8 @@ HARMLESS: dict[str, Change] = {
     "snapshot gone, the whole log there": removed(SNAPSHOT),
     "snapshot renamed, the whole log there": renamed(SNAPSHOT, "db/snapshot-00000000000000000006"),
     "snapshot damaged, the whole log there": overwritten(SNAPSHOT, 200, b"????"),
-    "last segment without its free space": lambda state: cut(SEGMENT_2, len(file(state, SEGMENT_2).data))(state),
     "no LOCK": lambda state: state,
+    "a note of the end that is damaged": added("db/log.end", b"x" * 512),
 }
 
 

@@ -16,6 +16,7 @@ from fluxdb.limits import KIB, Limits
 from fluxdb.model import Kind, Position
 from fluxdb.storage.database import Database
 from fluxdb.storage.layout import list_folder, snapshot_name
+from fluxdb.storage.log_end import END_NAME
 from fluxdb.storage.segments import read_segment, read_segment_file
 
 SMALL = Limits(segment_bytes=64 * KIB, group_bytes_max=16 * KIB, tombstones_max=8, checkpoint_log_bytes=0)
@@ -60,6 +61,11 @@ def fill(path: Path, segments: int) -> str:
             number += 1
         put(database, "last", b'{"n":%d}' % number)
         return database.documents.digest()
+
+
+def as_killed(path: Path) -> None:
+    """As if the database had been killed, not closed: nothing notes where its log ended."""
+    (path / END_NAME).unlink()
 
 
 def contents(path: Path) -> dict[str, bytes]:

@@ -12,6 +12,7 @@ from fluxdb.storage.check import CheckReport, check_database
 from tests.storage.folders import (
     SECTOR_BYTES,
     SMALL,
+    as_killed,
     contents,
     fill,
     flip,
@@ -68,10 +69,12 @@ def test_a_torn_tail_is_no_damage(tmp_path: Path) -> None:
     torn = group_offsets(tmp_path, 1)[-1].offset
     assert torn > last
     overwrite(segment_path(tmp_path, 1), torn + SECTOR_BYTES, bytes(SECTOR_BYTES))
+    as_killed(tmp_path)
     report = check(tmp_path)
     assert report.ok
     assert [(finding.offset, finding.is_damage) for finding in report.findings] == [(torn, False)]
     assert "torn tail" in str(report.findings[0])
+    assert str(report.findings[0]).endswith("If there was none, the last group is lost")
 
 
 @pytest.mark.guarantee(7)

@@ -36,7 +36,7 @@ def test_a_new_folder_is_made_with_its_parents(tmp_path: Path) -> None:
     with opened(path) as database:
         assert put(database, "k") == (1, 1)
         assert database.documents.get("k") == (b"1", 1)
-    assert sorted(contents(path)) == [segment_path(path, 1).name]
+    assert sorted(contents(path)) == [segment_path(path, 1).name, "log.end"]
 
 
 @pytest.mark.guarantee(2)
@@ -122,7 +122,7 @@ def test_leftovers_are_removed_and_strangers_are_left_alone(tmp_path: Path) -> N
     for name in ("segment.tmp", "snapshot-00000000000000000001.tmp", "log.spare", "notes.txt", "log-x.broken"):
         (tmp_path / name).write_text("?")
     digest_of(tmp_path)
-    assert sorted(contents(tmp_path)) == [segment_path(tmp_path, 1).name, "log-x.broken", "notes.txt"]
+    assert sorted(contents(tmp_path)) == [segment_path(tmp_path, 1).name, "log-x.broken", "log.end", "notes.txt"]
 
 
 # Closing

@@ -10,10 +10,12 @@ from fluxdb._core.survey import read_group_header
 from fluxdb.limits import MIB, Limits
 from fluxdb.model import Kind
 from fluxdb.storage.database import Database
+from fluxdb.storage.log_end import END_NAME
 from tests.core.conftest import drain
 from tests.storage.folders import (
     HEADER_BYTES,
     SECTOR_BYTES,
+    as_killed,
     contents,
     flip,
     group_offsets,
@@ -30,20 +32,28 @@ NUL_KEYS = ["\0" * 1024, "\0" * 932, "\0" * 5000, "abc" + "\0" * 1100 + "def", "
 
 
 def last_group(path: Path, *keys: str) -> int:
-    """Where the last group of a new database lies, which holds these keys."""
+    """Where the last group of a new database lies, which holds these keys. The database is left as a kill leaves it."""
+    for _ in range(100):
+        offset = write_last_group(path, *keys)
+        header = read_group_header(segment_path(path, 1).read_bytes(), offset)
+        assert header is not None
+        if header.records == len(keys):
+            return offset
+        for file in path.iterdir():
+            file.unlink()
+    raise AssertionError("the keys never gathered in one group")
+
+
+def write_last_group(path: Path, *keys: str) -> int:
     with opened(path, LIMITS) as database:
         put(database, "a")
         channel = database.committer.channel()
-        while True:
-            channel.submit(Kind.SET, "a", long_text(20_000))  # while that is synced the others gather in a group
-            for key in keys:
-                channel.submit(Kind.SET, key, b'{"v":1}')
-            drain(channel)
-            offset = group_offsets(path, 1)[-1].offset
-            header = read_group_header(segment_path(path, 1).read_bytes(), offset)
-            assert header is not None
-            if header.records == len(keys):
-                return offset
+        channel.submit(Kind.SET, "a", long_text(20_000))  # while that is synced the others gather in a group
+        for key in keys:
+            channel.submit(Kind.SET, key, b'{"v":1}')
+        drain(channel)
+    as_killed(path)
+    return group_offsets(path, 1)[-1].offset
 
 
 @pytest.mark.guarantee(7)
@@ -82,6 +92,7 @@ def test_a_last_group_that_lacks_a_sector_within_a_key_is_a_torn_tail(tmp_path: 
             file = segment_path(tmp_path, 1)
             file.write_bytes(whole[file.name])
             overwrite(file, first, bytes(missing * SECTOR_BYTES))
+            (tmp_path / END_NAME).unlink(missing_ok=True)
             with opened(tmp_path, LIMITS) as database:
                 assert database.info()["recovery"]["torn"]["offset"] == offset  # type: ignore[index]
                 assert database.documents.get("a") is not None

@@ -24,13 +24,18 @@ RULINGS = [
     (3, Seen(STOP_BODY, last_segment=True, later_group=True, gap=True, written_behind=True), CORRUPT),
     (4, Seen(STOP_PLACE, last_segment=True), CORRUPT),
     (5, Seen(STOP_BODY, last_segment=True, gap=True, written_behind=True), CORRUPT),
-    (6, Seen(STOP_BODY, last_segment=True, gap=True), TORN),
-    (7, Seen(STOP_BODY, last_segment=True), CORRUPT),
-    (8, Seen(STOP_HEADER, last_segment=True, written_behind=True), CORRUPT),
-    (9, Seen(STOP_HEADER, last_segment=True), TORN),
-    (10, Seen(STOP_END, last_segment=True, written_behind=True), TORN),
-    (11, Seen(STOP_END, last_segment=True), END),
-    (12, Seen(99, last_segment=True), CORRUPT),
+    (6, Seen(STOP_BODY, last_segment=True), CORRUPT),
+    (6, Seen(STOP_BODY, last_segment=True, closed_behind=True), CORRUPT),
+    (7, Seen(STOP_HEADER, last_segment=True, written_behind=True), CORRUPT),
+    (8, Seen(STOP_BODY, last_segment=True, gap=True, closed_behind=True), CORRUPT),
+    (8, Seen(STOP_HEADER, last_segment=True, closed_behind=True), CORRUPT),
+    (8, Seen(STOP_END, last_segment=True, closed_behind=True, written_behind=True), CORRUPT),
+    (8, Seen(STOP_END, last_segment=True, closed_behind=True), CORRUPT),
+    (9, Seen(STOP_BODY, last_segment=True, gap=True), TORN),
+    (10, Seen(STOP_HEADER, last_segment=True), TORN),
+    (11, Seen(STOP_END, last_segment=True, written_behind=True), TORN),
+    (12, Seen(STOP_END, last_segment=True), END),
+    (13, Seen(99, last_segment=True), CORRUPT),
 ]
 
 
@@ -47,19 +52,20 @@ def test_every_row_has_a_ruling_here() -> None:
 
 def every_state() -> list[Seen]:
     stops = (STOP_END, STOP_HEADER, STOP_BODY, STOP_PLACE, STOP_RECORD)
-    flags = itertools.product((False, True), repeat=5)
+    flags = itertools.product((False, True), repeat=6)
     return [Seen(stop, *values) for stop, values in itertools.product(stops, flags)]
 
 
 @pytest.mark.guarantee(7)
 @pytest.mark.parametrize("seen", every_state(), ids=str)
 def test_g7_nothing_is_cut_off_that_was_durable(seen: Seen) -> None:
-    """Whatever was seen: a successor or a later group makes it durable, so it is never torn."""
-    if not seen.last_segment or seen.later_group:
+    """Whatever was seen: a successor, a later group, or the note of a close says that it was durable, so it is
+    never torn."""
+    if not seen.last_segment or seen.later_group or seen.closed_behind:
         assert decide(seen).verdict is not TORN
 
 
 @pytest.mark.parametrize("seen", every_state(), ids=str)
 def test_the_log_never_ends_silently_before_something_that_was_written(seen: Seen) -> None:
-    if seen.last_segment and (seen.written_behind or seen.later_group or seen.stop != STOP_END):
+    if seen.last_segment and (seen.written_behind or seen.later_group or seen.closed_behind or seen.stop != STOP_END):
         assert decide(seen).verdict is not END

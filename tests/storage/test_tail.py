@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,14 @@ from fluxdb.storage import durable
 from fluxdb.storage.check import check_database
 from fluxdb.storage.database import Database
 from fluxdb.storage.layout import NOTE_NAME
+from fluxdb.storage.log_end import END_NAME
 from fluxdb.storage.reader import read_folder
+from fluxdb.storage.repair import repair_database
 from tests.storage.folders import (
     HEADER_BYTES,
     SECTOR_BYTES,
     SMALL,
+    as_killed,
     contents,
     digest_of,
     flip,
@@ -30,6 +34,7 @@ from tests.storage.folders import (
     opened,
     overwrite,
     put,
+    refusal,
     segment_path,
 )
 
@@ -37,7 +42,7 @@ SECTORS = 5  # of the last group
 
 
 def with_last_group(path: Path) -> tuple[str, str, int, int]:
-    """A log of three groups, the last one of five sectors: digests without and with it, its offset and its end."""
+    """A log of three groups as a kill leaves it: digests without and with the last one, its offset and its end."""
     with opened(path) as database:
         put(database, "first")
         put(database, "second", long_text(700))
@@ -46,6 +51,7 @@ def with_last_group(path: Path) -> tuple[str, str, int, int]:
         after = database.documents.digest()
     last, end = group_offsets(path, 1)[-1], log_end(path).position
     assert end.offset - last.offset == SECTORS * SECTOR_BYTES
+    as_killed(path)
     return before, after, last.offset, end.offset
 
 
@@ -58,7 +64,7 @@ def opens_to(path: Path, digest: str, *, torn: bool) -> None:
             assert isinstance(report, dict)
             assert (report["torn"] is not None) == (torn and time == 0)
     assert not segment_path(path, 1).read_bytes()[log_end(path).position.offset :].strip(b"\0")
-    assert sorted(contents(path)) == [segment_path(path, 1).name]
+    assert sorted(contents(path)) == [segment_path(path, 1).name, END_NAME]
 
 
 @pytest.mark.guarantee(7)
@@ -71,33 +77,41 @@ def test_g7_a_group_that_lacks_sectors_is_cut_and_reported(tmp_path: Path, lost:
 
 
 @pytest.mark.guarantee(7)
-def test_g7_cut_at_every_byte_the_log_gives_the_groups_before(tmp_path: Path) -> None:
-    before, after, offset, end = with_last_group(tmp_path)
+def test_g7_a_last_segment_cut_at_any_byte_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    """A segment has its full size before it gets its name, so no crash makes it shorter."""
+    _, _, offset, end = with_last_group(tmp_path)
     file = segment_path(tmp_path, 1)
     whole = file.read_bytes()
-    for size in (*range(offset, end + 100, 7), len(whole) - 1):
+    for size in (0, 100, HEADER_BYTES - 1, HEADER_BYTES, *range(offset, end + 100, 7), len(whole) - 1):
         file.write_bytes(whole[:size])
-        recovered = read_folder(tmp_path)
-        assert recovered.damage is None
-        assert recovered.cut == (file.name, size, len(whole))
-        assert not check_database(tmp_path).ok
-        group_ends = len(whole[:end].rstrip(b"\0"))
-        assert recovered.documents.digest() == (after if size >= group_ends else before), size
-    for size in (0, 100, HEADER_BYTES - 1):
-        file.write_bytes(whole[:size])
-        with pytest.raises(CorruptionError):
-            Database.open(tmp_path, SMALL)
+        error = refusal(tmp_path)
+        assert error.segment == file.name
+        if size >= HEADER_BYTES:
+            assert error.offset == size
+            assert f"it was made with {len(whole)} bytes" in str(error) and "fluxdb repair" in str(error)
 
 
 @pytest.mark.guarantee(7)
-def test_g7_a_cut_log_goes_on_in_the_next_segment(tmp_path: Path) -> None:
-    before, _, offset, _ = with_last_group(tmp_path)
-    os.truncate(segment_path(tmp_path, 1), offset + 1000)
-    with opened(tmp_path) as database:
-        assert database.documents.digest() == before
-        put(database, "more", long_text(4000))
-        digest = database.documents.digest()
-    assert digest_of(tmp_path) == digest
+def test_g7_a_cut_last_segment_is_repaired_up_to_the_cut_and_check_is_content(tmp_path: Path) -> None:
+    before, after, offset, end = with_last_group(tmp_path / "db")
+    whole = segment_path(tmp_path / "db", 1).read_bytes()
+    group_end = len(whole[:end].rstrip(b"\0"))
+    for size in (HEADER_BYTES + 512, offset, offset + 70, offset + 1000, group_end - 1, group_end, len(whole) - 1):
+        path = tmp_path / f"cut at {size}"
+        shutil.copytree(tmp_path / "db", path)
+        segment_path(path, 1).write_bytes(whole[:size])
+        assert not check_database(path).ok
+        report = repair_database(path, SMALL)
+        assert segment_path(path, 1).stat().st_size == len(whole)
+        assert (path / report.kept[0]).read_bytes() == whole[:size]
+        assert report.lost[0].startswith(("what was written after revision", "revisions"))
+        found = check_database(path)
+        assert found.ok
+        assert size < offset or found.state["digest"] == (after if size >= group_end else before), size
+        with opened(path) as database:
+            put(database, "more", long_text(4000))
+            digest = database.documents.digest()
+        assert digest_of(path) == digest
 
 
 @pytest.mark.guarantee(7)
@@ -237,11 +251,11 @@ def test_a_note_that_says_nothing_is_passed_over(tmp_path: Path, note: str) -> N
 @pytest.mark.guarantee(2)
 def test_g2_the_last_group_is_written_again_at_open(tmp_path: Path, spy: Spy) -> None:
     _, _, offset, end = with_last_group(tmp_path)
-    before = contents(tmp_path)
+    before = segment_path(tmp_path, 1).read_bytes()
     with opened(tmp_path):
         pass
     assert spy.written == [(offset, end)]
-    assert contents(tmp_path) == before
+    assert segment_path(tmp_path, 1).read_bytes() == before
 
 
 @pytest.mark.guarantee(7)

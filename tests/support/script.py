@@ -220,6 +220,28 @@ def retired(recorder: Recorder, path: Path) -> None:
         recorder.together(db, ("set", "g", 1), ("patch", "a", {"i": 1}), ("patch", "a", {"j": "y" * 400}))
 
 
+def closings(recorder: Recorder, path: Path) -> None:
+    """The database is closed and opened again, with nothing, something, a segment, a checkpoint in between."""
+    with fluxdb.open(path, limits=LIMITS):
+        pass
+    with fluxdb.open(path, limits=LIMITS) as db:
+        recorder.do(db, "set", "a", 1)
+    with fluxdb.open(path, limits=LIMITS) as db:
+        recorder.together(
+            db, ("set", "b", 2), ("patch", "p", {"x": 1}), ("patch", "p", {"y": 1}), ("set", "c", sectors(5))
+        )
+    with fluxdb.open(path, limits=LIMITS):
+        pass
+    with fluxdb.open(path, limits=LIMITS) as db:
+        recorder.do(db, "set", "large", sectors(100))
+        recorder.do(db, "set", "large", sectors(20))  # opens segment 2
+    with fluxdb.open(path, limits=LIMITS) as db:
+        recorder.do(db, "delete", "a")
+        recorder.checkpoint(db, ("set", "d", 4))
+    with fluxdb.open(path, limits=LIMITS) as db:
+        recorder.do(db, "set", "e", 5)
+
+
 def drawn(seed: int) -> Callable[[Recorder, Path], None]:
     """Operations drawn by the seed, from several threads at once, with checkpoints that come by themselves."""
 
@@ -252,6 +274,7 @@ def draw(recorder: Recorder, db: FluxDB, seed: int, count: int) -> None:
 RUNS: dict[str, Callable[[Recorder, Path], None]] = {
     "threads": threads,
     "coroutines": coroutines,
+    "closings": closings,
     "flips": flips,
     "retired": retired,
 }
