@@ -64,7 +64,7 @@ class ServerLimits:
 
     # On its way out.
     output_bytes_max: int = 1 * MIB  # replies that the client has not read, one more excepted
-    unread_bytes_max: int = 1024 * MIB  # of the server: replies and events that clients have not read, small ones apart
+    unread_bytes_max: int = 1024 * MIB  # of the server: memory of replies and events not read yet, small ones apart
     send_buffer_bytes: int = 32 * KIB  # in the operating system, not on the way yet (Unix sockets, macOS: all of it)
 
     # Time.

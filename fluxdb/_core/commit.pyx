@@ -14,7 +14,7 @@ from fluxdb._core.chores cimport (
 )
 from fluxdb._core.documents cimport Documents, from_position
 from fluxdb._core.edge cimport displaced_words, failure_words, fill_request, outcome_exception
-from fluxdb._core.keys cimport key_utf8
+from fluxdb._core.keys cimport key_too_long, key_utf8
 from fluxdb._core.life cimport close_descriptors, commit_close, commit_free, commit_init, commit_start_thread
 from fluxdb._core.log cimport log_next_segment_bytes
 from fluxdb._core.outcome cimport MISSING, OK, Outcome
@@ -31,7 +31,7 @@ from fluxdb._core.write_path cimport Commit, commit_write
 
 import os
 
-from fluxdb.errors import ClosedError, LimitError, StorageError
+from fluxdb.errors import ClosedError, StorageError
 
 cdef enum:
     TAKEN_EVENTS_MAX = 256          # at once: an event loop does something else in between
@@ -72,7 +72,7 @@ cdef class Committer:
         commit.log.segment_bytes = segment_bytes
         commit.next_segment_bytes = log_next_segment_bytes(&commit.log, 0)
         commit.limits.group_bytes_max = group_bytes_max
-        commit.limits.key_bytes_max = key_bytes_max
+        commit.limits.key_bytes_max = documents.key_bytes_max = key_bytes_max
         commit.limits.value_bytes_max = value_bytes_max
         commit.limits.depth_max = depth_max
         commit.checkpoint_log_bytes = commit.checkpoint_due_bytes = checkpoint_log_bytes
@@ -126,8 +126,7 @@ cdef class Committer:
         cdef int64_t watchers
         self.check_usable()
         if <size_t>key_bytes > self.commit.limits.key_bytes_max:
-            bound = self.commit.limits.key_bytes_max
-            raise LimitError(f"a key of {key_bytes} bytes is over the limit of {bound} (key_bytes_max)")
+            raise key_too_long(<size_t>key_bytes, self.commit.limits.key_bytes_max)
         with nogil:
             pthread_mutex_lock(&self.documents.state.lock)
             watchers = watch_add(&self.commit.watch, utf8, <size_t>key_bytes)

@@ -16,6 +16,10 @@ from fluxdb.errors import VersionConflictError
 # By WireKind.
 WIRE_NAMES = (None, "get", "set", "del", "patch", "snapshot", "subscribe", "unsubscribe", "ping", "info", "auth")
 FOREIGN = "this port speaks FluxDB's protocol: one JSON object a line, no HTTP, no TLS"
+PROXY = (
+    "this port does not speak the PROXY protocol: turn that off in the proxy or load balancer in front of it "
+    "(send-proxy, proxy_protocol)"
+)
 
 
 cdef bytes error_line(const Handed* handed, const Commit* commit):
@@ -60,7 +64,7 @@ cdef tuple complaint(const Handed* handed, uint32_t depth_max):
     if status == WIRE_NO_MEMORY:
         return "no_memory", "no memory for the request"
     if status == WIRE_FOREIGN:
-        message = FOREIGN
+        message = PROXY if handed.detail == FOREIGN_PROXY else FOREIGN
     elif status == WIRE_BAD_JSON:
         message = f"{json_status_words(handed.detail).decode()}, at byte {handed.offset} of the line"
     elif status == WIRE_NOT_AN_OBJECT:
@@ -90,14 +94,19 @@ cdef bint has_method(const uint8_t* line, size_t line_bytes) noexcept nogil:
     return at > 0 and at < line_bytes and (line[at] == c" " or line[at] == c"\t")
 
 
-cdef bint is_foreign(const uint8_t* line, size_t line_bytes, bint whole) noexcept nogil:
+cdef int foreign_begin(const uint8_t* line, size_t line_bytes, bint whole) noexcept nogil:
     cdef size_t at = 0
     if line_bytes >= 2 and line[0] == 0x16 and line[1] == 0x03:
-        return True
+        return FOREIGN_OTHER
+    # Version 2 begins with \r\n\r\n\0\r\nQUIT\n: two lines that are empty, then this.
+    if line_bytes >= 6 and memcmp(line, b"PROXY ", 6) == 0:
+        return FOREIGN_PROXY
+    if whole and line_bytes == 2 and memcmp(line, b"\0\r", 2) == 0:
+        return FOREIGN_PROXY
     if not whole or not has_method(line, line_bytes):
-        return False
+        return FOREIGN_NONE
     while at + 6 <= line_bytes:
         if memcmp(line + at, b" HTTP/", 6) == 0:
-            return True
+            return FOREIGN_OTHER
         at += 1
-    return False
+    return FOREIGN_NONE

@@ -163,7 +163,8 @@ cdef class Connection:
             try:
                 if not is_problem(handed):
                     return request_of(handed)
-                answer_problem(handed, &self.hub.board)
+                if handed.peer != NULL:     # one that an error left here, of a client that went since
+                    answer_problem(handed, &self.hub.board)
             finally:
                 free(handed)
 

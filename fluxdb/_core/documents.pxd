@@ -4,6 +4,7 @@ from fluxdb._core.state cimport LogPosition, State
 
 cdef class Documents:
     cdef State state
+    cdef readonly size_t key_bytes_max  # of the database that is open; a key that is longer is an error, not missing
 
 cdef object to_position(const LogPosition* position)
 cdef int from_position(object source, LogPosition* position) except -1

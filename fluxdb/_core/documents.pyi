@@ -25,7 +25,9 @@ class Documents:
     @property
     def position(self) -> Position: ...  # of the last group applied
     def get(self, key: str) -> tuple[bytes, int] | None:
-        """Stored compact JSON and version. Raises InvalidKeyError."""
+        """Stored compact JSON and version. Raises InvalidKeyError, LimitError."""
+    def bound_keys(self, key_bytes_max: int) -> None:
+        """From here on a key that is longer is an error; a Committer over these documents sets its own bound."""
     def digest(self) -> str:
         """32 hex digits over documents, versions, tombstones, floors and revision: the same state, the same digest."""
     def begin(self, position: Position, floors: bytes) -> None:

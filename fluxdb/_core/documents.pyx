@@ -2,11 +2,11 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stddef cimport size_t
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport SIZE_MAX, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from fluxdb._core.keys cimport key_utf8
+from fluxdb._core.keys cimport key_too_long, key_utf8
 from fluxdb._core.model cimport new_document
 from fluxdb._core.parse cimport parse_text
 from fluxdb._core.platform cimport (
@@ -38,6 +38,7 @@ cdef class Documents:
         memset(&self.state, 0, sizeof(State))
         pthread_mutex_init(&self.state.lock, NULL)
         self.state.tombstones_max = tombstones_max
+        self.key_bytes_max = SIZE_MAX
         if table_init(&self.state.table, SHARD_BITS, int.from_bytes(os.urandom(8), "little")) != 0:
             raise MemoryError
 
@@ -74,8 +75,11 @@ cdef class Documents:
 
     def get(self, key):
         cdef uint64_t version = 0
-        text = find_text(&self.state, key, &version)
+        text = find_text(self, key, &version)
         return None if text is None else (text, version)
+
+    def bound_keys(self, size_t key_bytes_max):
+        self.key_bytes_max = key_bytes_max
 
     def digest(self):
         """Two 64-bit hashes a record, summed: the order in which the table holds them does not count."""
@@ -170,13 +174,16 @@ cdef int from_position(object source, LogPosition* position) except -1:
     return 0
 
 
-cdef object find_text(State* state, object key, uint64_t* version):
+cdef object find_text(Documents documents, object key, uint64_t* version):
     """The key's value as new bytes, or None."""
+    cdef State* state = &documents.state
     cdef Py_ssize_t key_bytes = 0
     cdef const uint8_t* utf8 = key_utf8(key, &key_bytes)
     cdef uint64_t hash = table_hash(&state.table, utf8, <size_t>key_bytes)
     cdef Record* record
     cdef bint pinned
+    if <size_t>key_bytes > documents.key_bytes_max:
+        raise key_too_long(<size_t>key_bytes, documents.key_bytes_max)
     lock_beside_gil(&state.lock)
     record = table_find(&state.table, utf8, <size_t>key_bytes, hash)
     if record == NULL or record.flags & RECORD_TOMBSTONE:
@@ -222,7 +229,7 @@ cdef class Reader:
         cdef uint64_t version = 0
         if self.closed:
             raise ClosedError("the database is closed")
-        text = find_text(&self.documents.state, key, &version)
+        text = find_text(self.documents, key, &version)
         if text is None:
             return None
         return new_document(parse_text(self.loads, <bytes>text), version)

@@ -6,7 +6,7 @@ from libc.string cimport memset
 
 from fluxdb._core.frame cimport KIND_DELETE, KIND_PATCH_REMOVE_NULLS, KIND_SET
 from fluxdb._core.jsontext cimport JSON_DEPTH, json_status_words
-from fluxdb._core.keys cimport key_utf8
+from fluxdb._core.keys cimport key_too_long, key_utf8
 from fluxdb._core.outcome cimport (
     BAD_JSON, CLOSED, CONFLICT, DISPLACED, KEY_TOO_LONG, LOG_FULL, NO_MEMORY, NO_ROOM, REFUSED, UNKNOWN, USED_UP,
     VALUE_TOO_LARGE,
@@ -66,8 +66,7 @@ cdef object outcome_exception(const Outcome* outcome, const Commit* commit, obje
         words = json_status_words(outcome.detail).decode()
         return InvalidValueError(f"{words}, at byte {outcome.offset} of the value")
     if status == KEY_TOO_LONG:
-        bound = commit.limits.key_bytes_max
-        return LimitError(f"a key of {len(key.encode())} bytes is over the limit of {bound} (key_bytes_max)")
+        return key_too_long(outcome.offset, commit.limits.key_bytes_max)
     if status == VALUE_TOO_LARGE:
         bound = commit.limits.value_bytes_max
         return LimitError(f"the value{of_key(key)} is over the limit of {bound} bytes (value_bytes_max)")

@@ -1,9 +1,13 @@
 """Keys on their way in: a str as UTF-8, checked."""
 
-from fluxdb.errors import InvalidKeyError
+from fluxdb.errors import InvalidKeyError, LimitError
 
 cdef extern from "Python.h":
     const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
+
+
+cdef object key_too_long(size_t key_bytes, size_t key_bytes_max):
+    return LimitError(f"a key of {key_bytes} bytes is over the limit of {key_bytes_max} (key_bytes_max)")
 
 
 cdef const uint8_t* key_utf8(object key, Py_ssize_t* key_bytes) except NULL:

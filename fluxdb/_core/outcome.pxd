@@ -26,7 +26,7 @@ cdef enum Status:
 cdef struct Outcome:
     int status
     int detail
-    size_t offset
+    size_t offset           # KEY_TOO_LONG: how long it is
     uint64_t version
     uint64_t revision
     uint64_t expected       # CONFLICT: the version that was asked for,

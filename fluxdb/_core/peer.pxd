@@ -49,6 +49,7 @@ cdef struct Place:
 # What Python has to answer, with peer_reply.
 cdef struct Handed:
     Handed* next            # of the board's
+    Handed* next_of_peer
     Peer* peer              # NULL: it is gone
     uint64_t owner_number   # for whoever takes the whole list and looks at it without the peers: whose it is
     uint64_t ticket         # the number of its place
@@ -67,10 +68,13 @@ cdef struct Peer:
     void* owner             # whose this is
     bint closed             # gone: what it has on its way settles without it
     bint noted              # in a list of those who were touched
-    bint waiting            # in one of the board's lines
     bint served             # a write of it was taken since it last left a line
     Peer* next_noted
+    Line* waits_in          # one of the board's lines; NULL: in none
     Peer* next_waiting
+    Peer* previous_waiting
+    Handed* first_handed    # of the board's, those that are of this peer
+    Handed* last_handed
     size_t unsettled        # submits; it is freed behind the last of them
     # requests
     Bytes input             # what is not taken apart yet begins at input_at
@@ -101,7 +105,7 @@ cdef struct Peer:
     uint32_t writes_of[KEY_MARKS]   # places that are writes, by key_mark
     uint32_t gets_of[KEY_MARKS]     # and GETs
 
-# Linked by next_waiting.
+# Linked by next_waiting and previous_waiting.
 cdef struct Line:
     Peer* first
     Peer* last
@@ -163,6 +167,14 @@ cdef inline size_t peer_unread_bytes(const Peer* peer) noexcept nogil:
 # Replies, or what they are to be made of, that the client has not been sent.
 cdef inline size_t peer_waiting_bytes(const Peer* peer) noexcept nogil:
     return peer_unsent(peer) + peer.held.used + peer.waiting_bytes
+
+# The memory that all of this takes.
+cdef inline size_t peer_reply_memory_bytes(const Peer* peer) noexcept nogil:
+    return peer.output.capacity + peer.held.capacity + peer.place_slots * sizeof(Place) + peer.waiting_bytes
+
+# Python has taken the oldest of what it was handed of this peer.
+cdef inline void peer_handed_taken(Peer* peer) noexcept nogil:
+    peer.first_handed = peer.first_handed.next_of_peer
 
 # Of output: this was sent.
 cdef void peer_sent(Peer* peer, size_t sent_bytes) noexcept nogil

@@ -33,16 +33,12 @@ cdef Peer* peer_new(
 
 cdef void peer_close(Peer* peer) noexcept nogil:
     cdef size_t i
-    cdef Handed* handed = peer.board.first_handed
     peer.closed = True
     peer.owner = NULL
-    if peer.waiting:
-        line_leave(&peer.board.unserved, peer)
-        line_leave(&peer.board.served, peer)
-    while handed != NULL:
-        if handed.peer == peer:
-            handed.peer = NULL
-        handed = handed.next
+    line_leave(peer)
+    while peer.first_handed != NULL:
+        peer.first_handed.peer = NULL
+        peer_handed_taken(peer)
     for i in range(peer.place_count):
         free(peer_place(peer, peer.first_place + i).line)
     if peer.large != NULL:
@@ -187,6 +183,11 @@ cdef Handed* peer_hand_place(
     else:
         board.last_handed.next = handed
     board.last_handed = handed
+    if peer.first_handed == NULL:
+        peer.first_handed = handed
+    else:
+        peer.last_handed.next_of_peer = handed
+    peer.last_handed = handed
     return handed
 
 

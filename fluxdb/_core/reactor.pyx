@@ -81,8 +81,6 @@ cdef class Reactor:
         switchboard_free(&state.board)
         free(state.received)
         free(state.input_words.data)
-        free(state.gone.data)
-        free(state.roomy.data)
         fluxdb_bell_close(state.bell)
         fluxdb_bell_close(state.news)
         if state.poller >= 0:
@@ -104,6 +102,7 @@ cdef class Reactor:
 
     def news(self):
         cdef News news
+        cdef size_t i
         cdef list requests = []
         cdef Handed* handed
         with nogil:
@@ -117,7 +116,11 @@ cdef class Reactor:
                 self.close_one(handed.owner_number)
             finally:
                 free(handed)
-        return requests, take_numbers(&news.gone), take_numbers(&news.roomy)
+        try:
+            numbers = [news.numbers[i] for i in range(news.gone_count + news.roomy_count)]
+        finally:
+            free(news.numbers)
+        return requests, numbers[:news.gone_count], numbers[news.gone_count:]
 
     cdef int take_handed(self, Handed* handed, list requests) except -1:
         if handed.owner_number == <uint64_t>NO_NUMBER:

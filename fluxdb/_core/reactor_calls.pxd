@@ -16,8 +16,9 @@ cdef enum:
 
 cdef struct News:
     Handed* handed              # the caller's now; owner_number says whose each is
-    Bytes gone                  # uint64_t each, as roomy
-    Bytes roomy
+    uint64_t* numbers           # of those that are gone, then of those that have room again; free it
+    size_t gone_count
+    size_t roomy_count
 
 cdef struct Totals:
     size_t paused
@@ -30,7 +31,7 @@ cdef struct Totals:
 cdef uint64_t ask_adopt(
     ReactorState* state, int descriptor, size_t line_bytes_max, size_t output_bytes_max, bint authenticated,
 ) noexcept nogil
-# All that came since the last call.
+# All that came since the last call; without memory for the numbers they come with the next one.
 cdef void ask_news(ReactorState* state, News* news) noexcept nogil
 cdef void ask_reply(
     ReactorState* state, uint64_t number, uint64_t ticket, const void* line, size_t line_bytes,

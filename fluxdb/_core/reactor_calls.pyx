@@ -1,8 +1,9 @@
 """What Python asks of a reactor; reactor_calls.pxd says why it is asked so."""
 
+from libc.stdlib cimport malloc
 from libc.string cimport memset
 
-from fluxdb._core.peer cimport peer_reply, peer_unread_bytes, peer_unsent
+from fluxdb._core.peer cimport peer_handed_taken, peer_reply, peer_unread_bytes, peer_unsent
 from fluxdb._core.platform cimport (
     fluxdb_bell_ring, fluxdb_bell_silence, pthread_mutex_lock, pthread_mutex_unlock,
 )
@@ -10,7 +11,7 @@ from fluxdb._core.poller cimport fluxdb_is_sending
 from fluxdb._core.reactor_thread cimport reactor_goes_first
 from fluxdb._core.replies cimport bytes_put
 from fluxdb._core.sending cimport line_release
-from fluxdb._core.socket_slots cimport socket_find, socket_new
+from fluxdb._core.socket_slots cimport socket_find, socket_new, sockets_forget_gone
 from fluxdb._core.sockets cimport (
     SharedLine, Socket, socket_close, socket_drain, socket_pump, socket_push, socket_send,
     socket_send_away, sockets_close, tell_python,
@@ -50,10 +51,7 @@ cdef void ask_news(ReactorState* state, News* news) noexcept nogil:
     begin(state)
     fluxdb_bell_silence(state.news)
     state.told = False
-    news.gone = state.gone
-    news.roomy = state.roomy
-    memset(&state.gone, 0, sizeof(Bytes))
-    memset(&state.roomy, 0, sizeof(Bytes))
+    take_numbers(state, news)
     news.handed = state.board.first_handed
     state.board.first_handed = state.board.last_handed = NULL
     handed = news.handed
@@ -61,9 +59,31 @@ cdef void ask_news(ReactorState* state, News* news) noexcept nogil:
         handed.owner_number = <uint64_t>NO_NUMBER
         if handed.peer != NULL:
             handed.owner_number = (<Socket*>handed.peer.owner).number
+            peer_handed_taken(handed.peer)
         handed.peer = NULL      # it may go at any time from here on
         handed = handed.next
     end(state)
+
+
+cdef void take_numbers(ReactorState* state, News* news) noexcept nogil:
+    cdef Socket* socket = state.gone
+    news.gone_count = news.roomy_count = 0
+    news.numbers = <uint64_t*>malloc((state.gone_count + state.roomy_count + 1) * sizeof(uint64_t))
+    if news.numbers == NULL:
+        return
+    while socket != NULL:   # the latest comes first in the list
+        news.gone_count += 1
+        news.numbers[state.gone_count - news.gone_count] = socket.number
+        socket = socket.next_free
+    while state.roomy != NULL:
+        socket = state.roomy
+        state.roomy = socket.next_roomy
+        socket.roomy = False
+        if socket.peer != NULL:
+            news.numbers[news.gone_count + news.roomy_count] = socket.number
+            news.roomy_count += 1
+    state.roomy_count = 0
+    sockets_forget_gone(state)
 
 
 cdef void ask_reply(

@@ -3,11 +3,11 @@
 from libc.stdlib cimport free
 from libc.string cimport memchr, memmove, memset
 
-from fluxdb._core.complaints cimport has_method, is_foreign
+from fluxdb._core.complaints cimport FOREIGN_NONE, FOREIGN_OTHER, foreign_begin, has_method
 from fluxdb._core.large_lines cimport (
     LARGE_LINE_BYTES, LargeLine, fill_write, large_line_release, large_lines_add,
 )
-from fluxdb._core.outcome cimport CLOSED, MISSING, OK, WOULD_BLOCK, Outcome
+from fluxdb._core.outcome cimport CLOSED, KEY_TOO_LONG, MISSING, OK, WOULD_BLOCK, Outcome
 from fluxdb._core.peer cimport (
     KEY_MARKS, PLACE_GET, PLACE_WRITE, Handed, Place, Switchboard, peer_add_place, peer_hand_over, peer_is_full,
     peer_place, peer_put_document, peer_release, peer_target, peer_written,
@@ -50,6 +50,7 @@ cdef int requests_take(Peer* peer) noexcept nogil:
     cdef const uint8_t* newline
     cdef size_t left
     cdef int step = DONE
+    cdef int foreign
     peer.stalled = peer.choked = False
     if peer.place_count and peer_release(peer) != 0:
         return TAKEN_BROKEN
@@ -78,8 +79,9 @@ cdef int requests_take(Peer* peer) noexcept nogil:
             peer.skipping = newline == NULL
             step = refuse_long_line(peer, line, left)
         elif newline == NULL:
-            if peer.first_line and is_foreign(line, left, False):
-                step = refuse_foreign(peer)
+            foreign = foreign_begin(line, left, False) if peer.first_line else FOREIGN_NONE
+            if foreign != FOREIGN_NONE:
+                step = refuse_foreign(peer, foreign)
             if step != HANDED:
                 peer.scanned = left
                 break
@@ -114,13 +116,14 @@ cdef inline bint is_empty(const uint8_t* line, size_t line_bytes) noexcept nogil
 cdef int take_line(Peer* peer, const uint8_t* line, size_t line_bytes) noexcept nogil:
     cdef Switchboard* board = peer.board
     cdef WireRequest wire
-    cdef int status
+    cdef int status, foreign
     if is_empty(line, line_bytes):
         return DONE
+    foreign = foreign_begin(line, line_bytes, True) if peer.first_line else FOREIGN_NONE
+    if foreign != FOREIGN_NONE:
+        return refuse_foreign(peer, foreign)
     if line[line_bytes - 1] == c"\r":
         line_bytes -= 1
-    if peer.first_line and is_foreign(line, line_bytes, True):
-        return refuse_foreign(peer)
     if line_bytes > LARGE_LINE_BYTES and hand_over_large(peer, line, line_bytes):
         return AWAY
     board.scratch.used = 0
@@ -137,6 +140,8 @@ cdef int take_parsed(Peer* peer, int status, const WireRequest* wire, LargeLine*
         return complain(peer, WIRE_UNAUTHENTICATED, wire)
     if wire.key.data != NULL and wire.key.bytes == 0:
         return complain(peer, WIRE_EMPTY_KEY, wire)
+    if wire.key.bytes > peer.board.commit.limits.key_bytes_max:
+        return refuse_key(peer, wire)
     if wire.kind == WIRE_GET:
         return take_get(peer, wire)
     if wire.kind == WIRE_SET or wire.kind == WIRE_PATCH or wire.kind == WIRE_DELETE:
@@ -292,6 +297,17 @@ cdef int complain(Peer* peer, int status, const WireRequest* wire) noexcept nogi
     return HANDED
 
 
+cdef int refuse_key(Peer* peer, const WireRequest* wire) noexcept nogil:
+    """One that is too long. It may be as long as a line, so it is not handed on."""
+    cdef WireRequest without = wire[0]
+    cdef Outcome outcome
+    memset(&outcome, 0, sizeof(Outcome))
+    memset(&without.key, 0, sizeof(Slice))
+    outcome.status = KEY_TOO_LONG
+    outcome.offset = wire.key.bytes
+    return refuse_write(peer, &without, &outcome)
+
+
 cdef int refuse_write(Peer* peer, const WireRequest* wire, const Outcome* outcome) noexcept nogil:
     cdef Slice none
     cdef Handed* handed
@@ -308,9 +324,14 @@ cdef int refuse_write(Peer* peer, const WireRequest* wire, const Outcome* outcom
 cdef int refuse_long_line(Peer* peer, const uint8_t* line, size_t line_bytes) noexcept nogil:
     """Judged by what has come in any case by now, however much more there is already."""
     cdef WireRequest wire
+    cdef int foreign = FOREIGN_NONE
     line_bytes = min(line_bytes, peer.line_bytes_max)
-    if peer.first_line and (has_method(line, line_bytes) or is_foreign(line, line_bytes, False)):
-        return refuse_foreign(peer)
+    if peer.first_line:
+        foreign = foreign_begin(line, line_bytes, False)
+        if foreign == FOREIGN_NONE and has_method(line, line_bytes):
+            foreign = FOREIGN_OTHER
+    if foreign != FOREIGN_NONE:
+        return refuse_foreign(peer, foreign)
     memset(&wire, 0, sizeof(WireRequest))
     wire.offset = peer.line_bytes_max
     wire.detail = peer.authenticated
@@ -318,8 +339,9 @@ cdef int refuse_long_line(Peer* peer, const uint8_t* line, size_t line_bytes) no
     return complain(peer, WIRE_TOO_LONG, &wire)
 
 
-cdef int refuse_foreign(Peer* peer) noexcept nogil:
+cdef int refuse_foreign(Peer* peer, int foreign) noexcept nogil:
     cdef WireRequest wire
     memset(&wire, 0, sizeof(WireRequest))
+    wire.detail = foreign
     peer.ended = True
     return complain(peer, WIRE_FOREIGN, &wire)

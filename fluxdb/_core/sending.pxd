@@ -21,3 +21,5 @@ cdef int sending_push(
     ReactorState* reactor, Socket* socket, const void* line, size_t line_bytes, SharedLine** shared,
 ) noexcept nogil
 cdef void line_release(ReactorState* reactor, SharedLine* line) noexcept nogil
+# The socket has no shared line to send any more.
+cdef void sending_let_go(ReactorState* reactor, Socket* socket) noexcept nogil

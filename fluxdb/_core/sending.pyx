@@ -45,8 +45,7 @@ cdef int sending_go_on(ReactorState* reactor, Socket* socket) noexcept nogil:
         )
         if status != 0 or socket.shared_at < shared.bytes:
             return status
-        socket.shared = NULL
-        line_release(reactor, shared)
+        sending_let_go(reactor, socket)
     status = send_some(socket, peer.output.data + peer.output_at, peer_unsent(peer), &sent)
     if sent:
         peer_sent(peer, sent)
@@ -70,10 +69,33 @@ cdef int sending_push(
         shared[0] = line_new(reactor, data, line_bytes)
         if shared[0] == NULL:
             return -1
-    shared[0].users += 1
-    socket.shared = shared[0]
+    share(shared[0], socket)
     socket.shared_at = sent
     return 0
+
+
+cdef void share(SharedLine* line, Socket* socket) noexcept nogil:
+    line.users += 1
+    socket.shared = line
+    socket.previous_sharing = NULL
+    socket.next_sharing = line.first_socket
+    if line.first_socket != NULL:
+        line.first_socket.previous_sharing = socket
+    line.first_socket = socket
+
+
+cdef void sending_let_go(ReactorState* reactor, Socket* socket) noexcept nogil:
+    cdef SharedLine* line = socket.shared
+    if line == NULL:
+        return
+    if socket.previous_sharing != NULL:
+        socket.previous_sharing.next_sharing = socket.next_sharing
+    else:
+        line.first_socket = socket.next_sharing
+    if socket.next_sharing != NULL:
+        socket.next_sharing.previous_sharing = socket.previous_sharing
+    socket.shared = NULL
+    line_release(reactor, line)
 
 
 cdef inline uint8_t* line_data(SharedLine* line) noexcept nogil:
@@ -86,6 +108,7 @@ cdef SharedLine* line_new(ReactorState* reactor, const uint8_t* data, size_t dat
     if line == NULL:
         return NULL
     line.users = 1
+    line.first_socket = NULL
     line.bytes = data_bytes
     memcpy(line_data(line), data, data_bytes)
     line.next = NULL

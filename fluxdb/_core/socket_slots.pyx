@@ -52,6 +52,17 @@ cdef Socket* socket_new(
     return socket
 
 
+cdef void sockets_forget_gone(ReactorState* reactor) noexcept nogil:
+    cdef Socket* socket
+    while reactor.gone != NULL:
+        socket = reactor.gone
+        reactor.gone = socket.next_free
+        socket.number += <uint64_t>1 << 32
+        socket.next_free = reactor.free_slots
+        reactor.free_slots = socket
+    reactor.gone_count = 0
+
+
 cdef Socket* socket_find(ReactorState* reactor, uint64_t number) noexcept nogil:
     cdef size_t slot = <uint32_t>number
     cdef Socket* socket

@@ -19,7 +19,8 @@ cdef enum:
 cdef struct SharedLine:
     SharedLine* next        # younger
     SharedLine* previous
-    size_t users
+    Socket* first_socket    # of those that have it to send
+    size_t users            # and one more while it is pushed
     size_t bytes
     # the line follows
 
@@ -42,9 +43,13 @@ cdef struct Socket:
     size_t counted_bytes    # of its input, as the reactor counts it
     size_t counted_output   # of what waits for it to read, likewise
     SharedLine* shared      # goes before the peer's output; NULL: there is none
+    Socket* next_sharing
+    Socket* previous_sharing
     size_t shared_at        # was sent up to here
     Socket* next_again
-    Socket* next_free       # of the free slots
+    Socket* next_free       # of the free slots, or of those that Python has not been told of
+    bint roomy              # in the list of those that were behind and have room again
+    Socket* next_roomy
 
 # One of the two threads that serve in turn.
 cdef struct ReactorThread:
@@ -79,8 +84,10 @@ cdef struct ReactorState:
     uint64_t cut_off            # who went over that was closed: so many
     SharedLine* oldest_shared
     SharedLine* youngest_shared
-    Bytes gone              # numbers of sockets that are closed, since Python last asked
-    Bytes roomy             # and of those that were behind and have room again
+    Socket* gone            # closed since Python last asked, the latest first: their slots are free when it has
+    size_t gone_count
+    Socket* roomy           # and those that were behind and have room again; some may have closed since
+    size_t roomy_count
     bint told               # Python was woken, and has not asked yet
     uint8_t* received       # RECEIVE_BYTES
 

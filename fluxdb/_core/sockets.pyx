@@ -2,12 +2,13 @@
 
 from libc.errno cimport EAGAIN
 
-from fluxdb._core.peer cimport peer_close, peer_push, peer_say, peer_unread_bytes, peer_unsent, peer_waiting_bytes
+from fluxdb._core.peer cimport peer_close, peer_push, peer_reply_memory_bytes, peer_say, peer_unread_bytes, peer_unsent
 from fluxdb._core.platform cimport fluxdb_bell_ring
 from fluxdb._core.poller cimport fluxdb_is_sending, fluxdb_receive
-from fluxdb._core.replies cimport bytes_put, bytes_shrink
 from fluxdb._core.requests cimport TAKEN_BROKEN, TAKEN_HANDED, requests_feed, requests_take
-from fluxdb._core.sending cimport line_release, sending_go_on, sending_is_free, sending_push, socket_unsent
+from fluxdb._core.sending cimport (
+    line_release, sending_go_on, sending_is_free, sending_let_go, sending_push, socket_unsent,
+)
 
 cdef extern from "<sys/socket.h>" nogil:
     int shutdown(int descriptor, int how) noexcept
@@ -119,7 +120,7 @@ cdef void count_input(ReactorState* reactor, Socket* socket) noexcept nogil:
 # ---- replies ----
 
 cdef void count_output(ReactorState* reactor, Socket* socket) noexcept nogil:
-    cdef size_t waiting = peer_waiting_bytes(socket.peer)
+    cdef size_t waiting = peer_reply_memory_bytes(socket.peer)
     cdef size_t counted = waiting if waiting > COUNTED_BYTES else 0
     if counted == socket.counted_output:
         return
@@ -134,13 +135,13 @@ cdef void cut_off(ReactorState* reactor, Socket* socket) noexcept nogil:
     the one that went over. They read nothing, so there is no way to tell them why."""
     cdef SharedLine* line = reactor.oldest_shared
     cdef SharedLine* younger
-    cdef size_t slot
     while line != NULL and reactor.unread_bytes > reactor.unread_bytes_max:
+        line.users += 1     # it stays while its sockets go
+        while line.first_socket != NULL:
+            reactor.cut_off += 1
+            socket_close(reactor, line.first_socket)
         younger = line.next
-        for slot in range(reactor.slots_used):
-            if reactor.sockets[slot].peer != NULL and reactor.sockets[slot].shared == line:
-                reactor.cut_off += 1
-                socket_close(reactor, reactor.sockets[slot])
+        line_release(reactor, line)
         line = younger
     if reactor.unread_bytes > reactor.unread_bytes_max and is_open(socket) and socket.counted_output:
         reactor.cut_off += 1
@@ -154,7 +155,11 @@ cdef void socket_send(ReactorState* reactor, Socket* socket) noexcept nogil:
         return
     if socket.behind and socket.shared == NULL and peer_unsent(socket.peer) * 4 <= reactor.events_bytes_max:
         socket.behind = False
-        bytes_put(&reactor.roomy, &socket.number, sizeof(uint64_t))
+        if not socket.roomy:
+            socket.roomy = True
+            socket.next_roomy = reactor.roomy
+            reactor.roomy = socket
+            reactor.roomy_count += 1
 
 
 cdef bint socket_push(
@@ -223,14 +228,12 @@ cdef void socket_close(ReactorState* reactor, Socket* socket) noexcept nogil:
     reactor.unread_bytes -= socket.counted_output
     reactor.open_count -= 1
     peer_close(socket.peer)
-    socket.peer = NULL
-    line_release(reactor, socket.shared)
-    socket.shared = NULL
+    socket.peer = NULL      # a slot without a peer is not found any more
+    sending_let_go(reactor, socket)
     close(socket.descriptor)
-    bytes_put(&reactor.gone, &socket.number, sizeof(uint64_t))
-    socket.number += <uint64_t>1 << 32
-    socket.next_free = reactor.free_slots
-    reactor.free_slots = socket
+    socket.next_free = reactor.gone
+    reactor.gone = socket
+    reactor.gone_count += 1
 
 
 cdef void sockets_close(ReactorState* reactor) noexcept nogil:
@@ -242,6 +245,6 @@ cdef void sockets_close(ReactorState* reactor) noexcept nogil:
 cdef void tell_python(ReactorState* reactor) noexcept nogil:
     if reactor.told:
         return
-    if reactor.board.first_handed != NULL or reactor.gone.used or reactor.roomy.used:
+    if reactor.board.first_handed != NULL or reactor.gone != NULL or reactor.roomy != NULL:
         reactor.told = True
         fluxdb_bell_ring(reactor.news)

@@ -61,6 +61,7 @@ cdef int request_prepare(Request* request, const StageLimits* limits, State* sta
     request.merged = False
     request.merges = 0
     if request.key_bytes > limits.key_bytes_max:
+        outcome.offset = request.key_bytes
         return KEY_TOO_LONG
     request.hash = table_hash(&state.table, request.key, request.key_bytes)
     table_fetch(&state.table, request.hash)

@@ -9,7 +9,9 @@ from fluxdb._core.large_lines cimport (
     LargeLine, large_lines_free, large_lines_init, large_lines_stop, large_lines_take,
 )
 from fluxdb._core.outcome cimport MISSING, NO_MEMORY, OK, UNKNOWN, WOULD_BLOCK
-from fluxdb._core.peer cimport PLACE_PYTHON, Line, Place, Writer, peer_hand_place, peer_place, peer_release
+from fluxdb._core.peer cimport (
+    PLACE_PYTHON, Line, Place, Writer, peer_hand_place, peer_handed_taken, peer_place, peer_release,
+)
 from fluxdb._core.platform cimport fluxdb_now_ns, pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.replies cimport bytes_shrink
 from fluxdb._core.waiting cimport line_join
@@ -84,7 +86,7 @@ cdef int switchboard_submit(
     # The first in line found the group full behind the last collect, so the channel rings when there is room again.
     if not switchboard_waits(board):
         status = commit_submit(board.commit, request, board.channel, outcome)
-    if status == WOULD_BLOCK and not peer.waiting:
+    if status == WOULD_BLOCK and peer.waits_in == NULL:
         line_join(&board.served if peer.served else &board.unserved, peer)
     if status == OK:
         peer.served = True
@@ -168,7 +170,8 @@ cdef void note_line(Line* line, Peer** touched, Peer** last) noexcept nogil:
     cdef Peer* peer = line.first
     line.first = line.last = NULL
     while peer != NULL:
-        peer.waiting = peer.served = False
+        peer.waits_in = NULL
+        peer.served = False
         note(peer, touched, last)
         peer = peer.next_waiting
 
@@ -230,4 +233,6 @@ cdef Handed* switchboard_take_handed(Switchboard* board) noexcept nogil:
     cdef Handed* handed = board.first_handed
     if handed != NULL:
         board.first_handed = handed.next
+        if handed.peer != NULL:
+            peer_handed_taken(handed.peer)
     return handed

@@ -4,8 +4,9 @@ from fluxdb._core.peer cimport Line, Peer
 
 
 cdef inline void line_join(Line* line, Peer* peer) noexcept nogil:
-    peer.waiting = True
+    peer.waits_in = line
     peer.next_waiting = NULL
+    peer.previous_waiting = line.last
     if line.first == NULL:
         line.first = peer
     else:
@@ -13,19 +14,17 @@ cdef inline void line_join(Line* line, Peer* peer) noexcept nogil:
     line.last = peer
 
 
-# From whatever place it has in that line; from another one: nothing happens.
-cdef inline void line_leave(Line* line, Peer* peer) noexcept nogil:
-    cdef Peer* before = NULL
-    cdef Peer* at = line.first
-    while at != NULL and at != peer:
-        before = at
-        at = at.next_waiting
-    if at == NULL:
+# From whatever place it has in its line; of one that is in none: nothing happens.
+cdef inline void line_leave(Peer* peer) noexcept nogil:
+    cdef Line* line = peer.waits_in
+    if line == NULL:
         return
-    if before == NULL:
+    if peer.previous_waiting == NULL:
         line.first = peer.next_waiting
     else:
-        before.next_waiting = peer.next_waiting
-    if line.last == peer:
-        line.last = before
-    peer.waiting = False
+        peer.previous_waiting.next_waiting = peer.next_waiting
+    if peer.next_waiting == NULL:
+        line.last = peer.previous_waiting
+    else:
+        peer.next_waiting.previous_waiting = peer.previous_waiting
+    peer.waits_in = NULL

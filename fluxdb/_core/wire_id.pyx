@@ -1,8 +1,8 @@
 """A look at the members of the outermost object, over whatever their values hold. Only what was refused comes here."""
 
-from libc.string cimport memcmp
+from libc.string cimport memcmp, memcpy
 
-from fluxdb._core.jsontext cimport JSON_OK, json_compact
+from fluxdb._core.jsontext cimport JSON_NUMBER_RANGE, JSON_OK, json_compact
 
 cdef extern from "skip.h" nogil:
     const uint8_t* fluxdb_string_end(const uint8_t* begin, const uint8_t* at, const uint8_t* end) noexcept
@@ -57,6 +57,7 @@ cdef void take_id(
     """The value that begins there."""
     cdef const uint8_t* last = at
     cdef size_t failed_at = 0
+    cdef int status
     id.data = NULL
     if at == end:
         return
@@ -68,5 +69,11 @@ cdef void take_id(
     else:
         while last < end and in_number(last[0]):
             last += 1
-    if json_compact(at, <size_t>(last - at), 1, scratch, &id.bytes, &failed_at) == JSON_OK:
+    status = json_compact(at, <size_t>(last - at), 1, scratch, &id.bytes, &failed_at)
+    if status == JSON_NUMBER_RANGE:     # the number can't be given back as one: its text can
+        scratch[0] = scratch[last - at + 1] = c'"'
+        memcpy(scratch + 1, at, <size_t>(last - at))
+        id.bytes = <size_t>(last - at) + 2
+        status = JSON_OK
+    if status == JSON_OK:
         id.data = scratch

@@ -45,6 +45,7 @@ class ReadOnlyEngine(EngineHandle):
         except BaseException:
             self._lock.release()
             raise
+        self._state.documents.bound_keys(limits.key_bytes_max)
         self._reads = ReadActor(self._state.documents)
         self.get = self._reads.get  # type: ignore[method-assign, assignment]  # the compiled call itself
         _open_engines.add(self)

@@ -14,6 +14,14 @@ from tests.core.conftest import Log
 
 MakeLog = Callable[..., Log]
 
+# What a proxy puts before a client's bytes, in version 1 and 2.
+PROXIES = [
+    b"PROXY TCP4 192.0.2.1 198.51.100.1 56324 7000\r\n",
+    b"PROXY UNKNOWN\r\n",
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c" + bytes(range(192, 204)),
+]
+NUMBERS = [(text.encode(), text) for text in ("18446744073709551616", "-9223372036854775809", "1e999")]
+
 
 @pytest.fixture
 def client(log: Log) -> Client:
@@ -172,9 +180,10 @@ def test_what_is_just_within_a_limit_is_taken(client: Client, nested: bytes) -> 
         b"v1.~^ / HTTP/1.1\r\n",
         b"\r\n\nPOST / HTTP/1.1\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01",
+        *PROXIES,
     ],
 )
-def test_nothing_behind_an_http_request_is_executed(client: Client, beginning: bytes, piece_bytes: int) -> None:
+def test_nothing_behind_another_protocol_is_executed(client: Client, beginning: bytes, piece_bytes: int) -> None:
     client.feed(beginning + b'\n{"kind":"set","key":"a","value":1}\n', piece_bytes)
     replies = client.settle()
     assert client.connection.ended
@@ -187,7 +196,7 @@ def test_nothing_behind_an_http_request_is_executed(client: Client, beginning: b
 )
 @pytest.mark.parametrize(
     ("id_text", "wanted"),
-    [(b"7", 7), (b'"\\u00e9 \\" }"', 'é " }'), (b"-1.5e3", -1500.0), (b"1e999", None), (b"[1]", None)],
+    [(b"7", 7), (b'"\\u00e9 \\" }"', 'é " }'), (b"-1.5e3", -1500.0), (b"[1]", None), *NUMBERS],
 )
 def test_what_holds_a_value_that_can_not_be_kept_is_refused_with_its_id(
     client: Client, value: bytes, id_text: bytes, wanted: object
@@ -199,8 +208,42 @@ def test_what_holds_a_value_that_can_not_be_kept_is_refused_with_its_id(
         assert reply.get("id") == wanted
 
 
+@pytest.mark.parametrize("beginning", PROXIES)
+def test_a_proxy_that_speaks_its_protocol_first_is_told_so_in_words(client: Client, beginning: bytes) -> None:
+    client.feed(beginning + b'\n{"kind":"set","key":"a","value":1}\n')
+    (reply,) = client.settle()
+    assert "this port does not speak the PROXY protocol" in reply["message"]
+    assert client.connection.ended
+
+
+@pytest.mark.parametrize(("id_text", "wanted"), NUMBERS)
+def test_an_id_that_is_a_number_out_of_range_comes_back_as_its_text(
+    client: Client, id_text: bytes, wanted: str
+) -> None:
+    client.feed(b'{"kind":"get","key":"a","id":%b}\n' % id_text)
+    (reply,) = client.settle()
+    assert (reply["code"], reply["id"]) == ("invalid_request", wanted)
+    assert "a number that can't be kept exactly" in reply["message"]
+
+
+@pytest.mark.guarantee(11)
+@pytest.mark.parametrize("key_bytes", [65, 9_000])
+def test_g11_every_command_with_a_key_over_the_limit_is_rejected_with_the_limit(client: Client, key_bytes: int) -> None:
+    kinds = ("get", "set", "patch", "del", "subscribe", "unsubscribe")
+    replies = client.ask(
+        {"kind": "set", "key": "a", "value": 1},
+        *[{"kind": kind, "key": "k" * key_bytes, "value": 1, "delta": 1, "id": kind} for kind in kinds],
+    )
+    assert [reply.get("id") for reply in replies] == [None, *kinds]
+    for reply in replies[1:]:
+        assert reply["code"] == "too_large"
+        assert reply["message"] == f"a key of {key_bytes} bytes is over the limit of 64 (key_bytes_max)"
+    assert client.handed == []
+
+
 @pytest.mark.parametrize(
-    "line", [b"hello", b"hello there", b"GET", b"x" * 11_000, b'"GET / HTTP/1.1"', b"\xff / HTTP/1.1"]
+    "line",
+    [b"hello", b"PROXY", b"\0hello", b"hello there", b"GET", b"x" * 11_000, b'"GET / HTTP/1.1"', b"\xff / HTTP/1.1"],
 )
 def test_a_first_line_of_no_protocol_is_only_a_bad_line(client: Client, line: bytes) -> None:
     client.feed(line + b'\n{"kind":"ping"}\n')

@@ -92,3 +92,14 @@ def test_g8_lines_that_many_are_stuck_at_are_bounded_in_sum_the_oldest_go_first(
     for side in sides:
         side.close()
     loop.reactor.close()
+
+
+@pytest.mark.guarantee(11)
+def test_g11_the_memory_of_small_replies_that_wait_counts_with_what_is_unread(log: Log) -> None:
+    loop = Loop(log, unread_bytes_max=400_000)
+    side = Side(loop, output_bytes_max=10 << 20)
+    side.send({"kind": "snapshot"}, *[{"kind": "set", "key": "a", "value": 1}] * 4_000)  # 45 bytes of reply each
+    loop.until(lambda: loop.gone == [side.number])
+    assert loop.reactor.cut_off == 1
+    side.close()
+    loop.reactor.close()

@@ -5,6 +5,7 @@ Functions whose names don't begin with ``test`` run in a worker, under the shim.
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -160,3 +161,27 @@ def test_g2_no_snapshot_is_written_of_a_group_that_is_half_applied(worker: Worke
     assert said["write"] == "PoisonedError"
     assert said["snapshots"] == []
     assert said["reopened"] == ["(b'2', 2)", "None"]
+
+
+def client_goes_without_memory(path: str) -> list[int]:
+    """The numbers of those who went, in a worker."""
+    shim = Shim()
+    shim.begin(path)
+    loop = Loop(Log(Path(path)))
+    side, other = Side(loop), Side(loop)
+    other.ask({"kind": "ping"})
+    shim.scarce_growth(8 + GROWTH_BYTES)  # of a buffer for one number
+    side.close()
+    loop.until(lambda: loop.gone == [side.number])
+    shim.scarce_growth(0)
+    other.close()
+    loop.until(lambda: len(loop.gone) == 2)
+    loop.reactor.close()
+    loop.log.committer.close()
+    shim.end()
+    return loop.gone
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no epoll")
+def test_a_client_that_went_is_told_whatever_memory_there_is(worker: Worker, tmp_path: Path) -> None:
+    assert worker.call(f"{HERE}:client_goes_without_memory", path=str(tmp_path)) == [0, 1]

@@ -56,7 +56,7 @@ WRONG_LINES = [
     (b'{"kind":"auth","password":1}', "invalid_request"),
     (b'{"kind":"set","key":"","value":1}', "invalid_key"),
     (b'{"kind":"set","key":"%b","value":1}' % (b"k" * 1025), "too_large"),
-    (b'{"kind":"subscribe","key":"%b"}' % (b"k" * 1025), "too_large"),
+    *[(b'{"kind":"%b","key":"%b"}' % (kind, b"k" * 1025), "too_large") for kind in (b"get", b"subscribe", b"del")],
     (b'{"kind":"set","key":"a","value":%b}' % (b"[" * 129 + b"]" * 129), "too_large"),
     (b"[" * 100_000, "too_large"),
     (b'{"kind":"set","key":"a","value":%b}' % (b"[" * 100_000 + b"]" * 100_000), "too_large"),
@@ -75,6 +75,8 @@ OTHER_PROTOCOLS = [
     b"GET /" + b"x" * (2 * LINE_BYTES_MAX) + b" HTTP/1.1\r\n\r\n",
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(256)),
     b"\x16\x03",
+    b"PROXY TCP6 2001:db8::1 2001:db8::2 56324 7000\r\n",
+    b"\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x00",
 ]
 
 
@@ -140,7 +142,8 @@ def test_another_protocol_is_told_so_and_nothing_behind_it_is_executed(
         rest = client.rest()
     error = json.loads(rest)
     assert (error["kind"], error["code"]) == ("error", "invalid_request")
-    assert "one JSON object a line" in error["message"]
+    of_a_proxy = b"PROXY" in beginning or b"QUIT" in beginning
+    assert ("the PROXY protocol" if of_a_proxy else "one JSON object a line") in error["message"]
 
 
 def test_a_real_tls_client_on_the_plain_port_fails_at_once(server: Process, bystander: Wire) -> None:
