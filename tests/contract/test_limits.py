@@ -68,6 +68,15 @@ def test_g11_values_at_the_limit_and_one_byte_over(place: Place) -> None:
         assert db.get("k") == Document("x" * 62, 1)
 
 
+def test_g11_the_result_of_a_patch_at_the_limit_and_one_byte_over(place: Place) -> None:
+    with place.open(LIMITS) as db:
+        db.set("k", {"a": ""})
+        db.patch("k", {"b": "x" * 49})  # 64 bytes in all
+        with pytest.raises(LimitError, match="value_bytes_max"):
+            db.patch("k", {"b": "x" * 50})
+        assert db.get("k") == Document({"a": "", "b": "x" * 49}, 2)
+
+
 def test_g11_the_result_of_a_patch_is_held_to_the_limit(place: Place) -> None:
     with place.open(LIMITS) as db:
         db.set("k", {"a": "x" * 40})

@@ -197,6 +197,25 @@ def test_a_patch_whose_result_is_too_large_is_refused(log: Any) -> None:
     assert log.documents.get("k")[1] == 1
 
 
+@pytest.mark.parametrize("kept_bytes", [10, 100_000], ids=["merged at once", "merged aside"])
+def test_g11_a_merged_value_of_exactly_the_limit_is_taken_and_one_byte_more_is_not(
+    make_log: MakeLog, kept_bytes: int
+) -> None:
+    kept = b'{"kept":"' + b"k" * kept_bytes + b'","new":"%s"}'
+    limit = len(kept % b"") + 20
+    log = make_log(value_bytes_max=limit)
+    for key, new_bytes, error in (("within", 20, None), ("over", 21, LimitError)):
+        log.committer.write(Kind.SET, key, kept % b"")
+        delta = b'{"new":"' + b"n" * new_bytes + b'"}'
+        if error is None:
+            assert log.committer.write(Kind.PATCH, key, delta)[0] == 2
+            assert log.documents.get(key) == (kept % (b"n" * new_bytes), 2)
+        else:
+            with pytest.raises(error, match=f"of {limit} bytes .value_bytes_max"):
+                log.committer.write(Kind.PATCH, key, delta)
+            assert log.documents.get(key) == (kept % b"", 1)
+
+
 def test_white_space_does_not_count_against_the_value_limit(log: Any) -> None:
     assert log.committer.write(Kind.SET, "k", b"[" + b" " * 9000 + b"1]") == (1, 1)
     assert log.documents.get("k") == (b"[1]", 1)

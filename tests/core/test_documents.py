@@ -186,6 +186,33 @@ def test_g9_a_view_keeps_what_is_replaced_in_the_shard_that_it_copies_next(log: 
         assert read_all(view) == dict.fromkeys(keys, (b"0", 1))
 
 
+def test_g9_a_view_opens_between_groups_also_while_large_ones_are_applied(make_log: MakeLog) -> None:
+    """A large group is applied in several holds of the lock: a view of a part of it is neither made nor refused."""
+    log = make_log(group_bytes_max=16 << 20, segment_bytes=16 << 20)
+    channel = log.committer.channel()
+    keys = [f"k{i}" for i in range(10_000)]
+    stop = threading.Event()
+
+    def write_groups() -> None:
+        while not stop.is_set():
+            for key in keys:
+                while channel.submit(Kind.SET, key, b"1") is False:
+                    wait_readable(channel.fd)
+                    channel.collect()
+            drain(channel)
+
+    writing = threading.Thread(target=write_groups)
+    writing.start()
+    try:
+        while log.committer.stats()["groups"] < 400:
+            for _ in range(1000):  # the moments between two holds are short
+                log.documents.open_view().close()
+    finally:
+        stop.set()
+        writing.join(60)
+    assert sum(log.committer.stats()["group_records_histogram"][10:]), "no group had more than 511 records"
+
+
 def test_one_view_at_a_time(log: Any) -> None:
     with log.documents.open_view(), pytest.raises(RuntimeError, match="open already"):
         log.documents.open_view()
