@@ -15,6 +15,7 @@ import fluxdb
 from fluxdb.cli.connecting import DEFAULT_ADDRESS, QUOTING, Seconds, server_url
 from fluxdb.cli.folder import ExpandedPath
 from fluxdb.cli.grammar import VERSION_MAX, json_problem, lacks_quotes
+from fluxdb.cli.own_variables import warn_of_misspelt
 from fluxdb.cli.password import read_password
 from fluxdb.cli.program import Program
 
@@ -154,6 +155,7 @@ def main(
     Exit codes: 0 ok, 1 the database said no, 2 not understood (an option, a command, JSON), 3 can't connect or timed
     out, 4 not authenticated, 5 storage, 130 Ctrl-C, 141 nobody reads the output any more.
     """
+    warn_of_misspelt("addr", "password", "history")
     url = server_url(addr, tls or tls_ca is not None)
     trusted = None if tls_ca is None else _trusting(tls_ca)
     context.obj = Server(url, read_password(password_file), timeout, trusted, raw=raw)

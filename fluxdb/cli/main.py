@@ -15,6 +15,7 @@ import click
 import fluxdb
 from fluxdb.cli.commands import NAMES
 from fluxdb.cli.folder import ExpandedPath, Folder, Place
+from fluxdb.cli.own_variables import warn_of_misspelt
 from fluxdb.cli.program import Program
 
 DATA_DIR = "fluxdb-data"
@@ -110,6 +111,7 @@ def main(context: click.Context, data_dir: Path, no_create: bool, read_only: boo
     Exit codes: 0 ok, 1 the database said no, 2 not understood (an option, a command, JSON), 5 storage, 130 Ctrl-C,
     141 nobody reads the output any more. Of several lines the gravest counts.
     """
+    warn_of_misspelt("data_dir", "history")
     context.obj = place = Place(data_dir, create=not no_create, read_only=read_only)
     if context.invoked_subcommand is None:
         from fluxdb.cli import online

@@ -19,7 +19,7 @@ import click
 import orjson
 from click.core import ParameterSource
 
-from fluxdb.cli.environment import misspelt
+from fluxdb.cli.environment import misspelt, warnings
 from fluxdb.cli.password import PASSWORD_VARIABLE, STANDARD_INPUT, read_password
 from fluxdb.cli.server_help import DATABASE_LIMITS, PAGE_LIMITS, SERVER_LIMITS
 from fluxdb.cli.setting_words import WORDS
@@ -222,8 +222,7 @@ def config_lines(context: click.Context) -> Iterator[str]:
 def misspelt_variables(context: click.Context) -> list[str]:
     """A warning for each variable of the environment that looks like a setting and is none."""
     settings = [str(option.name) for option in context.command.params]
-    found = misspelt(os.environ, settings)
-    return [f"{variable} is no setting and is ignored: is {meant} meant?" for variable, meant in found]
+    return warnings(misspelt(os.environ, [*settings, "password"]))
 
 
 def _toml(name: str, value: object) -> str:

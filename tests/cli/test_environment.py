@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from fluxdb.cli.environment import misspelt
 from fluxdb.cli.server import main as server_program
-from tests.net.wire import Process, run_program
+from tests.net.wire import Process, clean_environment, run_program
 
-SETTINGS = [str(option.name) for option in server_program.params]
+SETTINGS = [*(str(option.name) for option in server_program.params), "password"]
 
 
 @pytest.mark.parametrize(
@@ -59,6 +61,33 @@ def test_what_resembles_no_setting_is_passed_over(name: str) -> None:
 
 def test_every_setting_is_known() -> None:
     assert list(misspelt({f"FLUXDB_{name.upper()}": "x" for name in SETTINGS}, SETTINGS)) == []
+
+
+def run(*program: str, **environment: str) -> tuple[str, str]:
+    variables = clean_environment() | environment
+    command = [sys.executable, "-m", *program]
+    done = subprocess.run(command, env=variables, capture_output=True, timeout=60, text=True)
+    return done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("program", "variable", "meant"),
+    [
+        (("fluxdb", "exec", "HELP"), "FLUXDB_DATADIR", "FLUXDB_DATA_DIR"),
+        (("fluxdb.cli.client", "--addr", "127.0.0.1:1", "ping"), "FLUXDB_ADDRESS", "FLUXDB_ADDR"),
+        (("fluxdb.cli.client", "--addr", "127.0.0.1:1", "ping"), "FLUXDB_PASSWD", "FLUXDB_PASSWORD"),
+    ],
+)
+def test_terminal_and_client_warn_of_their_own(program: tuple[str, ...], variable: str, meant: str) -> None:
+    output, errors = run(*program, **{variable: "x"})
+    assert f"warning: {variable} is no setting and is ignored: is {meant} meant?\n" in errors
+    assert variable not in output
+
+
+@pytest.mark.parametrize("program", [("fluxdb", "exec", "HELP"), ("fluxdb.cli.client", "--help")])
+def test_terminal_and_client_pass_over_the_settings_of_a_server(program: tuple[str, ...]) -> None:
+    server = {f"FLUXDB_{name.upper()}": "1" for name in SETTINGS if name not in ("data_dir", "password")}
+    assert "is no setting" not in run(*program, FLUXDB_SERVICE_HOST="10.0.0.1", **server)[1]
 
 
 def test_a_server_warns_of_a_misspelt_variable_and_shows_it_with_its_settings(tmp_path: Path) -> None:
