@@ -23,7 +23,7 @@ from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.opening import HEARTBEAT_SECONDS, TIMEOUT_SECONDS, Local, Remote, check_options, connect, open_folder
 from fluxdb.target import Target, is_url
 from fluxdb.twin import OPEN_IT, Awaited
-from fluxdb.values import check_version, encode
+from fluxdb.values import check_version, encode, warn_of_stars
 
 if TYPE_CHECKING:
     import ssl
@@ -175,14 +175,16 @@ class FluxDB(Awaited):
         return None if written is None else written[0]
 
     def subscribe(self, *keys: str) -> Subscription:
-        """Watch ``keys``: every change that commits after the return is told, per key in the order of versions.
+        """Watch ``keys``: every change that commits after the return is told, in the order of the commits.
 
         Iterate over the subscription, and close it (or use it as a context manager). One that falls behind by more than
         Limits.subscriber_events_max events or subscriber_bytes_max bytes is evicted: the next event that is asked for
         raises SubscriberEvictedError, and what was not taken is gone. Over a connection that was lost, the next one
         raises ConnectionLostError, once: the subscription goes on by itself, but events may have been missed.
+        A ``*`` is a character of a key like any other; a key that ends with one is warned about.
         Raises InvalidKeyError, LimitError, ClosedError, ValueError (no key).
         """
+        warn_of_stars(keys)
         return Subscription(keys, self._handle)
 
     async def checkpoint(self) -> int:

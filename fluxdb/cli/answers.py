@@ -11,6 +11,7 @@ from fluxdb.engine.handle import RawEvent, Written
 from fluxdb.errors import FluxDBError
 from fluxdb.model import OPERATION_OF
 from fluxdb.net import lines
+from fluxdb.values import star_note
 
 
 class NoSuchKeyError(FluxDBError):
@@ -57,7 +58,10 @@ class Words:
         return f"ok, revision {revision}"
 
     def subscribed(self, key: str, *, is_new: bool) -> str:
-        return f"ok, subscribed to {quote_key(key)}" if is_new else f"ok, was subscribed to {quote_key(key)} already"
+        if not is_new:
+            return f"ok, was subscribed to {quote_key(key)} already"
+        note = star_note(key)
+        return f"ok, subscribed to {quote_key(key)}" + (f" ({escape_text(note)})" if note else "")
 
     def unsubscribed(self, key: str, *, was_subscribed: bool) -> str:
         return f"ok, {'unsubscribed from' if was_subscribed else 'was not subscribed to'} {quote_key(key)}"

@@ -17,6 +17,7 @@ from fluxdb.cli.output import Lines, standard_lines
 from fluxdb.cli.password import PASSWORD_VARIABLE
 from fluxdb.cli.script import run_lines
 from fluxdb.cli.session import Session
+from fluxdb.cli.text import escape_text
 from fluxdb.client import failure, reply, request
 from fluxdb.client.sync_handle import RemoteEngine
 from fluxdb.engine.handle import ANY_VERSION, RawEvent, Subscriber
@@ -24,6 +25,7 @@ from fluxdb.errors import AuthError, ConnectionLostError
 from fluxdb.limits import DEFAULT_LIMITS
 from fluxdb.model import OPERATION_OF
 from fluxdb.opening import Local, Remote, open_handle
+from fluxdb.values import star_note
 
 if TYPE_CHECKING:
     from fluxdb.cli.client import Server
@@ -91,6 +93,8 @@ def subscribe(server: Server, keys: Sequence[str]) -> int:
     """Until Ctrl-C. Raises SubscriberEvictedError where whoever reads our output does not keep up."""
     lines = standard_lines()
     with connected(server) as handle, closing(handle.subscribe(keys)) as subscriber:
+        for note in filter(None, map(star_note, keys)):
+            lines.note(f"note: {escape_text(note)}")
         while True:
             event = _next_event(subscriber, lines)
             if event is not None:

@@ -11,6 +11,6 @@ with a loss: the names of a namedtuple, and keys of objects that are no str.
 
 from fluxdb._core.parse import decode
 from fluxdb.values.encoding import check_version, encode
-from fluxdb.values.keys import key_text, keys_to_watch
+from fluxdb.values.keys import key_text, keys_to_watch, star_note, warn_of_stars
 
-__all__ = ["check_version", "decode", "encode", "key_text", "keys_to_watch"]
+__all__ = ["check_version", "decode", "encode", "key_text", "keys_to_watch", "star_note", "warn_of_stars"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 from fluxdb.errors import InvalidKeyError
@@ -26,3 +27,18 @@ def keys_to_watch(keys: Sequence[object]) -> tuple[str, ...]:
     if not unique:
         raise ValueError("subscribe to at least one key")
     return unique
+
+
+def star_note(key: str) -> str | None:
+    """What to say of a key that looks like a pattern, and is none."""
+    if not key.endswith("*"):
+        return None
+    return f"{key!r} is the one key of that name: a * stands for nothing else, so no other key is watched"
+
+
+def warn_of_stars(keys: Sequence[object]) -> None:
+    """In the name of the caller's caller."""
+    for key in keys:
+        note = star_note(key) if isinstance(key, str) else None
+        if note is not None:
+            warnings.warn(note, stacklevel=3)

@@ -244,6 +244,15 @@ def test_subscribe_prints_a_line_of_json_an_event_until_ctrl_c(server: SmallServ
         assert running.wait(PATIENCE_SECONDS) == exits.INTERRUPTED
 
 
+def test_subscribe_says_of_a_key_that_looks_like_a_pattern_that_it_is_none(server: SmallServer) -> None:
+    asked = command(server, "subscribe", "user:*")
+    with ended(subprocess.Popen(asked, stderr=subprocess.PIPE, text=True, env=environment())) as running:
+        assert running.stderr is not None
+        assert running.stderr.readline().startswith("note: 'user:*' is the one key of that name")
+        running.send_signal(signal.SIGINT)
+        assert running.wait(PATIENCE_SECONDS) == exits.INTERRUPTED
+
+
 def test_an_option_behind_the_command_is_no_key(client: Client, server: SmallServer) -> None:
     for arguments in (("subscribe", "k", "--jsno"), ("get", "--jsno"), ("ping", "--timeout", "1")):
         done = client(*arguments)

@@ -50,6 +50,16 @@ def test_what_was_before_is_not_told(db: Store) -> None:
     second.close()
 
 
+def test_a_star_in_a_key_stands_for_itself(db: Store) -> None:
+    with pytest.warns(UserWarning, match="one key of that name"):
+        events = db.subscribe("user:*")
+    db.set("user:1", 1)
+    db.set("user:*", 2)
+    assert [(event.key, event.new) for event in take(events, 1)] == [("user:*", 2)]
+    assert events.get(timeout=0) is None
+    events.close()
+
+
 def test_other_keys_and_refused_writes_are_not_told(db: Store) -> None:
     events = db.subscribe("k")
     db.set("l", 1)
@@ -136,7 +146,7 @@ def test_closing_ends_one_that_waits(db: Store) -> None:
 
     def wait() -> None:
         with pytest.raises(ClosedError):
-            events.get()
+            events.get(timeout=30)
         ended.set()
 
     waiting = threading.Thread(target=wait, daemon=True)
@@ -166,7 +176,7 @@ def test_closing_the_database_ends_subscriptions_after_what_was_committed(place:
         db.close()
         assert [event.new for event in take(events, 2)] == [1, 2]
         with pytest.raises(ClosedError):
-            events.get()
+            events.get(timeout=30)
 
 
 def test_g8_as_many_as_the_limit_wait_and_one_more_evicts(place: Place) -> None:

@@ -21,6 +21,7 @@ class Committer:
         self.revision = 0
         self.events: list[RawEvent] | BaseException = []
         self.piece = 1_000  # events at once
+        self.lost = False  # were some dropped behind them?
 
     def watch(self, key: str) -> int:
         return self.revision
@@ -31,7 +32,8 @@ class Committer:
         if isinstance(self.events, BaseException):
             raise self.events
         events, self.events = self.events[: self.piece], self.events[self.piece :]
-        return events, False, not self.events, bool(self.events)
+        lost, self.lost = self.lost and not self.events, self.lost and bool(self.events)
+        return events, lost, not self.events, bool(self.events)
 
 
 def in_client(backlog: ClientBacklog, feed: Feed, keys: tuple[str, ...], on_end: Any) -> ThreadSubscriber:
@@ -91,6 +93,22 @@ def test_subscribers_whose_events_there_was_no_memory_for_are_evicted() -> None:
             subscriber.take()
     assert told.teller.counts(0) == (0, 2)
     assert told.teller.feeds == {}
+
+
+def test_g8_events_that_were_dropped_evict_every_subscriber_behind_those_that_were_kept() -> None:
+    told = Told()
+    told.committer.piece = 10
+    takes, idle, other = told.subscribe("a"), told.subscribe("a"), told.subscribe("b")
+    told.committer.lost = True
+    told.tell(*["a"] * 15)
+    assert revisions(takes) == list(range(1, 11))
+    assert not other.evicted
+    assert not told.teller.dispatch()
+    for subscriber, last_revision in ((takes, 10), (idle, 0), (other, 0)):
+        with pytest.raises(SubscriberEvictedError) as caught:
+            subscriber.take()
+        assert caught.value.last_revision == last_revision
+    assert told.teller.counts(0) == (0, 3)
 
 
 # All feeds together

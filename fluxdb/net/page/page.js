@@ -554,7 +554,7 @@ $("watch").addEventListener("submit", (event) => {
 
 async function subscribeTo(key) {
   const isNew = !watched.has(key);
-  note($("watch-note"), "");
+  note($("watch-note"), key.endsWith("*") ? "A * stands for nothing else: this watches the one key of that name." : "");
   watch(key);
   if (!isNew || connection.state !== "live") return; // it is subscribed to when the connection is there
   try {
