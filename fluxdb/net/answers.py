@@ -13,6 +13,7 @@ from fluxdb._core.backlog import ClientBacklog
 from fluxdb.engine.asked import Asked
 from fluxdb.errors import FluxDBError, LimitError
 from fluxdb.net import lines
+from fluxdb.net.passwords import TOO_MANY
 from fluxdb.net.subscriptions import ConnectionSubscriber, Deliveries, EventBell
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Client(Protocol):
     def address(self) -> str: ...
     @property
     def number(self) -> int: ...
+    @property
+    def gone(self) -> bool: ...
     @property
     def deliveries(self) -> Deliveries: ...
     def reply(self, ticket: int, line: bytes) -> None:
@@ -131,12 +134,13 @@ class Answers:
     def _auth(self, client: Client, ticket: int, request_id: bytes, *, password: bytes, **_: Any) -> bytes | None:
         if self._server.password is None:
             return lines.reply({"kind": "ok"}, request_id)
-        right, delay_seconds = self._server.password.check(password, client.address)
-        told = partial(self._tell_auth, client, ticket, request_id, right)
-        if delay_seconds:
-            self._server.loop.call_later(delay_seconds, told, client.reply_later)
-        else:
-            told(client.reply)
+        reply = [client.reply]  # from within answer()
+
+        def told(right: bool | None) -> None:
+            self._tell_auth(client, ticket, request_id, right, reply[0])
+
+        self._server.password.attempt(password, client.address, told, lambda: not client.gone)
+        reply[0] = client.reply_later
         return None
 
     def _tell_auth(
@@ -144,13 +148,15 @@ class Answers:
         client: Client,
         ticket: int,
         request_id: bytes,
-        right: bool,
+        right: bool | None,
         reply: Callable[[int, bytes], None],
     ) -> None:
         self._server.count("auth", not right)
         if right:
             client.authenticate()
             reply(ticket, lines.reply({"kind": "ok"}, request_id))
+        elif right is None:
+            reply(ticket, lines.error_words("auth", TOO_MANY, request_id))
         else:
             logger.warning("%s: a wrong password", client.address)
             reply(ticket, lines.error_words("auth", "this is not the password", request_id))

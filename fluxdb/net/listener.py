@@ -9,6 +9,7 @@ import logging
 import os
 import socket
 import stat
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -74,17 +75,27 @@ def listen_unix(path: Path) -> socket.socket:
     """
     _remove_stale(path)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    mask = os.umask(0o177)  # 0600 from its first moment
     try:
-        listening.bind(str(path))
+        _bind_private(listening, path)
         listening.listen(BACKLOG)
         listening.setblocking(False)
     except BaseException:
         listening.close()
         raise
+    return listening
+
+
+def _bind_private(listening: socket.socket, path: Path) -> None:
+    """Its file has mode 0600 from its first moment."""
+    if sys.platform == "linux":  # the file's mode is the socket's, and the process's umask stays what it is
+        os.fchmod(listening.fileno(), 0o600)
+        listening.bind(str(path))
+        return
+    mask = os.umask(0o177)  # of the whole process: a file that another thread makes meanwhile is private, too
+    try:
+        listening.bind(str(path))
     finally:
         os.umask(mask)
-    return listening
 
 
 def _remove_stale(path: Path) -> None:

@@ -38,6 +38,10 @@ class PlainClient:
         self.backlog = clients.server.client_backlog()
 
     @property
+    def gone(self) -> bool:
+        return self._clients.has_gone(self.number)
+
+    @property
     def deliveries(self) -> PlainClients:
         return self._clients
 
@@ -119,6 +123,9 @@ class PlainClients:
                     self._deliveries.catch_up(number, client.subscriptions.values())
                 except Exception as error:
                     self._fail(client, error)
+
+    def has_gone(self, number: int) -> bool:
+        return number not in self._clients
 
     def _forget(self, number: int) -> None:
         client = self._clients.pop(number, None)

@@ -50,6 +50,7 @@ class ClientProtocol(asyncio.Protocol):
         )
         self.tick = server.tick  # of the last bytes
         self.born = server.tick
+        self.adoption: asyncio.Task[None] | None = None  # what connects it, until it is the server's
         self.lost = False
         self.draining = False  # reads no more; is closed when all it has asked for is answered
         self.ending = False  # is being sent away; what comes is dropped
@@ -204,6 +205,10 @@ class ClientProtocol(asyncio.Protocol):
         self._transport.abort()
 
     # Events
+
+    @property
+    def gone(self) -> bool:
+        return self.lost or self.ending
 
     @property
     def deliveries(self) -> ClientProtocol:

@@ -148,6 +148,7 @@ class Server:
     async def _connect(self, accepted: socket.socket, address: str) -> None:
         tls = self._tls_of(accepted)
         client = ClientProtocol(self, address, secure=tls is not None)
+        client.adoption = asyncio.current_task()
         try:
             await self.loop.connect_accepted_socket(
                 lambda: client, accepted, ssl=tls, ssl_handshake_timeout=HANDSHAKE_SECONDS if tls else None
@@ -164,6 +165,8 @@ class Server:
 
     def add(self, client: ClientProtocol) -> None:
         self._clients[client.connection] = client
+        if client.adoption is not None:  # counted once: its task ends a moment later
+            self._adopting.discard(client.adoption)
         if self.closing:
             client.drain()
 

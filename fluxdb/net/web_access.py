@@ -7,11 +7,13 @@ rebinding) is known by it, for it can't come by an address.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections.abc import Sequence
 from urllib.parse import SplitResult, urlsplit
 
-from fluxdb.net.passwords import Password
+from fluxdb.errors import AuthError
+from fluxdb.net.passwords import TOO_MANY, Password
 
 
 def _split(origin: str) -> SplitResult | None:
@@ -70,11 +72,21 @@ class Access:
         assert self._password is not None
         self._password.change(password.encode())
 
-    def check_password(self, password: str, peer: str) -> tuple[bool, float]:
-        """Is it the one; and the seconds to wait before saying so."""
-        return (
-            (True, 0.0) if self._password is None else self._password.check(password.encode("utf-8", "replace"), peer)
-        )
+    async def check_password(self, password: str, peer: str) -> bool:
+        """Is it the one? Said when it is its turn among those of this address. Raises AuthError where too many wait."""
+        if self._password is None:
+            return True
+        told: asyncio.Future[bool | None] = asyncio.get_running_loop().create_future()
+
+        def tell(right: bool | None) -> None:
+            if not told.done():
+                told.set_result(right)
+
+        self._password.attempt(password.encode("utf-8", "replace"), peer, tell, lambda: not told.done())
+        right = await told
+        if right is None:
+            raise AuthError(TOO_MANY)
+        return right
 
     def takes_host(self, header: str | None) -> bool:
         """Is this Host header one by which we may be reached: an address, this machine, or a name that was set?"""

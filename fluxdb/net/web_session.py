@@ -149,9 +149,7 @@ class Session:
             await self._connection.send(make(), text=True)
 
     async def _authenticate(self, password: str) -> None:
-        right, delay_seconds = self._access.check_password(password, peer_of(self._connection))
-        await asyncio.sleep(delay_seconds)
-        if not right:
+        if not await self._access.check_password(password, peer_of(self._connection)):
             self._auth_failures += 1
             raise AuthError("the password is wrong")
         self._authenticated = True

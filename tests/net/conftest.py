@@ -29,6 +29,7 @@ WITHOUT_SERVER = (
     "test_disk_watch",
     "test_send_buffer",
     "test_plain_clients",
+    "test_passwords",
 )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import stat
+import sys
 import time
 from pathlib import Path
 
@@ -12,7 +14,6 @@ import pytest
 from fluxdb.errors import FluxDBError
 from fluxdb.limits import ServerLimits
 from fluxdb.net.listener import is_loopback, listen_unix
-from fluxdb.net.passwords import DELAY_SECONDS_MAX, Password
 from tests.net.wire import Wire, run_program, threaded
 
 
@@ -54,19 +55,6 @@ def test_a_line_that_is_too_long_names_the_bound_that_it_went_over(tmp_path: Pat
     assert "9000 bytes (line_bytes_max)" in behind["message"]
 
 
-def test_failures_are_answered_later_and_later_up_to_a_bound() -> None:
-    password = Password(b"right")
-    assert password.check(b"right", "10.0.0.1") == (True, 0.0)
-    delays = [password.check(b"wrong", "10.0.0.1")[1] for _ in range(10)]
-    assert delays == sorted(delays)
-    assert 0 < delays[0] < delays[1] < delays[-1] == DELAY_SECONDS_MAX
-    assert password.check(b"right", "10.0.0.2") == (True, 0.0), "another address is not made to wait"
-    assert password.check(b"right", "10.0.0.1") == (True, DELAY_SECONDS_MAX), (
-        "else a quick answer would be the right one"
-    )
-    assert password.check(b"right", "10.0.0.1") == (True, 0.0)
-
-
 def test_a_failure_delays_nobody_else(tmp_path: Path) -> None:
     with threaded(tmp_path, password=b"p") as server, Wire(server.port) as guessing, Wire(server.port) as other:
         other.ask({"kind": "auth", "password": "p"})
@@ -95,6 +83,20 @@ def test_g11_an_address_beyond_this_machine_is_refused_without_a_password(tmp_pa
 )
 def test_what_is_a_loopback_address(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the mode of a socket can't be set there before it is bound")
+def test_a_unix_socket_is_private_without_changing_the_mask_of_the_whole_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "fluxdb.sock"
+
+    def umask(mask: int) -> int:
+        raise AssertionError("other threads make files, too")
+
+    monkeypatch.setattr(os, "umask", umask)
+    with listen_unix(path):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_the_unix_socket_is_its_owners_alone_and_goes_with_the_server(tmp_path: Path) -> None:

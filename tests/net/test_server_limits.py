@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import socket
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +59,25 @@ def test_g11_one_connection_too_many_is_told_so(tmp_path: Path) -> None:
         server.until(lambda: server.server.connections == 0)
         with Wire(server.port) as again:
             assert again.ask({"kind": "ping"}) == [{"kind": "pong"}]
+
+
+def test_a_connection_counts_once_from_its_first_moment_on(tmp_path: Path) -> None:
+    with threaded(tmp_path, ServerLimits(connections_max=2, drain_seconds=1)) as server:
+        loop: Any = server.server.loop
+        connect = loop.connect_accepted_socket
+        connected = asyncio.Event()
+
+        async def connect_slowly(*arguments: Any, **options: Any) -> Any:
+            """The loop is busy with others between the connection and the end of the task that made it."""
+            made = await connect(*arguments, **options)
+            await connected.wait()
+            return made
+
+        loop.connect_accepted_socket = connect_slowly
+        with Wire(server.port) as first, Wire(server.port) as second:
+            assert first.ask({"kind": "ping"}) == second.ask({"kind": "ping"}) == [{"kind": "pong"}]
+            assert server.call(lambda: server.server.connections) == 2
+            server.call(connected.set)
 
 
 @pytest.mark.guarantee(11)
