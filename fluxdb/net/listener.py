@@ -18,6 +18,7 @@ from fluxdb.errors import FluxDBError
 logger = logging.getLogger("fluxdb.server")
 
 BACKLOG = 1024
+SOCKETS_HAVE_A_MODE = sys.platform == "linux"
 ACCEPTS_A_TURN = 64
 PAUSE_SECONDS = 0.2  # after the system had no descriptor, or no memory, for one more
 WARNING_SECONDS = 10.0
@@ -87,7 +88,7 @@ def listen_unix(path: Path) -> socket.socket:
 
 def _bind_private(listening: socket.socket, path: Path) -> None:
     """Its file has mode 0600 from its first moment."""
-    if sys.platform == "linux":  # the file's mode is the socket's, and the process's umask stays what it is
+    if SOCKETS_HAVE_A_MODE:  # which is the file's; and the umask of the process stays what it is
         os.fchmod(listening.fileno(), 0o600)
         listening.bind(str(path))
         return
