@@ -18,7 +18,8 @@ from fluxdb.engine.loop_engine import LoopEngine
 from fluxdb.engine.read_only import ReadOnlyEngine, ReadOnlyLoopEngine
 from fluxdb.engine.running_loop import running_loop
 from fluxdb.engine.runtime import Engine
-from fluxdb.errors import ClosedError
+from fluxdb.engine.uncopied import DATABASE, SUBSCRIPTION, Uncopied
+from fluxdb.errors import ClosedError, ForkedError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.opening import HEARTBEAT_SECONDS, TIMEOUT_SECONDS, Local, Remote, check_options, connect, open_folder
 from fluxdb.target import Target, is_url
@@ -72,8 +73,10 @@ class Lender(Protocol):
     def handle(self) -> EngineHandle: ...
 
 
-class Opening(Awaited):
+class Opening(Uncopied, Awaited):
     """A database that is being opened: ``async with open(path) as db``, or ``db = await open(path)``."""
+
+    not_copied = DATABASE
 
     def __init__(self, path: Target, limits: Limits, local: Local, remote: Remote) -> None:
         check_options(limits, remote)
@@ -120,12 +123,14 @@ def _close_unwanted(opening: asyncio.Future[Engine | ReadOnlyEngine]) -> None:
         opening.result().close_aside()
 
 
-class FluxDB(Awaited):
+class FluxDB(Uncopied, Awaited):
     """An open database, for the tasks of one event loop. Their writes are made durable together.
 
     Use it as an asynchronous context manager, or close() it. A program that forgets to still ends, and keeps every
     acknowledged write. A write whose await is cancelled may take effect or not; it never disturbs another.
     """
+
+    not_copied = DATABASE
 
     def __init__(self, handle: AsyncEngineHandle) -> None:
         if not isinstance(handle, AsyncEngineHandle):
@@ -212,6 +217,7 @@ class FluxDB(Awaited):
         await self._handle.close()
 
     async def __aenter__(self) -> Self:
+        self._handle.check_open()
         return self
 
     async def __aexit__(
@@ -227,11 +233,13 @@ class FluxDB(Awaited):
             warnings.warn(f"unclosed database {engine.directory!r}", ResourceWarning, stacklevel=2, source=self)
 
 
-class Subscription(Awaited, EventStream):
+class Subscription(Uncopied, Awaited, EventStream):
     """The changes of some keys, as they are committed. Iterates Event; ends when it, or the database, is closed.
 
     It is active from the moment that it is awaited, entered, or first asked for an event.
     """
+
+    not_copied = SUBSCRIPTION
 
     def __init__(self, keys: tuple[str, ...], handle: AsyncEngineHandle) -> None:
         self._kept = Kept()
@@ -298,6 +306,8 @@ class Subscription(Awaited, EventStream):
             subscriber = self._subscriber or await self._open()
             while (raw := subscriber.take()) is None:
                 await subscriber.wait()
+        except ForkedError:
+            raise
         except ClosedError:
             raise StopAsyncIteration from None
         return parse_event(raw)

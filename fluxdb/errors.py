@@ -74,6 +74,25 @@ class ClosedError(FluxDBError):
     code = "closed"
 
 
+class ForkedError(ClosedError):
+    """What was opened before a fork belongs to the parent process, and this is the child."""
+
+
+FORKED = (
+    "the database was opened before the fork, and belongs to the parent process: open it after the fork, in one "
+    "process alone, or share it between several by a fluxdb-server"
+)
+FORKED_CONNECTION = (
+    "the connection was made before the fork, and belongs to the parent process: connect after the fork, in each "
+    "process that uses it"
+)
+
+
+def closed_error(process: int, words: str = "the database is closed", forked: str = FORKED) -> ClosedError:
+    """What the calls raise of something closed that was opened in the process of that id."""
+    return ClosedError(words) if os.getpid() == process else ForkedError(forked)
+
+
 # Raised by the disk.
 
 

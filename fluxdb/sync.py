@@ -15,7 +15,8 @@ from fluxdb.engine.events import PARSER, parse_event
 from fluxdb.engine.feed import FeedSubscriber
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Subscriber
 from fluxdb.engine.runtime import Engine
-from fluxdb.errors import ClosedError
+from fluxdb.engine.uncopied import DATABASE, SUBSCRIPTION, Uncopied
+from fluxdb.errors import ClosedError, ForkedError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.opening import HEARTBEAT_SECONDS, TIMEOUT_SECONDS, Local, Remote, open_handle
 from fluxdb.target import Target
@@ -64,12 +65,14 @@ def open(
     return FluxDB(open_handle(path, limits, Local(create, read_only), remote))
 
 
-class FluxDB(Blocking):
+class FluxDB(Uncopied, Blocking):
     """An open database. Safe from many threads at once; their writes are made durable together.
 
     Use it as a context manager, or close() it. A program that forgets to still ends, and keeps every acknowledged
     write.
     """
+
+    not_copied = DATABASE
 
     def __init__(self, handle: EngineHandle) -> None:
         if not isinstance(handle, EngineHandle):
@@ -157,6 +160,7 @@ class FluxDB(Blocking):
         self._handle.close()
 
     def __enter__(self) -> Self:
+        self._handle.check_open()
         return self
 
     def __exit__(
@@ -174,8 +178,10 @@ class FluxDB(Blocking):
 _take = PARSER.take
 
 
-class Subscription(Blocking):
+class Subscription(Uncopied, Blocking):
     """The changes of some keys, as they are committed. Iterates Event; ends when it, or the database, is closed."""
+
+    not_copied = SUBSCRIPTION
 
     def __init__(self, keys: tuple[str, ...], handle: EngineHandle) -> None:
         self._kept = Kept()
@@ -230,6 +236,8 @@ class Subscription(Blocking):
     def __next__(self) -> Event:
         try:
             event = self.get()
+        except ForkedError:
+            raise
         except ClosedError:
             raise StopIteration from None
         assert event is not None

@@ -7,10 +7,7 @@ import gc
 import os
 import sys
 import threading
-import time
-from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +20,7 @@ from fluxdb.engine.runtime import Engine
 from fluxdb.limits import KIB
 from fluxdb.storage import snapshot_writer
 from tests.support.interrupting import BYTECODE, HandlerError, interrupted
+from tests.support.leftovers import is_no_more, needs_proc, resources, until
 
 # What is dropped half made is closed by its finalizer, with a warning.
 pytestmark = [
@@ -30,7 +28,6 @@ pytestmark = [
     pytest.mark.usefixtures("unraisable_is_dropped"),
 ]
 SMALL = fluxdb.Limits(segment_bytes=64 * KIB, group_bytes_max=16 * KIB)
-needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="NOT TESTED: there is no /proc here")
 
 EACH = [
     pytest.param(0, 83, id="some"),
@@ -42,26 +39,6 @@ EACH = [
 def unraisable_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     """pytest would keep what a finalizer raises, and with it all that its frames hold."""
     monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: None)
-
-
-def resources() -> tuple[list[str], int]:
-    """Open descriptors, by what they lead to, and threads."""
-    found = []
-    for number in list(Path("/proc/self/fd").iterdir()):
-        with suppress(FileNotFoundError):  # that of the listing itself
-            found.append(str(number.readlink()))
-    return sorted(found), len(list(Path("/proc/self/task").iterdir()))
-
-
-def is_no_more(now: tuple[list[str], int], before: tuple[list[str], int]) -> bool:
-    return not Counter(now[0]) - Counter(before[0]) and now[1] <= before[1]
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 def made(path: Path) -> Path:

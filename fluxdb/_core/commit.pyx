@@ -31,7 +31,7 @@ from fluxdb._core.write_path cimport Commit, commit_write
 
 import os
 
-from fluxdb.errors import ClosedError, StorageError
+from fluxdb.errors import FORKED, ForkedError, StorageError
 
 cdef enum:
     TAKEN_EVENTS_MAX = 256          # at once: an event loop does something else in between
@@ -328,7 +328,7 @@ cdef class Committer:
 
     cdef int check_usable(self) except -1:
         if self.abandoned:
-            raise ClosedError("the database belongs to the process that forked this one: open it there")
+            raise ForkedError(FORKED)
         return 0
 
 

@@ -23,7 +23,7 @@ from fluxdb._core.table cimport (
 
 import os
 
-from fluxdb.errors import ClosedError
+from fluxdb.errors import closed_error
 from fluxdb.model import Position
 
 cdef enum:
@@ -219,16 +219,18 @@ cdef object copy_value(Record* record):
 cdef class Reader:
     cdef Documents documents
     cdef object loads
+    cdef object process     # in which it was made
     cdef bint closed
 
     def __cinit__(self, Documents documents not None, loads):
+        self.process = os.getpid()
         self.documents = documents
         self.loads = loads
 
     def get(self, key):
         cdef uint64_t version = 0
         if self.closed:
-            raise ClosedError("the database is closed")
+            raise closed_error(self.process)
         text = find_text(self.documents, key, &version)
         if text is None:
             return None

@@ -16,7 +16,7 @@ from fluxdb._core.promise cimport (
     PyTypeObject,
 )
 
-from fluxdb.errors import ClosedError
+from fluxdb.errors import ClosedError, ForkedError
 
 cdef enum:
     COPIED = 16                 # events of which a parsed one is kept, to be copied for all but the first two takers
@@ -177,6 +177,8 @@ cdef class NextEvent:
         while True:
             try:
                 raw = subscriber.take()
+            except ForkedError:
+                raise
             except ClosedError:
                 raise StopAsyncIteration from None
             if raw is not None:

@@ -19,6 +19,7 @@ cdef class Feed:
     cdef readonly uint64_t bytes_max
     cdef public Node tail
     cdef public bint ended
+    cdef object process         # in which it was made
     cdef public set subscribers
     cdef set of_clients         # those of them whose client has a bound, too; the teller changes it
     cdef public set gates       # of waiting threads

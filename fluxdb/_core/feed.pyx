@@ -34,7 +34,9 @@ from libc.stdint cimport uint64_t
 
 from fluxdb._core.backlog cimport EVENT_MEMORY_BYTES, Backlog
 
-from fluxdb.errors import ClosedError, FluxDBError, SubscriberEvictedError
+import os
+
+from fluxdb.errors import ClosedError, FluxDBError, SubscriberEvictedError, closed_error
 
 cdef enum:
     RINGS_MAX = 3       # of one bell, when that is interrupted
@@ -55,6 +57,7 @@ cdef class Node:
 cdef class Feed:
     def __init__(self, uint64_t events_max, uint64_t bytes_max, Backlog backlog=None):
         self.backlog = Backlog() if backlog is None else backlog
+        self.process = os.getpid()
         self.events_max = events_max
         self.bytes_max = bytes_max
         self.tail = Node(0, 0)
@@ -332,4 +335,6 @@ cdef class FeedSubscriber:
         self.take_no_more()
         if self.evicted and not self.closed:
             return SubscriberEvictedError(self.last_revision)
-        return ClosedError("the subscription was closed" if self.closed else "the database was closed")
+        if self.closed:
+            return ClosedError("the subscription was closed")
+        return closed_error(self.feed.process, "the database was closed")

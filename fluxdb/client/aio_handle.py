@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
@@ -19,9 +20,17 @@ from fluxdb.client.reconnecting import Reconnecting
 from fluxdb.client.settings import Settings
 from fluxdb.client.subscriber import RemoteSubscriber, TaskSubscriber
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, Written
-from fluxdb.errors import ClosedError, ConnectionLostError, RequestTimeoutError
+from fluxdb.errors import (
+    FORKED_CONNECTION,
+    ClosedError,
+    ConnectionLostError,
+    ForkedError,
+    RequestTimeoutError,
+    closed_error,
+)
 
 CLOSE_SECONDS_MAX = 5.0
+CONNECTION_CLOSED = "the connection was closed"
 
 
 class RemoteLoopEngine(AsyncEngineHandle):
@@ -31,6 +40,7 @@ class RemoteLoopEngine(AsyncEngineHandle):
         self._settings = settings
         self._loop = asyncio.get_running_loop()
         self._thread = get_ident()
+        self._process = os.getpid()
         self._line = Reconnecting(settings)
         self._leaving: deque[RemoteSubscriber] = deque()  # they watch no more, but the server has yet to hear of it
         self.closed = False
@@ -103,7 +113,7 @@ class RemoteLoopEngine(AsyncEngineHandle):
     def abandon(self) -> None:
         """After fork, in the child: the loop and the connection are its parent's."""
         self.closed = True
-        self._line.watchers.end(ClosedError("the connection is that of the process that was forked"))
+        self._line.watchers.end(ForkedError(FORKED_CONNECTION))
 
     def __del__(self) -> None:
         if getattr(self, "_line", None) is not None and not self.closed:
@@ -206,9 +216,13 @@ class RemoteLoopEngine(AsyncEngineHandle):
         if link.reads == reads:
             link.give_up(f"nothing came from the server within {self._settings.timeout_seconds:g} s of a request")
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
         if self.closed:
-            raise ClosedError("the connection was closed")
+            raise closed_error(self._process, CONNECTION_CLOSED, FORKED_CONNECTION)
+
+    def _check_open(self) -> None:
+        """And that it is used where it may be. Raises ClosedError, RuntimeError."""
+        self.check_open()
         if self._loop.is_closed():
             raise ClosedError("the connection was closed with the event loop that it belonged to: open a new one")
         if get_ident() != self._thread:

@@ -42,10 +42,17 @@ def warn(client: Client, *, stacklevel: int = 1) -> None:
 
 
 def _close_forgotten() -> None:
-    for client in list(_open_clients):
-        if not client.closed:
+    forgotten = [client for client in list(_open_clients) if not client.closed]
+    for client in forgotten:
+        client.close_forgotten()
+    errors = []
+    for client in forgotten:
+        try:
             warn(client)
-            client.close_forgotten()
+        except ResourceWarning as error:  # noqa: PERF203 - where warnings are errors, each is named
+            errors.append(str(error))
+    if errors:
+        raise ResourceWarning("; ".join(errors))
 
 
 def _abandon_in_child() -> None:

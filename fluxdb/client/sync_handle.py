@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
+import os
 import threading
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
@@ -14,13 +16,13 @@ from typing import Any, TypeVar
 from fluxdb._core.locked import Kept, call_locked
 from fluxdb._core.model import Document
 from fluxdb.client import forgotten, reply, request
-from fluxdb.client.aio_handle import CLOSE_SECONDS_MAX, RemoteLoopEngine, took_effect
+from fluxdb.client.aio_handle import CLOSE_SECONDS_MAX, CONNECTION_CLOSED, RemoteLoopEngine, took_effect
 from fluxdb.client.link import words
 from fluxdb.client.settings import Settings
 from fluxdb.client.subscriber import ThreadSubscriber
 from fluxdb.engine import threads
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Written
-from fluxdb.errors import ClosedError, ConnectionLostError
+from fluxdb.errors import FORKED_CONNECTION, ClosedError, ConnectionLostError, closed_error
 
 T = TypeVar("T")
 
@@ -43,10 +45,13 @@ class RemoteEngine(EngineHandle):
         self._thread = threading.Thread(target=_run, args=(self._loop,), name="fluxdb-client", daemon=True)
         self.closed = False
         self._released = False
-        threads.start(self._thread)
-        try:
-            self._handle = self._wait(RemoteLoopEngine.connect(settings))
+        self._process = os.getpid()
+        self._handle: RemoteLoopEngine
+        try:  # a signal handler may raise anywhere here
+            threads.start(self._thread)
+            self._wait(self._connect())
         except BaseException:
+            self.closed = True
             self._stop()
             raise
         forgotten.know(self)
@@ -102,9 +107,9 @@ class RemoteEngine(EngineHandle):
             return
         self.closed = True
         try:
-            self._wait(self._handle.close(), 4 * CLOSE_SECONDS_MAX)
+            with contextlib.suppress(ClosedError):  # by a call that was interrupted behind it
+                self._wait(self._handle.close(), 4 * CLOSE_SECONDS_MAX)
         finally:
-            self._handle.close_forgotten()  # where that was interrupted
             self._stop()
         self._released = True
 
@@ -132,10 +137,16 @@ class RemoteEngine(EngineHandle):
         return self._call(self._handle.write(body), changes=True)
 
     def _call(self, coroutine: Coroutine[Any, Any, T], *, changes: bool = False) -> T:
-        if self.closed:
+        try:
+            self.check_open()
+        except ClosedError:
             coroutine.close()
-            raise ClosedError("the connection was closed")
+            raise
         return self._wait(coroutine, changes=changes)
+
+    def check_open(self) -> None:
+        if self.closed:
+            raise closed_error(self._process, CONNECTION_CLOSED, FORKED_CONNECTION)
 
     def _wait(self, coroutine: Coroutine[Any, Any, T], seconds_max: float | None = None, *, changes: bool = False) -> T:
         if threading.current_thread() is self._thread:  # in a handler of its log, say
@@ -163,11 +174,22 @@ class RemoteEngine(EngineHandle):
         coroutine.close()
         raise ClosedError("the connection was closed")
 
+    async def _connect(self) -> None:
+        """In the loop's thread, where nothing comes between the connection and its owner."""
+        self._handle = await RemoteLoopEngine.connect(self._settings)
+
     def _stop(self) -> None:
-        with self._hand_over_lock:
-            self._stopped = True
+        """End what is left at once. May be repeated."""
+        call_locked(self._hand_over_lock, -1, self._take_no_more)
+        if self._thread.ident is not None:  # else it ends as it begins
+            self._thread.join()
+
+    def _take_no_more(self) -> None:
+        self._stopped = True
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            if hasattr(self, "_handle"):
+                self._handle.close_forgotten()
             self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 
 from fluxdb._core.locked import Kept
 from fluxdb._core.model import Document
+from fluxdb.engine.uncopied import DATABASE, Uncopied
 
 ANY_VERSION: Final = -1  # as if_version: no condition
 
@@ -23,8 +24,14 @@ RawEvent = tuple[int, str, bytes | None, bytes | None, int, int]
 Written = tuple[int, int]
 
 
-class EngineHandle(ABC):
+class EngineHandle(Uncopied, ABC):
     """A blocking engine. Safe from any thread. Every method but close raises ClosedError once it is closed."""
+
+    not_copied = DATABASE
+
+    @abstractmethod
+    def check_open(self) -> None:
+        """Raises ClosedError once it is closed. Asks nobody."""
 
     @abstractmethod
     def get(self, key: str) -> Document | None:
@@ -70,8 +77,13 @@ class EngineHandle(ABC):
         """Wait for writes on their way, end subscribers, let go of everything. Idempotent."""
 
 
-class AsyncEngineHandle(ABC):
+class AsyncEngineHandle(Uncopied, ABC):
     """An engine for one event loop. Methods as in EngineHandle; an awaitable that is dropped may take effect or not."""
+
+    not_copied = DATABASE
+
+    @abstractmethod
+    def check_open(self) -> None: ...
 
     @abstractmethod
     async def get(self, key: str) -> Document | None: ...

@@ -44,7 +44,7 @@ class LoopEngine(AsyncEngineHandle):
 
     def _mailbox(self) -> Mailbox:
         """The mailbox of the loop that calls. Raises ClosedError; RuntimeError where no loop runs."""
-        self._check_open()
+        self.check_open()
         self._last = mailbox = self._engine.writes.mailbox(running_loop(), Mailbox)
         return mailbox
 
@@ -52,7 +52,7 @@ class LoopEngine(AsyncEngineHandle):
         return self._get(key)
 
     async def get_text(self, key: str) -> tuple[bytes, int] | None:
-        self._check_open()
+        self.check_open()
         return self._engine.get_text(key)
 
     def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Awaitable[Written]:
@@ -80,17 +80,17 @@ class LoopEngine(AsyncEngineHandle):
         return self._engine.notify.subscribe(make if kept is None else partial(kept.make, make), keys)
 
     async def checkpoint(self) -> int:
-        self._check_open()
+        self.check_open()
         asked = self._engine.snapshots.ask()
         await _told(asked.when_done)
         return asked.result(0)
 
     async def info(self) -> dict[str, Any]:
-        self._check_open()
+        self.check_open()
         return self._engine.info()
 
     async def ping(self) -> None:
-        self._check_open()
+        self.check_open()
         self._engine.ping()
 
     async def close(self) -> None:
@@ -101,8 +101,9 @@ class LoopEngine(AsyncEngineHandle):
         if self._closes_engine:
             await _done(self._engine.close, "fluxdb-close")
 
-    def _check_open(self) -> None:
-        if self._closed or self._engine.closed:
+    def check_open(self) -> None:
+        self._engine.check_open()
+        if self._closed:
             raise ClosedError("the database is closed")
 
 

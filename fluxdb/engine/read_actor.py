@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import orjson
 
 from fluxdb._core.documents import Documents, Reader
 from fluxdb._core.model import Document
-from fluxdb.errors import ClosedError
+from fluxdb.errors import closed_error
 
 
 class ReadActor:
@@ -17,13 +18,14 @@ class ReadActor:
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
         self._reader = Reader(documents, orjson.loads)
+        self._process = os.getpid()
         self._closed = False
         # One compiled call: look up, copy, parse, wrap. Raises InvalidKeyError, ClosedError.
         self.get: Callable[[str], Document | None] = self._reader.get
 
     def get_text(self, key: str) -> tuple[bytes, int] | None:
         if self._closed:
-            raise ClosedError("the database is closed")
+            raise closed_error(self._process)
         return self._documents.get(key)
 
     def close(self) -> None:

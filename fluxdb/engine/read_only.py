@@ -19,7 +19,7 @@ from fluxdb._core.locked import Kept
 from fluxdb._core.model import Document
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, AsyncSubscriber, EngineHandle, Subscriber, Written
 from fluxdb.engine.read_actor import ReadActor
-from fluxdb.errors import ClosedError, ReadOnlyError
+from fluxdb.errors import ClosedError, ReadOnlyError, closed_error
 from fluxdb.limits import Limits
 from fluxdb.storage.layout import absolute, require_database, require_folder
 from fluxdb.storage.lock import FolderLock
@@ -35,6 +35,7 @@ class ReadOnlyEngine(EngineHandle):
     def __init__(self, path: Path, limits: Limits) -> None:
         """Raises LockedError, CorruptionError, StorageError (also where there is no database)."""
         self.closed = False
+        self._process = os.getpid()
         self._limits = limits
         self._directory = absolute(path)
         self._close_lock = threading.Lock()
@@ -80,8 +81,7 @@ class ReadOnlyEngine(EngineHandle):
         return {**database_state(self._state), "read_only": True, "limits": asdict(self._limits)}
 
     def ping(self) -> None:
-        if self.closed:
-            raise ClosedError("the database is closed")
+        self.check_open()
 
     def close(self) -> None:
         with self._close_lock:
@@ -98,6 +98,10 @@ class ReadOnlyEngine(EngineHandle):
         self._reads.close()
         self._lock.abandon()
         self.closed = True
+
+    def check_open(self) -> None:
+        if self.closed:
+            raise closed_error(self._process)
 
     def _reject(self) -> NoReturn:
         self.ping()
@@ -152,6 +156,9 @@ class ReadOnlyLoopEngine(AsyncEngineHandle):
         self._closed = True
         if self._closes_engine:
             self._engine.close()
+
+    def check_open(self) -> None:
+        self._opened().check_open()
 
     def _opened(self) -> ReadOnlyEngine:
         if self._closed:

@@ -25,7 +25,7 @@ from fluxdb.engine.read_actor import ReadActor
 from fluxdb.engine.snapshot_actor import SnapshotActor
 from fluxdb.engine.subscriber import ThreadSubscriber
 from fluxdb.engine.write_actor import WriteActor
-from fluxdb.errors import ClosedError
+from fluxdb.errors import closed_error
 from fluxdb.limits import Limits
 from fluxdb.model import Kind
 from fluxdb.storage.database import Database
@@ -46,6 +46,7 @@ class Engine(EngineHandle):
         self._database = database
         self._close_lock = threading.RLock()  # a signal handler may close it, too
         self._released = False
+        self._process = os.getpid()
         self.closed = False
         self.reads = ReadActor(database.documents)
         self.notify = NotifyActor(database.committer, limits)
@@ -80,9 +81,11 @@ class Engine(EngineHandle):
         return self._write(DELETE, key, None, if_version)
 
     def subscribe(self, keys: Sequence[str], kept: Kept | None = None) -> ThreadSubscriber:
+        self.check_open()
         return self.notify.subscribe_thread(keys, kept)
 
     def checkpoint(self) -> int:
+        self.check_open()
         return self.snapshots.ask().result()
 
     def info(self) -> dict[str, Any]:
@@ -98,9 +101,12 @@ class Engine(EngineHandle):
         }
 
     def ping(self) -> None:
-        if self.closed:
-            raise ClosedError("the database is closed")
+        self.check_open()
         self._database.look()
+
+    def check_open(self) -> None:
+        if self.closed:
+            raise closed_error(self._process)
 
     def close(self) -> None:
         threads.call_whole(self._close_once, "fluxdb-close")
@@ -153,10 +159,17 @@ _open_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
 
 
 def _close_forgotten() -> None:
-    for engine in list(_open_engines):
-        if not engine.closed:
+    forgotten = [engine for engine in list(_open_engines) if not engine.closed]
+    for engine in forgotten:
+        engine.close()
+    errors = []
+    for engine in forgotten:
+        try:
             warnings.warn(f"unclosed database {engine.directory!r}", ResourceWarning, stacklevel=1, source=engine)
-            engine.close()
+        except ResourceWarning as error:  # noqa: PERF203 - where warnings are errors, each is named
+            errors.append(str(error))
+    if errors:
+        raise ResourceWarning("; ".join(errors))
 
 
 def _abandon_in_child() -> None:

@@ -15,12 +15,12 @@ Anything else is left alone. All of these are regular files: a link is not follo
 from __future__ import annotations
 
 import re
-import stat
 from pathlib import Path
 from typing import NamedTuple
 
 from fluxdb._core.segment import segment_name
 from fluxdb.errors import CorruptionError, StorageError
+from fluxdb.storage.files import read_only
 from fluxdb.storage.log_end import END_NAME, read_log_end
 from fluxdb.storage.oserrors import as_storage_error, storage_errors
 
@@ -86,9 +86,9 @@ def check_is_ours(directory: Path) -> None:
 
 
 def _has_our_lock(directory: Path) -> bool:
-    path = directory / LOCK_NAME
     try:
-        return stat.S_ISREG(path.lstat().st_mode) and _LOCK_BODY.match(path.read_bytes()[:64]) is not None
+        with read_only(directory / LOCK_NAME) as file:
+            return _LOCK_BODY.match(file.read(64)) is not None
     except OSError:
         return False
 

@@ -69,6 +69,9 @@ class FakeEngine(EngineHandle):
     def delete(self, key: str, if_version: int = ANY_VERSION) -> Written | None:
         return self._write(Kind.DELETE, key, None, if_version) if key in self.documents else None
 
+    def check_open(self) -> None:
+        """It is."""
+
     def subscribe(self, keys: Sequence[str], kept: Kept | None = None) -> Subscriber:
         subscriber = FakeSubscriber()
         for key in keys:

@@ -15,7 +15,7 @@ from functools import partial
 import pytest
 
 import fluxdb
-from fluxdb import ClosedError, Document
+from fluxdb import Document, ForkedError
 from tests.client.test_cli import PATIENCE_SECONDS, environment
 from tests.client.test_faults import until
 from tests.support.small_server import SmallServer
@@ -75,8 +75,8 @@ def run(server: SmallServer, program: str) -> subprocess.CompletedProcess[str]:
 def is_refused(call: Callable[[], object]) -> bool:
     try:
         call()
-    except ClosedError:
-        return True
+    except ForkedError as error:
+        return "made before the fork, and belongs to the parent process" in str(error)
     return False
 
 
@@ -116,6 +116,9 @@ def test_a_forked_child_is_refused_every_call_and_the_parent_goes_on(server: Sma
             lambda: db.ping(),
             lambda: events.get(),
             lambda: waited_for.get(),
+            lambda: next(events),
+            lambda: list(waited_for),
+            lambda: db.__enter__(),
         ]
 
         def work() -> int:
@@ -155,10 +158,13 @@ def test_a_forked_child_is_refused_what_it_awaits_and_the_parent_goes_on(server:
         async with fluxdb.aio.open(server.url) as db, db.subscribe("k") as events:
 
             def work() -> int:
-                asked: list[Awaitable[object]] = [db.get("k"), db.set("k", 2), events.get(), db.subscribe("k")]
+                asked: list[Awaitable[object]] = [
+                    *(db.get("k"), db.set("k", 2), db.info(), db.ping(), db.checkpoint(), db.__aenter__()),
+                    *(events.get(), events.__anext__(), db.subscribe("k")),
+                ]
                 return sum(is_refused(partial(asyncio.run, awaited(answer))) for answer in asked)
 
-            assert exit_code_of_child(work) == 4
+            assert exit_code_of_child(work) == 9
             assert await db.set("k", 1) == 1
             event = await events.get(30)
             assert event is not None
