@@ -6,6 +6,7 @@ To be run by interpreters of other kinds (without assertions, in development mod
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import Awaitable
 from pathlib import Path
@@ -18,7 +19,8 @@ from tests.support.loops import LOOPS, run_on
 from tests.support.real_server import real_server
 from tests.support.small_server import SmallServer, small_server
 
-TOUR_SECONDS_MAX = 60
+TOUR_SECONDS_MAX = 100
+PATIENCE_SECONDS = 3.0  # of a client that has no reply
 
 
 def check(found: object, expected: object) -> None:
@@ -108,14 +110,13 @@ async def losing(server: SmallServer) -> None:
         await raises(ConnectionLostError, db.set("k", 1))
         await asyncio.to_thread(server.start)
         check(await db.get("k"), Document("after", 1))
-    async with fluxdb.aio.open(server.url, timeout=0.2) as db:
+    async with fluxdb.aio.open(server.url, timeout=PATIENCE_SECONDS) as db:
         server.silent = True
         await raises(RequestTimeoutError, db.get("k"))
         server.silent = False
 
 
 async def all_of_it(kind: str, folder: Path) -> None:
-    asyncio.get_running_loop().slow_callback_duration = TOUR_SECONDS_MAX  # what development mode would say of slow ones
     await tour(folder / "embedded")
     with real_server(folder / "served", fluxdb.DEFAULT_LIMITS, LOOPS[kind]) as url:
         await tour(url)
@@ -125,5 +126,7 @@ async def all_of_it(kind: str, folder: Path) -> None:
 
 if __name__ == "__main__":
     loop_kind, path = sys.argv[1:]
+    # Development mode names callbacks that took long, as they do on a busy machine.
+    logging.getLogger("asyncio").addFilter(lambda record: not str(record.msg).startswith("Executing"))
     run_on(loop_kind, asyncio.wait_for(all_of_it(loop_kind, Path(path)), TOUR_SECONDS_MAX))
     print("all of it")
