@@ -12,7 +12,7 @@ import click
 from click.types import StringParamType
 
 import fluxdb
-from fluxdb.cli.connecting import DEFAULT_ADDRESS, QUOTING, Seconds, server_url
+from fluxdb.cli.connecting import DEFAULT_ADDRESS, QUOTING, Seconds, Server, server_url
 from fluxdb.cli.folder import ExpandedPath
 from fluxdb.cli.grammar import VERSION_MAX, json_problem, lacks_quotes
 from fluxdb.cli.own_variables import warn_of_misspelt
@@ -75,19 +75,6 @@ class Command(click.Command):
 
 def _options(command: click.Command, ctx: click.Context) -> set[str]:
     return {name for parameter in command.get_params(ctx) for name in parameter.opts}
-
-
-class Server:
-    """The server that the options before the command name."""
-
-    def __init__(
-        self, url: str, password: str | None, timeout: float, tls: ssl.SSLContext | None, *, raw: bool
-    ) -> None:
-        self.url = url
-        self.password = password
-        self.timeout = timeout
-        self.tls = tls
-        self.raw = raw  # --json stood before the command
 
 
 _NAMES = {"del": "delete", "snapshot": "checkpoint"}  # second names, as the wire has them

@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+
+if TYPE_CHECKING:
+    import ssl
 
 LOOPBACK: Final = "127.0.0.1"
 DEFAULT_ADDRESS: Final = f"{LOOPBACK}:7000"
 QUOTING: Final = """the shell takes quotes away, so JSON goes between single ones: set user '{"name": "v"}'"""
 
 _PORT = re.compile(":?[0-9]+")  # as a host, 7000 would be the address 0.0.27.88
+
+
+class Server:
+    """The server that the options before the command name."""
+
+    def __init__(
+        self, url: str, password: str | None, timeout: float, tls: ssl.SSLContext | None, *, raw: bool
+    ) -> None:
+        self.url = url
+        self.password = password
+        self.timeout = timeout
+        self.tls = tls
+        self.raw = raw  # --json stood before the command
 
 
 class Seconds(click.FloatRange):

@@ -28,7 +28,7 @@ from fluxdb.opening import Local, Remote, open_handle
 from fluxdb.values import star_note
 
 if TYPE_CHECKING:
-    from fluxdb.cli.client import Server
+    from fluxdb.cli.connecting import Server
 
 
 @contextmanager

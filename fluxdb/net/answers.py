@@ -7,17 +7,15 @@ import contextlib
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import Any, Protocol, cast
 
 from fluxdb._core.backlog import ClientBacklog
 from fluxdb.engine.asked import Asked
 from fluxdb.errors import FluxDBError, LimitError
 from fluxdb.net import lines
 from fluxdb.net.passwords import TOO_MANY
+from fluxdb.net.service import Service
 from fluxdb.net.subscriptions import ConnectionSubscriber, Deliveries, EventBell
-
-if TYPE_CHECKING:
-    from fluxdb.net.server import Server
 
 logger = logging.getLogger("fluxdb.server")
 
@@ -48,8 +46,8 @@ class Client(Protocol):
 class Answers:
     """The requests that one server answers in Python."""
 
-    def __init__(self, server: Server, loop: asyncio.AbstractEventLoop) -> None:
-        self._server = server
+    def __init__(self, service: Service[Any], loop: asyncio.AbstractEventLoop) -> None:
+        self._service = service
         self._bell = EventBell(loop)
         self._by_kind: dict[str, Callable[..., bytes | None]] = {
             "subscribe": self._subscribe,
@@ -66,11 +64,11 @@ class Answers:
         try:
             line = self._by_kind[kind](client, ticket, request_id, key=key, password=password)
         except FluxDBError as error:
-            self._server.count(kind, True)
+            self._service.count(kind, True)
             line = lines.error(error, request_id)
         else:
             if line is not None:
-                self._server.count(kind, False)
+                self._service.count(kind, False)
         if line is not None:
             client.reply(ticket, line)
 
@@ -81,7 +79,7 @@ class Answers:
             client.deliveries.deliver([subscriber])  # says so, before it begins anew
             subscriber = None
         if subscriber is None:
-            bound = self._server.limits.subscriptions_max
+            bound = self._service.limits.subscriptions_max
             if len(client.subscriptions) >= bound:
                 raise LimitError(f"{bound} keys are subscribed to on this connection (subscriptions_max)")
             make = cast(
@@ -94,7 +92,7 @@ class Answers:
                     client=client.backlog,
                 ),
             )
-            subscriber = cast(ConnectionSubscriber, self._server.engine.notify.subscribe(make, [key]))
+            subscriber = cast(ConnectionSubscriber, self._service.engine.notify.subscribe(make, [key]))
             client.subscriptions[key] = subscriber
             if not subscriber.wait():
                 self._bell.ring([subscriber])  # in the next turn, behind the reply
@@ -109,18 +107,18 @@ class Answers:
 
     def _snapshot(self, client: Client, ticket: int, request_id: bytes, **_: Any) -> None:
         """Answered when it is durable; the snapshot actor does it."""
-        asked = self._server.engine.snapshots.ask()
+        asked = self._service.engine.snapshots.ask()
         told = partial(self._tell_snapshot, client, ticket, request_id, asked)
 
         def tell() -> None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits there
-                self._server.loop.call_soon_threadsafe(told)
+                self._service.loop.call_soon_threadsafe(told)
 
         asked.when_done(tell)
 
     def _tell_snapshot(self, client: Client, ticket: int, request_id: bytes, asked: Asked[int]) -> None:
         problem = asked.error
-        self._server.count("snapshot", problem is not None)
+        self._service.count("snapshot", problem is not None)
         if problem is not None:
             if not isinstance(problem, FluxDBError):
                 logger.error("a snapshot failed", exc_info=problem)
@@ -129,17 +127,17 @@ class Answers:
             client.reply_later(ticket, lines.reply({"kind": "ok", "revision": asked.result()}, request_id))
 
     def _info(self, client: Client, ticket: int, request_id: bytes, **_: Any) -> bytes:
-        return lines.reply({"kind": "info", "info": self._server.info()}, request_id)
+        return lines.reply({"kind": "info", "info": self._service.info()}, request_id)
 
     def _auth(self, client: Client, ticket: int, request_id: bytes, *, password: bytes, **_: Any) -> bytes | None:
-        if self._server.password is None:
+        if self._service.password is None:
             return lines.reply({"kind": "ok"}, request_id)
         reply = [client.reply]  # from within answer()
 
         def told(right: bool | None) -> None:
             self._tell_auth(client, ticket, request_id, right, reply[0])
 
-        self._server.password.attempt(password, client.address, told, lambda: not client.gone)
+        self._service.password.attempt(password, client.address, told, lambda: not client.gone)
         reply[0] = client.reply_later
         return None
 
@@ -151,7 +149,7 @@ class Answers:
         right: bool | None,
         reply: Callable[[int, bytes], None],
     ) -> None:
-        self._server.count("auth", not right)
+        self._service.count("auth", not right)
         if right:
             client.authenticate()
             reply(ticket, lines.reply({"kind": "ok"}, request_id))

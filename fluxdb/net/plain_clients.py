@@ -8,16 +8,13 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import Any
 
 from fluxdb._core.reactor import Reactor
 from fluxdb.net import lines
 from fluxdb.net.deliveries import EventDeliveries
+from fluxdb.net.service import Service
 from fluxdb.net.subscriptions import EVENTS_BYTES_MAX, ConnectionSubscriber
-
-if TYPE_CHECKING:
-    from fluxdb.net.server import Server
-
 
 CLOSE_SECONDS = 1.0  # for a sync that is under way when the reactor closes
 AUTH_OUTPUT_BYTES_MAX = 4096  # unread, of a client that has not said the password yet
@@ -35,7 +32,7 @@ class PlainClient:
         self.address = address
         self.number = number
         self.subscriptions: dict[str, ConnectionSubscriber] = {}
-        self.backlog = clients.server.client_backlog()
+        self.backlog = clients.service.client_backlog()
 
     @property
     def gone(self) -> bool:
@@ -51,7 +48,7 @@ class PlainClient:
     reply_later = reply
 
     def authenticate(self) -> None:
-        limits = self._clients.server.limits
+        limits = self._clients.service.limits
         self._clients.reactor.authenticate(
             self.number, line_bytes_max=limits.line_bytes_max, output_bytes_max=limits.output_bytes_max
         )
@@ -69,11 +66,11 @@ class PlainClient:
 class PlainClients:
     """All of one server, which closes them."""
 
-    def __init__(self, server: Server) -> None:
-        limits = server.limits
-        self.server = server
+    def __init__(self, service: Service[Any]) -> None:
+        limits = service.limits
+        self.service = service
         self.reactor = Reactor(
-            server.engine.committer.channel(),
+            service.engine.committer.channel(),
             events_bytes_max=EVENTS_BYTES_MAX,
             input_bytes_max=limits.input_bytes_max,
             input_words=lines.too_much_input(limits.input_bytes_max),
@@ -82,7 +79,7 @@ class PlainClients:
         self._deliveries = EventDeliveries(self.reactor.push, self._on_evicted)
         self._clients: dict[int, PlainClient] = {}
         self._cut_off = 0
-        server.loop.add_reader(self.reactor.fd, self._on_news)
+        service.loop.add_reader(self.reactor.fd, self._on_news)
 
     def __len__(self) -> int:
         return len(self._clients)
@@ -92,7 +89,7 @@ class PlainClients:
         return sum(len(client.subscriptions) for client in self._clients.values())
 
     def adopt(self, accepted: socket.socket, address: str) -> None:
-        limits, authenticated = self.server.limits, self.server.password is None
+        limits, authenticated = self.service.limits, self.service.password is None
         number = self.reactor.adopt(
             accepted.fileno(),
             line_bytes_max=limits.line_bytes_max if authenticated else limits.auth_line_bytes_max,
@@ -107,12 +104,12 @@ class PlainClients:
         for number in gone:  # first: whatever fails below, who is gone is not kept, and needs no answer
             self._forget(number)
         if gone:
-            self.server.note_gone()
+            self.service.note_gone()
         for number, ticket, kind, request_id, key, password in requests:
             client = self._clients.get(number)
             if client is not None:
                 try:
-                    self.server.answer(client, ticket, kind, request_id, key, password)
+                    self.service.answer(client, ticket, kind, request_id, key, password)
                 except Exception as error:
                     client.reply(ticket, lines.error(error, request_id))  # else the farewell waits for it, for ever
                     self._fail(client, error)
@@ -148,14 +145,14 @@ class PlainClients:
         client = self._clients.get(subscriber.number)
         if client is not None and client.subscriptions.get(key) is subscriber:
             del client.subscriptions[key]
-            self.server.note_eviction(client.address)
+            self.service.note_eviction(client.address)
             self.reactor.push([subscriber.number], lines.evicted(key, last_revision), always=True)
         subscriber.close()
 
     # Time, and the end
 
     def tick(self) -> None:
-        limits = self.server.limits
+        limits = self.service.limits
         cut_off = self.reactor.cut_off
         if cut_off != self._cut_off:
             logger.warning(
@@ -172,7 +169,7 @@ class PlainClients:
                 self._clients[number].send_away(lines.idle(limits.idle_seconds))
 
     def close(self) -> None:
-        self.server.loop.remove_reader(self.reactor.fd)
+        self.service.loop.remove_reader(self.reactor.fd)
         if not self.reactor.close(CLOSE_SECONDS):
             logger.warning("the disk does not answer: a group of writes is still being synced, its outcome is unknown")
         for client in self._clients.values():

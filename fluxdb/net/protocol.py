@@ -15,16 +15,14 @@ import logging
 import os
 import socket
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from fluxdb._core.connection import Connection
 from fluxdb._core.sending import is_sending
 from fluxdb.net import lines
 from fluxdb.net.deliveries import EventDeliveries
+from fluxdb.net.service import Service
 from fluxdb.net.subscriptions import EVENTS_BYTES_MAX, ConnectionSubscriber
-
-if TYPE_CHECKING:
-    from fluxdb.net.server import Server
 
 logger = logging.getLogger("fluxdb.server")
 
@@ -36,20 +34,20 @@ COUNTED_BYTES = 64 * 1024  # of a request that is not whole; what is less does n
 class ClientProtocol(asyncio.Protocol):
     """One client."""
 
-    def __init__(self, server: Server, address: str, *, secure: bool) -> None:
-        self.server = server
+    def __init__(self, service: Service[ClientProtocol], address: str, *, secure: bool) -> None:
+        self.service = service
         self.address = address  # of the peer; the Unix socket's is "unix"
         self.number = 0  # deliveries are for this one alone
         self.subscriptions: dict[str, ConnectionSubscriber] = {}
-        self.backlog = server.client_backlog()
+        self.backlog = service.client_backlog()
         self.connection = Connection(
-            server.hub,
-            line_bytes_max=server.limits.auth_line_bytes_max if server.password else server.limits.line_bytes_max,
-            authenticated=server.password is None,
-            output_bytes_max=server.limits.output_bytes_max,
+            service.hub,
+            line_bytes_max=service.limits.auth_line_bytes_max if service.password else service.limits.line_bytes_max,
+            authenticated=service.password is None,
+            output_bytes_max=service.limits.output_bytes_max,
         )
-        self.tick = server.tick  # of the last bytes
-        self.born = server.tick
+        self.tick = service.tick  # of the last bytes
+        self.born = service.tick
         self.adoption: asyncio.Task[None] | None = None  # what connects it, until it is the server's
         self.lost = False
         self.draining = False  # reads no more; is closed when all it has asked for is answered
@@ -70,12 +68,12 @@ class ClientProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=EVENTS_BYTES_MAX)
-        self.server.add(self)
+        self.service.add(self)
 
     def data_received(self, data: bytes) -> None:
         if self.ending or self._leaving:
             return
-        self.tick = self.server.tick
+        self.tick = self.service.tick
         try:
             self.connection.feed(data)
         except MemoryError as error:
@@ -108,11 +106,11 @@ class ClientProtocol(asyncio.Protocol):
         for subscriber in self.subscriptions.values():
             subscriber.close()
         self.subscriptions.clear()
-        self.server.remove(self)
+        self.service.remove(self)
 
     def give_up(self) -> None:
         """Its connecting was cancelled: uvloop, which may have made the connection by then, tells no more of it."""
-        if self.server.has(self):
+        if self.service.has(self):
             self.connection_lost(None)
 
     # Requests and replies
@@ -125,7 +123,7 @@ class ClientProtocol(asyncio.Protocol):
         try:
             if not self._full:
                 while (request := connection.next_request()) is not None:
-                    self.server.answer(self, *request)
+                    self.service.answer(self, *request)
             data = connection.take()
         except Exception as error:
             self._fail(error)
@@ -163,7 +161,7 @@ class ClientProtocol(asyncio.Protocol):
 
     def authenticate(self) -> None:
         self.connection.authenticated = True
-        self.connection.line_bytes_max = self.server.limits.line_bytes_max
+        self.connection.line_bytes_max = self.service.limits.line_bytes_max
 
     def _settle(self, progress: bool) -> None:
         """Not the straight way: something waits, or has waited."""
@@ -174,10 +172,10 @@ class ClientProtocol(asyncio.Protocol):
         if self._behind and not self._sending_slow:
             self._behind = False
             self._deliveries.catch_up(self.number, self.subscriptions.values())
-        self._full = self._sending_slow and transport.get_write_buffer_size() > self.server.limits.output_bytes_max
+        self._full = self._sending_slow and transport.get_write_buffer_size() > self.service.limits.output_bytes_max
         waits = connection.stalled or connection.choked
         if connection.choked and progress and not self._full:
-            self.server.loop.call_soon(self.pump)  # after the others had their turn
+            self.service.loop.call_soon(self.pump)  # after the others had their turn
         if self.draining:
             if not waits and not self._full and not connection.pending and not self._leaving:
                 self._leaving = True
@@ -194,10 +192,10 @@ class ClientProtocol(asyncio.Protocol):
     def _count_input(self, unread_bytes: int) -> None:
         counted = unread_bytes if unread_bytes > COUNTED_BYTES else 0
         if counted != self._input_bytes:
-            self.server.input_bytes += counted - self._input_bytes
+            self.service.input_bytes += counted - self._input_bytes
             self._input_bytes = counted
-            if counted and self.server.input_bytes > self.server.limits.input_bytes_max:
-                self.send_away(lines.too_much_input(self.server.limits.input_bytes_max))
+            if counted and self.service.input_bytes > self.service.limits.input_bytes_max:
+                self.send_away(lines.too_much_input(self.service.limits.input_bytes_max))
 
     def _fail(self, error: Exception) -> None:
         """Something that nobody expected: this client alone pays for it."""
@@ -234,7 +232,7 @@ class ClientProtocol(asyncio.Protocol):
 
     def _on_evicted(self, subscriber: ConnectionSubscriber, last_revision: int) -> None:
         if self.subscriptions.pop(subscriber.keys[0], None) is not None:
-            self.server.note_eviction(self.address)
+            self.service.note_eviction(self.address)
             self._send_event(lines.evicted(subscriber.keys[0], last_revision))
         subscriber.close()
 
@@ -259,7 +257,7 @@ class ClientProtocol(asyncio.Protocol):
         if self.lost or descriptor is None:
             return
         if not self._said_all and (self._transport.get_write_buffer_size() or is_sending(descriptor)):
-            self.server.loop.call_later(LEAVING_SECONDS, self._leave)
+            self.service.loop.call_later(LEAVING_SECONDS, self._leave)
             return
         if self._secure:
             self._transport.resume_reading()  # TLS that met the end while it was paused would never close
@@ -277,7 +275,7 @@ class ClientProtocol(asyncio.Protocol):
         if self.lost or descriptor is None:
             return
         if self._transport.get_write_buffer_size():
-            self.server.loop.call_later(LEAVING_SECONDS, self._leave_tls)
+            self.service.loop.call_later(LEAVING_SECONDS, self._leave_tls)
             return
         with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as same:
             same.shutdown(socket.SHUT_RD)
@@ -303,10 +301,10 @@ class ClientProtocol(asyncio.Protocol):
             self._transport.resume_reading()
         if self._transport.can_write_eof():
             self._transport.write_eof()
-            self.server.loop.call_later(LINGER_SECONDS, self._transport.abort)
+            self.service.loop.call_later(LINGER_SECONDS, self._transport.abort)
         else:
             self._transport.close()
-            self.server.loop.call_later(LINGER_SECONDS, self._transport.abort)
+            self.service.loop.call_later(LINGER_SECONDS, self._transport.abort)
 
     def abort(self) -> None:
         self._transport.abort()

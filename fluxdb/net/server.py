@@ -22,19 +22,18 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from fluxdb._core.connection import Connection, Hub
+from fluxdb._core.connection import Hub
 from fluxdb._core.reactor import Reactor
 from fluxdb.engine.runtime import Engine
 from fluxdb.limits import DEFAULT_SERVER_LIMITS, ServerLimits
 from fluxdb.net import lines
 from fluxdb.net.answers import Answers
 from fluxdb.net.disk_watch import DiskWatch
-from fluxdb.net.evictions import Evictions
 from fluxdb.net.listener import Listener
-from fluxdb.net.passwords import Password
 from fluxdb.net.plain_clients import PlainClients
 from fluxdb.net.protocol import ClientProtocol
 from fluxdb.net.send_buffer import bound_send_buffer
+from fluxdb.net.service import Service
 from fluxdb.net.web_limits import WebLimits
 
 logger = logging.getLogger("fluxdb.server")
@@ -47,7 +46,7 @@ KEEPALIVE_PROBES = 4
 HAS_REACTOR = sys.platform == "linux"
 
 
-class Server:
+class Server(Service[ClientProtocol]):
     """To be made and used in the thread of a running event loop. The engine stays its maker's."""
 
     def __init__(
@@ -60,26 +59,15 @@ class Server:
         web_limits: WebLimits | None = None,  # where there is a live page, too: to be shown
         version: str = "",
     ) -> None:
-        self.engine = engine
-        self.limits = limits
+        super().__init__(engine, limits, password)
         self.version = version
-        self.password = None if password is None else Password(password)
-        self.loop = asyncio.get_running_loop()
-        self.hub = Hub(engine.committer.channel())
-        self.tick = 0  # counted on about once a second
-        self.input_bytes = 0  # in requests that are not whole
-        self.client_backlog = partial(engine.notify.client_backlog, limits.client_event_bytes_max)  # makes one
-        self.note_eviction = Evictions(self.loop).note  # of a subscriber, by the address of its client
         self.connections_total = 0
         self.connections_refused = 0
         self._limits_shown = asdict(limits) | (web_limits.as_settings() if web_limits else {})
         self._tls = tls
-        self._clients: dict[Connection, ClientProtocol] = {}
         self._adopting: set[asyncio.Task[None]] = set()  # in their handshake
         self._listeners: list[Listener] = []
         self._disk_watch = DiskWatch(engine)
-        self._gone = asyncio.Event()  # whenever a client went
-        self.closing = False
         self.answer = Answers(self, self.loop).answer
         self.plain = PlainClients(self) if HAS_REACTOR else None
         self.loop.add_reader(self.hub.fd, self._on_hub)
@@ -164,21 +152,9 @@ class Server:
             accepted.close()
 
     def add(self, client: ClientProtocol) -> None:
-        self._clients[client.connection] = client
         if client.adoption is not None:  # counted once: its task ends a moment later
             self._adopting.discard(client.adoption)
-        if self.closing:
-            client.drain()
-
-    def has(self, client: ClientProtocol) -> bool:
-        return client.connection in self._clients
-
-    def remove(self, client: ClientProtocol) -> None:
-        self._clients.pop(client.connection, None)
-        self.note_gone()
-
-    def note_gone(self) -> None:
-        self._gone.set()
+        super().add(client)
 
     # What is durable by now
 
@@ -234,7 +210,7 @@ class Server:
     def info(self) -> dict[str, Any]:
         """State, counters, limits: the engine's, and the server's. Raises ClosedError."""
         return {
-            **self.engine.info(),
+            **super().info(),
             "server": {
                 "version": self.version,
                 "connections": self.connections,
@@ -278,10 +254,6 @@ class Server:
             for name, number in self.plain.reactor.totals().items():
                 totals[name] += number
         return totals
-
-    def count(self, kind: str, refused: bool) -> None:
-        """One more request that Python answered."""
-        self.hub.count(kind, refused)
 
     # The end
 
