@@ -141,7 +141,7 @@ _ALL = (
         "CHECKPOINT",
         aliases=("SNAPSHOT",),
     ),
-    Syntax("INFO", "INFO", "state, counters and limits", "INFO"),
+    Syntax("INFO", "INFO", "keys, disk, memory, uptime; then counters and limits", "INFO"),
     Syntax("HELP", "HELP [command]", "this list, or more on one command", "HELP SET"),
     Syntax("EXIT", "EXIT", "leave (so does Ctrl-D)", "EXIT", aliases=("QUIT",)),
 )

@@ -52,7 +52,23 @@ def _rows(values: Mapping[str, object], prefix: str) -> Iterator[tuple[str, str]
         if isinstance(value, Mapping):
             yield from _rows(value, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", cell(value)
+            yield f"{prefix}{name}", cell(value) + _rounded(name, value)
+
+
+def _rounded(name: str, value: object) -> str:
+    """What a large number of bytes or seconds comes to, behind it."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return ""
+    if "_bytes" in name and value >= 10 * 1024:
+        power = min((value.bit_length() - 1) // 10, 4)
+        return f" ({value / 1024**power:.4g} {'KMGT'[power - 1]}iB)"
+    if name.endswith("_seconds") and value >= 120:
+        minutes = value // 60
+        hours, minutes = divmod(minutes, 60)
+        days, hours = divmod(hours, 24)
+        parts = [(days, "d"), (hours, "h"), (minutes, "min")]
+        return f" ({' '.join(f'{count} {unit}' for count, unit in parts if count)})"
+    return ""
 
 
 def cell(value: object) -> str:

@@ -25,6 +25,7 @@ from fluxdb.storage.layout import absolute, require_database, require_folder
 from fluxdb.storage.lock import FolderLock
 from fluxdb.storage.offline import database_state
 from fluxdb.storage.reader import Recovered, read_folder
+from fluxdb.storage.usage import Usage, ordinary_first
 
 log = logging.getLogger("fluxdb.storage")
 
@@ -47,6 +48,7 @@ class ReadOnlyEngine(EngineHandle):
             self._lock.release()
             raise
         self._state.documents.bound_keys(limits.key_bytes_max)
+        self._usage = Usage(self._directory)
         self._reads = ReadActor(self._state.documents)
         self.get = self._reads.get  # type: ignore[method-assign, assignment]  # the compiled call itself
         _open_engines.add(self)
@@ -78,7 +80,11 @@ class ReadOnlyEngine(EngineHandle):
 
     def info(self) -> dict[str, Any]:
         self.ping()
-        return {**database_state(self._state), "read_only": True, "limits": asdict(self._limits)}
+        return {
+            **ordinary_first(database_state(self._state), self._usage.members()),
+            "read_only": True,
+            "limits": asdict(self._limits),
+        }
 
     def ping(self) -> None:
         self.check_open()

@@ -29,6 +29,7 @@ from fluxdb.errors import closed_error
 from fluxdb.limits import Limits
 from fluxdb.model import Kind
 from fluxdb.storage.database import Database
+from fluxdb.storage.usage import Usage, ordinary_first
 
 # As plain ints, the compiled core takes them without a detour.
 SET = int(Kind.SET)
@@ -51,7 +52,10 @@ class Engine(EngineHandle):
         self.reads = ReadActor(database.documents)
         self.notify = NotifyActor(database.committer, limits)
         self.writes = WriteActor(database.committer, self.notify.dispatch)
-        self.snapshots = SnapshotActor(database.committer, database.checkpoint, limits, database.look)
+        self._usage = Usage(database.directory)
+        self.snapshots = SnapshotActor(
+            database.committer, database.checkpoint, limits, database.look, self._usage.measure
+        )
         self._write = self.writes.write
         self.get = self.reads.get  # type: ignore[method-assign, assignment]  # the compiled call itself: a frame less per GET
         _open_engines.add(self)
@@ -91,7 +95,7 @@ class Engine(EngineHandle):
     def info(self) -> dict[str, Any]:
         self.ping()
         return {
-            **self._database.info(),
+            **ordinary_first(self._database.info(), self._usage.members()),
             "read_only": False,
             "checkpoints": self.snapshots.checkpoints,
             "checkpoint_failures": self.snapshots.failures,

@@ -40,8 +40,11 @@ class SnapshotActor:
         write_snapshot: Callable[[], int],
         limits: Limits,
         look: Callable[[], None] = lambda: None,
+        files_changed: Callable[[], None] = lambda: None,
     ) -> None:
+        """``files_changed`` is called in the actor's thread after it may have made or removed files."""
         self._committer = committer
+        self._files_changed = files_changed
         self._write_snapshot = write_snapshot
         self._look = look
         self._interval_seconds = limits.checkpoint_interval_seconds
@@ -89,6 +92,8 @@ class SnapshotActor:
                 self._prepare_asked_spare()
             if self._asked is not None or chores & CHORE_CHECKPOINT or self._due_by_time():
                 self._checkpoint()
+            if chores:
+                self._files_changed()
 
     def _patience_seconds(self) -> float:
         due_at = min(self._retry_at, self._next_by_time if self._interval_seconds else math.inf)
@@ -135,6 +140,7 @@ class SnapshotActor:
         except Exception as error:
             self._failed(asked, error)
             return
+        self._files_changed()
         self.checkpoints += 1
         self._retry_at, self._retry_seconds = math.inf, RETRY_SECONDS_MIN
         self.last_checkpoint_at = time.time()

@@ -84,6 +84,9 @@ def _of_engine(info: dict[str, Any], last_checkpoint_at: float) -> Iterator[Metr
     yield GaugeMetricFamily("fluxdb_keys", "Documents.", info["keys"])
     yield GaugeMetricFamily("fluxdb_revision", "The revision of the last write.", info["revision"])
     yield GaugeMetricFamily("fluxdb_data_bytes", "Bytes of keys and values.", info["data_bytes"])
+    yield GaugeMetricFamily("fluxdb_disk_bytes", "Bytes of the data folder's files on the disk.", info["disk_bytes"])
+    yield GaugeMetricFamily("fluxdb_memory_bytes", "Resident memory of the server.", info["memory_bytes"])
+    yield GaugeMetricFamily("fluxdb_uptime_seconds", "Since the database was opened.", info["uptime_seconds"])
     yield GaugeMetricFamily("fluxdb_wal_bytes", "Bytes of log since the last checkpoint.", info["log_bytes"])
     yield GaugeMetricFamily("fluxdb_subscribers", "Subscriptions.", info["subscribers"])
     evictions = info["subscriber_evictions"]

@@ -27,6 +27,7 @@ GOING_AWAY = 1001  # close codes of RFC 6455
 POLICY_VIOLATION = 1008
 INTERNAL_ERROR = 1011
 WIRE_KINDS = {"delete": "del"}  # by type, where the wire has another name
+KEYLESS = ("auth", "info")
 TYPES = {"del": "delete"}  # second names
 VERSION_MAX = (1 << 63) - 1  # that a condition can name: the core keeps "no condition" in the bit above
 
@@ -116,7 +117,7 @@ class Session:
             kind = TYPES.get(kind, kind)
             answer = await self._answer(kind, request)
         except FluxDBError as error:
-            known = kind == "auth" or kind in self._handlers
+            known = kind in KEYLESS or kind in self._handlers
             self._count(WIRE_KINDS.get(kind, kind) if known else "invalid", True)
             await self._send(partial(messages.error_message, error, request))
             if self._auth_failures >= self._limits.auth_failures_max:
@@ -135,9 +136,11 @@ class Session:
             return partial(messages.response, "auth", "", id_text, b'{"kind":"ok"}')
         if not self._authenticated:
             raise AuthError("this server wants a password first")
+        if kind == "info":
+            return partial(messages.response, kind, "", id_text, await self._info())
         handler = self._handlers.get(kind)
         if handler is None:
-            raise RequestError(f"the type is none of auth, {', '.join(self._handlers)}")
+            raise RequestError(f"the type is none of {', '.join((*KEYLESS, *self._handlers))}")
         key = _string(request, "key")
         if not is_text(key):
             raise InvalidKeyError("the key holds half a surrogate pair")
@@ -155,6 +158,9 @@ class Session:
         self._authenticated = True
 
     # What a request does, and the wire's reply to it.
+
+    async def _info(self) -> bytes:
+        return lines.reply({"kind": "info", "info": await self._engine.info()}).rstrip(b"\n")
 
     async def _get(self, key: str, request: dict[str, str]) -> bytes:
         return lines.document(await self._engine.get_text(key))

@@ -8,6 +8,7 @@ import threading
 import weakref
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from fluxdb._core.commit import Committer
 from fluxdb._core.documents import Documents
@@ -174,13 +175,13 @@ class Database:
         if self._displaced:
             raise StorageError(self._displaced)
 
-    def info(self, *, digest: bool = False) -> dict[str, object]:
+    def info(self, *, digest: bool = False) -> dict[str, Any]:
         """What there is to know. ``digest`` costs a walk over all documents. Raises ClosedError."""
         self._check_open()
         self.look()
         stats = self.committer.stats()
         position = self.documents.position
-        known: dict[str, object] = {
+        known: dict[str, Any] = {
             "path": str(self.directory),
             "database_id": self._database_id.hex(),
             "revision": position.revision,

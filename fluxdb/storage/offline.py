@@ -6,12 +6,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.storage.layout import absolute, require_database, require_folder
 from fluxdb.storage.lock import FolderLock
 from fluxdb.storage.progress import ProgressCallback
 from fluxdb.storage.reader import Recovered, read_folder
+from fluxdb.storage.usage import folder_bytes, ordinary_first
 
 
 @contextmanager
@@ -43,10 +45,11 @@ def database_info(
 ) -> dict[str, object]:
     """What `fluxdb info` prints, with the digest of the state. Raises LockedError, CorruptionError, StorageError."""
     recovered = read_database(path, limits, progress=progress)
-    return {**database_state(recovered), "digest": recovered.documents.digest()}
+    known = ordinary_first(database_state(recovered), {"disk_bytes": folder_bytes(recovered.directory)})
+    return {**known, "digest": recovered.documents.digest()}
 
 
-def database_state(recovered: Recovered) -> dict[str, object]:
+def database_state(recovered: Recovered) -> dict[str, Any]:
     """What there is to know of a database that was read and not taken over."""
     documents = recovered.documents
     return {

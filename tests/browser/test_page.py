@@ -199,6 +199,12 @@ def test_a_newcomer_is_told_where_changes_appear(make_server: MakeServer, open_w
     wait_for_text(page, "#write-note", "there is no connection: nothing was sent")
 
 
+def test_the_page_says_what_the_database_holds_and_takes(make_server: MakeServer, open_window: OpenWindow) -> None:
+    page = open_window(make_server())
+    words = r"0 keys · revision 0 · [\d.]+ KiB on disk · [\d.]+ MiB of memory · up \d+ s"
+    page.wait_for_function("words => new RegExp(words).test(document.getElementById('info').textContent)", arg=words)
+
+
 def test_a_write_can_ask_for_a_version(make_server: MakeServer, open_window: OpenWindow) -> None:
     server = make_server()
     page = open_window(server)

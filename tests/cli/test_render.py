@@ -55,6 +55,16 @@ def test_info_is_an_aligned_table_with_what_is_nested_below() -> None:
     assert list(render.table({})) == []
 
 
+def test_large_bytes_and_long_times_have_a_rounded_figure_behind_them() -> None:
+    values = {"disk_bytes": 16_785_408, "key_bytes_max": 1024, "uptime_seconds": 93_780, "keys": 100_000}
+    assert list(render.table(values)) == [
+        "disk_bytes      16,785,408 (16.01 MiB)",
+        "key_bytes_max   1,024",
+        "uptime_seconds  93,780 (1 d 2 h 3 min)",
+        "keys            100,000",
+    ]
+
+
 def test_help_lists_every_command() -> None:
     lines = list(render.help_text(None))
     for syntax in SYNTAX.values():

@@ -141,3 +141,6 @@ def test_info_counts(db: Store) -> None:
     info = db.info()
     assert (info["keys"], info["tombstones"], info["revision"], info["subscribers"]) == (1, 1, 3, 0)
     assert info["limits"]["key_bytes_max"] == 1024
+    assert info["disk_bytes"] > 0
+    assert info["memory_bytes"] > 0
+    assert 0 <= info["uptime_seconds"] < 3600

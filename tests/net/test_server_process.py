@@ -136,6 +136,8 @@ def test_metrics_health_and_the_page_are_served(tmp_path: Path) -> None:
     }
     assert {f"web_{name}" for name in WEB_RANGES} < set(limits)
     assert 'command="invalid",status="ok"' not in numbers
+    for name in ("disk_bytes", "memory_bytes", "uptime_seconds"):
+        assert f"\nfluxdb_{name} " in numbers
     assert "fluxdb_build_info{" in numbers
     assert "\nfluxdb_web_connections " in numbers
     assert "fluxdb_last_checkpoint_timestamp_seconds 0.0" not in numbers

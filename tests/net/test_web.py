@@ -54,6 +54,20 @@ def test_the_forms_of_requests_and_answers(tmp_path: Path) -> None:
     run(tmp_path, test)
 
 
+def test_info_tells_what_the_database_holds_and_takes(tmp_path: Path) -> None:
+    async def test(site: Site) -> None:
+        async with site.connect() as socket:
+            await ask(socket, type="set", key="a", value=1)
+            answer = await ask(socket, type="info", id=1)
+            assert (answer["type"], answer["id"], answer["data"]["kind"]) == ("info_response", 1, "info")
+            info = answer["data"]["info"]
+            assert (info["keys"], info["revision"]) == (1, 1)
+            assert info["disk_bytes"] > 0
+            assert info["memory_bytes"] > 0
+
+    run(tmp_path, test)
+
+
 @pytest.mark.parametrize("path", ["", "ws"])
 def test_a_subscriber_is_told_from_the_acknowledgement_on(tmp_path: Path, path: str) -> None:
     async def test(site: Site) -> None:

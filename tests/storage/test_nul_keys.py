@@ -94,7 +94,7 @@ def test_a_last_group_that_lacks_a_sector_within_a_key_is_a_torn_tail(tmp_path: 
             overwrite(file, first, bytes(missing * SECTOR_BYTES))
             (tmp_path / END_NAME).unlink(missing_ok=True)
             with opened(tmp_path, LIMITS) as database:
-                assert database.info()["recovery"]["torn"]["offset"] == offset  # type: ignore[index]
+                assert database.info()["recovery"]["torn"]["offset"] == offset
                 assert database.documents.get("a") is not None
 
 

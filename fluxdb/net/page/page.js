@@ -275,6 +275,7 @@ const connection = new Connection({
       log("warning", key, "is not watched", error.message);
     })));
     if ($("login").open) $("login").close();
+    showInfo().catch(() => {});
   },
   onEvent(event) {
     const key = stringOf(event.get("key"));
@@ -398,6 +399,36 @@ function showInspected() {
     line.append(...parts.map(([kind, words]) => element("span", kind, words)));
     return line;
   }));
+}
+
+// ---- what the database takes
+
+function bytesWords(bytes) {
+  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+  let unit = 0;
+  while (bytes >= 1024 && unit < units.length - 1) { bytes /= 1024; unit++; }
+  return `${bytes >= 100 || unit === 0 ? Math.round(bytes) : bytes.toFixed(1)} ${units[unit]}`;
+}
+
+function secondsWords(seconds) {
+  const minutes = Math.floor(seconds / 60), hours = Math.floor(minutes / 60);
+  if (hours >= 48) return `${Math.floor(hours / 24)} days`;
+  if (hours >= 1) return `${hours} h ${minutes % 60} min`;
+  return minutes >= 1 ? `${minutes} min` : `${seconds} s`;
+}
+
+async function showInfo() {
+  const info = membersOf((await connection.request("info", {})).get("info"));
+  const number = (name) => Number(info.get(name));
+  const keys = number("keys");
+  $("info").textContent = [
+    stringOf(info.get("path")),
+    `${keys.toLocaleString("en")} ${keys === 1 ? "key" : "keys"}`,
+    `revision ${info.get("revision")}`,
+    `${bytesWords(number("disk_bytes"))} on disk`,
+    `${bytesWords(number("memory_bytes"))} of memory`,
+    `up ${secondsWords(number("uptime_seconds"))}`,
+  ].join(" \u00b7 ");
 }
 
 // ---- the counter
@@ -576,7 +607,11 @@ $("clear-log").addEventListener("click", () => $("log").replaceChildren());
 for (const button of document.querySelectorAll("[data-add]")) button.addEventListener("click", () => add(button.dataset.add));
 window.addEventListener("online", () => connection.retryNow());
 document.addEventListener("visibilitychange", () => document.hidden || connection.retryNow());
-setInterval(() => connection.state === "live" && refresh(COUNTER).catch(() => {}), HEARTBEAT_SECONDS * 1000);
+setInterval(() => {
+  if (connection.state !== "live") return;
+  refresh(COUNTER).catch(() => {});
+  showInfo().catch(() => {});
+}, HEARTBEAT_SECONDS * 1000);
 
 const earlier = sessionStorage.getItem("fluxdb-watched");
 watch(COUNTER, true);

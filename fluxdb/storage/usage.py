@@ -1,0 +1,63 @@
+"""What an open database takes of the machine: time, memory, disk."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+_BLOCK_BYTES = 512  # of st_blocks, whatever the file system's own are
+_STATM = Path("/proc/self/statm")
+
+
+class Usage:
+    """Begins with the opening. The folder is measured when ``measure`` is called, not when somebody asks: a disk that
+    hangs must not hold up INFO."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._opened_at = time.monotonic()
+        self._disk_bytes = 0
+        self.measure()
+
+    def measure(self) -> None:
+        """After a file was made or removed. A folder that can't be read leaves the figure as it is."""
+        with suppress(OSError):
+            self._disk_bytes = folder_bytes(self._directory)
+
+    def members(self) -> dict[str, int]:
+        """For INFO: the files of the folder, the memory of this process, the seconds since the database was opened."""
+        return {
+            "disk_bytes": self._disk_bytes,
+            "memory_bytes": memory_bytes(),
+            "uptime_seconds": int(time.monotonic() - self._opened_at),
+        }
+
+
+def ordinary_first(known: dict[str, Any], taken: dict[str, int]) -> dict[str, Any]:
+    """INFO in the order in which people read it: what is stored, what it takes, then everything else."""
+    stored = {name: known[name] for name in ("path", "keys", "revision", "data_bytes")}
+    return {**stored, **taken, **known}
+
+
+def folder_bytes(directory: Path) -> int:
+    """What the files in ``directory`` take on the disk; those allocated ahead count in full. Raises OSError."""
+    total = 0
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):  # removed meanwhile
+                total += entry.stat(follow_symlinks=False).st_blocks * _BLOCK_BYTES
+    return total
+
+
+def memory_bytes() -> int:
+    """Resident memory of this process; where the system does not tell (macOS), the most that it ever had."""
+    try:
+        return int(_STATM.read_text().split()[1]) * resource.getpagesize()
+    except (OSError, IndexError, ValueError):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
