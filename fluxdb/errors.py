@@ -130,21 +130,30 @@ class DiskFullError(StorageError):
 
 
 class LockedError(StorageError):
-    """Another process owns the folder. ``pid`` is its process id, 0 where it could not be read."""
+    """Another process owns the folder.
+
+    ``pid`` is its process id, 0 if it could not be read; ``address`` is where it can be reached, "" if it is no server.
+    """
 
     code = "locked"
 
-    def __init__(self, directory: str, pid: int) -> None:
+    def __init__(self, directory: str, pid: int, address: str = "") -> None:
         if pid == os.getpid():
             super().__init__(f"{directory} is open in this process already: use that database, or close it first")
+        elif address:
+            super().__init__(
+                f"{directory} is open in process {pid}, a fluxdb-server: stop it, or talk to it with "
+                f"fluxdb-client --addr {address}"
+            )
         else:
             owner = f"process {pid}" if pid else "another process"
             super().__init__(f"{directory} is open in {owner}: close it there, or talk to it through a fluxdb-server")
         self.directory = directory
         self.pid = pid
+        self.address = address
 
-    def __reduce__(self) -> tuple[type[LockedError], tuple[str, int]]:
-        return type(self), (self.directory, self.pid)
+    def __reduce__(self) -> tuple[type[LockedError], tuple[str, int, str]]:
+        return type(self), (self.directory, self.pid, self.address)
 
 
 class ReadOnlyError(StorageError):

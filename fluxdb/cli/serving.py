@@ -11,7 +11,7 @@ import os
 import resource
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,6 +112,15 @@ async def _cancel_the_rest() -> None:
         await asyncio.wait(rest, timeout=1.0)
 
 
+def _client_address(tcp: Sequence[Listener], unix: Listener | None, *, secure: bool) -> str:
+    """By which a client on this machine reaches the server, as --addr takes it."""
+    if not tcp:
+        return f"fluxdb+unix://{unix.name}" if unix is not None else ""
+    host, _, port = tcp[0].name.rpartition(":")
+    host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)
+    return f"{'fluxdbs://' if secure else ''}{host}:{port}"
+
+
 async def _run(serving: Serving, engine: Engine, signals: Signals) -> None:
     certificate = serving.certificate
     tls = None if certificate is None else certificate.context
@@ -155,6 +164,7 @@ async def _run(serving: Serving, engine: Engine, signals: Signals) -> None:
             line(f"web page on {web.url}")
         if logger.isEnabledFor(logging.WARNING):
             standard_lines().note(f"database {folder_line(engine.info())}")
+        engine.announce(_client_address(tcp, unix, secure=tls is not None))
         if unix is not None:
             line(f"server listening on {unix.name}")
         for listener in tcp:

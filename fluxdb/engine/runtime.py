@@ -104,6 +104,10 @@ class Engine(EngineHandle):
             "queued_event_bytes": self.notify.queued_bytes,
         }
 
+    def announce(self, address: str) -> None:
+        """Have LockedError tell others that this folder is served at ``address``, in the form that --addr takes."""
+        self._database.announce(address)
+
     def ping(self) -> None:
         self.check_open()
         self._database.look()

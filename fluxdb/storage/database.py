@@ -201,6 +201,10 @@ class Database:
             known["digest"] = self.documents.digest()
         return known
 
+    def announce(self, address: str) -> None:
+        """Have LockedError tell others that this folder is served at ``address``."""
+        self._lock.announce(address)
+
     @property
     def closed(self) -> bool:
         return self._closed

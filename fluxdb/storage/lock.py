@@ -1,6 +1,7 @@
 """One owner at a time: the lock on a database folder.
 
-The lock is flock on the file LOCK, which holds the owner's process id. The folder itself is locked as well, so that
+The lock is flock on the file LOCK, which holds the owner's process id and, in a second line, a server's address. The
+folder itself is locked as well, so that
 removing LOCK by hand does not let a second owner in. flock belongs to the open file, not to the process as lockf does,
 so a second open in the same process is refused, too. The kernel drops the lock when the owner ends, however it ends.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,7 +22,9 @@ from fluxdb.storage.layout import LOCK_NAME
 from fluxdb.storage.oserrors import storage_errors
 from fluxdb.storage.place import Place
 
-_PID_BYTES = 21  # written at once and in full, so a reader never sees half of one
+_PID_BYTES = 21
+_ADDRESS_BYTES_MAX = 300
+_ADDRESS = re.compile(rb"([!-~]+) *\n")  # in the line after it; of a longer one nothing is told
 # The folder's own lock is a second line: some network file systems lock no folders.
 _NO_FOLDER_LOCKS = frozenset({errno.EBADF, errno.EINVAL, errno.EISDIR, errno.ENOLCK, errno.EOPNOTSUPP})
 _TAKEN = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})
@@ -45,7 +49,7 @@ class FolderLock:
                 _flock(descriptors[0], fcntl.LOCK_EX, directory, passed_over=_NO_FOLDER_LOCKS)
                 descriptors.append(open_file(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT))
                 _flock(descriptors[1], fcntl.LOCK_EX, directory)
-                os.pwrite(descriptors[1].fileno(), f"{os.getpid():<{_PID_BYTES - 1}}\n".encode(), 0)
+                os.pwrite(descriptors[1].fileno(), _text(str(os.getpid())), 0)
             return cls(directory, descriptors, owns=True)
         except BaseException:
             _close(descriptors)
@@ -72,11 +76,17 @@ class FolderLock:
         """The folder that is locked, wherever its path leads by now; None where the lock was released."""
         return self._descriptors[0] if self._descriptors else None
 
+    def announce(self, address: str) -> None:
+        """Tell who finds the folder locked where the owner can be reached. A full disk costs the advice alone."""
+        if self._owns and self._descriptors and len(address.encode()) <= _ADDRESS_BYTES_MAX:
+            with suppress(OSError, ValueError):
+                os.pwrite(self._descriptors[-1].fileno(), _text(str(os.getpid()), address), 0)
+
     def release(self) -> None:
         """Let the next owner in. Idempotent; where it was interrupted, it may be called again."""
         if self._descriptors and self._owns:
             with suppress(OSError, ValueError):  # the id is a courtesy, the lock is the kernel's
-                os.pwrite(self._descriptors[-1].fileno(), b" " * (_PID_BYTES - 1) + b"\n", 0)
+                os.pwrite(self._descriptors[-1].fileno(), _text(""), 0)
         for descriptor in self._descriptors:
             with suppress(OSError, ValueError):  # closed already by a call that was interrupted
                 fcntl.flock(descriptor.fileno(), fcntl.LOCK_UN)  # a forked child may still hold a copy of it
@@ -87,24 +97,33 @@ class FolderLock:
         _close(self._descriptors)
 
 
+def _text(pid: str, address: str = "") -> bytes:
+    """What LOCK holds: always as long, and written at once, so a reader sees no mix of two owners."""
+    return f"{pid:<{_PID_BYTES - 1}}\n{address:<{_ADDRESS_BYTES_MAX}}\n".encode()
+
+
 def _flock(descriptor: Descriptor, how: int, directory: Path, passed_over: frozenset[int] = frozenset()) -> None:
     try:
         fcntl.flock(descriptor.fileno(), how | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in _TAKEN:
-            raise LockedError(str(directory), _owner(directory)) from None
+            raise LockedError(str(directory), *_owner(directory)) from None
         if error.errno not in passed_over:
             raise
 
 
-def _owner(directory: Path) -> int:
-    """The process id in LOCK; 0 where there is none, or its process is gone (then a reader holds the lock)."""
+def _owner(directory: Path) -> tuple[int, str]:
+    """The process id in LOCK and the address; 0 and "" if its process is gone (then a reader holds the lock)."""
     try:
         with read_only(directory / LOCK_NAME) as file:
-            pid = int(file.read(_PID_BYTES))
-        return pid if _is_alive(pid) else 0
+            text = file.read(1024)
+        pid = int(text[:_PID_BYTES])
     except (OSError, ValueError):
-        return 0
+        return 0, ""
+    if not _is_alive(pid):
+        return 0, ""
+    address = _ADDRESS.fullmatch(text, _PID_BYTES)
+    return pid, "" if address is None else address[1].decode()
 
 
 def _is_alive(pid: int) -> bool:

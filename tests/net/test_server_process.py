@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import connect
 
+import fluxdb
 from fluxdb.cli.server import main as server_program
 from fluxdb.cli.serving import CLOSE_SECONDS
+from fluxdb.errors import LockedError
 from fluxdb.limits import DEFAULT_SERVER_LIMITS
 from fluxdb.net.web_limits import WEB_RANGES
 from tests.net.wire import Process, Wire, run_program
@@ -141,6 +143,15 @@ def test_metrics_health_and_the_page_are_served(tmp_path: Path) -> None:
     assert "fluxdb_build_info{" in numbers
     assert "\nfluxdb_web_connections " in numbers
     assert "fluxdb_last_checkpoint_timestamp_seconds 0.0" not in numbers
+
+
+def test_a_second_server_on_the_folder_is_told_the_address_of_the_first(tmp_path: Path) -> None:
+    with Process("--port", "0", "--data-dir", str(tmp_path)) as server:
+        with pytest.raises(LockedError) as caught:
+            fluxdb.open(tmp_path)
+        assert caught.value.address == f"127.0.0.1:{server.port}"
+        assert f"fluxdb-client --addr 127.0.0.1:{server.port}" in str(caught.value)
+    fluxdb.open(tmp_path).close()
 
 
 def test_a_message_of_the_page_that_can_not_be_read_is_told_so_and_the_next_is_taken(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import pickle
 import stat
 import subprocess
 import sys
@@ -124,6 +125,27 @@ def test_a_stale_process_id_is_not_told(tmp_path: Path) -> None:
         FolderLock.own(tmp_path)
     assert caught.value.pid == 0
     reader.release()
+
+
+def test_a_server_tells_where_it_can_be_reached_and_the_next_owner_does_not_inherit_it(tmp_path: Path) -> None:
+    lock = FolderLock.own(tmp_path)
+    lock.announce("127.0.0.1:7000")
+    with pytest.raises(LockedError) as caught:
+        FolderLock.own(tmp_path)
+    assert caught.value.address == "127.0.0.1:7000"
+    error = LockedError("/data", 4711, "127.0.0.1:7000")
+    assert str(error).startswith("/data is open in process 4711, a fluxdb-server: ")
+    assert str(error).endswith("fluxdb-client --addr 127.0.0.1:7000")
+    copied = pickle.loads(pickle.dumps(error))
+    assert (str(copied), copied.address) == (str(error), error.address)
+    lock.release()
+    lock = FolderLock.own(tmp_path)
+    for found in ("", " " * 300 + "\n", "half", "a b\n", "\x1b[2J\n"):
+        (tmp_path / "LOCK").write_text(f"{os.getpid():<20}\n{found}")
+        with pytest.raises(LockedError) as caught:
+            FolderLock.own(tmp_path)
+        assert caught.value.address == ""
+    lock.release()
 
 
 def test_descriptors_don_t_pass_to_programs_that_are_started(tmp_path: Path) -> None:
