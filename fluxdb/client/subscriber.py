@@ -1,8 +1,9 @@
 """Who watches keys of a server: a bounded queue that the connection fills and one taker empties.
 
 Nobody can take any of what one read of the socket brings (a burst) before all of it was taken apart. So, as in a feed,
-a burst that is larger than the bound by itself does not count, until the next such burst. A taker who waits, and has
-not run since he was woken, is not slow by the number of events; their bytes are bounded all the same.
+a burst that is larger than the bound by itself does not count, until the next such burst. By their number, events count
+that came after the taker last turned to its queue: one who waits, or was woken and has not run since, has had no
+chance. Their bytes are bounded all the same.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class RemoteSubscriber:
         self._bytes_out = 0  # counted by the taker alone
         self._large_start, self._large_end = _Count(), _Count()  # of the last burst over the bound
         self._hungry = False  # the taker waits, or has not run since
+        self._turn_events = 0  # that had come when it last began to take, having waited
         self._end: FluxDBError | None = None
         self._on_end = on_end
 
@@ -76,15 +78,23 @@ class RemoteSubscriber:
             self.evict()
 
     def _is_slow(self) -> bool:
-        events = len(self._queue) + len(self._burst)
-        if events <= 1:
+        waiting = len(self._queue) + len(self._burst)
+        if waiting <= 1:
             return False
-        out = _Count(self._in.events - events, self._bytes_out)
+        out = _Count(self._in.events - waiting, self._bytes_out)
         left_bytes = self._in.bytes - out.bytes
         if out.events < self._large_end.events:
-            events -= self._large_end.events - max(out.events, self._large_start.events)
             left_bytes -= self._large_end.bytes - max(out.bytes, self._large_start.bytes)
-        return (left_bytes > self._bytes_max and events > 1) or (events > self._events_max and not self._hungry)
+        if left_bytes > self._bytes_max and self._events_from(out.events) > 1:
+            return True
+        return not self._hungry and self._events_from(max(out.events, self._turn_events)) > self._events_max
+
+    def _events_from(self, number: int) -> int:
+        """From the one of that number on, without those of the last burst over the bound."""
+        events = self._in.events - number
+        if number < self._large_end.events:
+            events -= self._large_end.events - max(number, self._large_start.events)
+        return events
 
     def tell(self) -> None:
         """Let the taker have the burst."""
@@ -134,7 +144,9 @@ class RemoteSubscriber:
 
     def take(self) -> RawEvent | None:
         item: RawEvent | FluxDBError | None
-        self._hungry = False
+        if self._hungry:
+            self._hungry = False
+            self._turn_events = self._in.events
         end = self._end  # looked at first: what comes between is told before it
         try:
             item = self._queue.popleft()

@@ -95,6 +95,21 @@ def test_g8_a_taker_who_waits_and_had_no_turn_yet_is_not_slow_but_bounded_in_byt
     assert evicted_after(subscriber) == 100
 
 
+def test_g8_what_came_before_a_taker_had_its_turn_is_not_counted_by_number() -> None:
+    bench = Bench(10)
+    keeps, falls = bench.subscriber(), bench.subscriber()
+    for subscriber in (keeps, falls):
+        subscriber.wait(0)
+    for revision in range(1, 51):
+        bench.read([revision])
+    assert revisions(falls, 1) == revisions(keeps, 1) == [1]
+    bench.read(range(51, 61))
+    assert revisions(keeps) == list(range(2, 61))
+    bench.read([61])
+    assert evicted_after(falls) == 1
+    assert revisions(keeps) == [61]
+
+
 def test_no_event_of_a_read_is_taken_before_the_slow_are_found() -> None:
     bench = Bench(2)
     keeps, falls = bench.subscriber(), bench.subscriber()
