@@ -174,5 +174,5 @@ class LongerDatabase(Database):
 TestDatabase = Database.TestCase
 TestDatabase.settings = settings(max_examples=60, stateful_step_count=40)
 
-TestDatabaseForLonger = pytest.mark.slow(LongerDatabase.TestCase)
+TestDatabaseForLonger = pytest.mark.slow(pytest.mark.timeout(1800)(LongerDatabase.TestCase))
 TestDatabaseForLonger.settings = settings(max_examples=600, stateful_step_count=80)
