@@ -63,7 +63,7 @@ def test_a_program_that_closes_hears_nothing(server: SmallServer, program: str) 
 
 def run(server: SmallServer, program: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-X", "dev", "-c", f"import fluxdb\nurl = {server.url!r}\n{program}"],
+        [sys.executable, "-W", "always", "-c", f"import fluxdb\nurl = {server.url!r}\n{program}"],
         capture_output=True,
         text=True,
         timeout=PATIENCE_SECONDS,
