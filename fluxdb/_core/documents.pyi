@@ -52,3 +52,10 @@ class Reader:
 def pack_record(key: str, text: bytes | None, version: int, revision: int) -> bytes: ...
 def read_records(payload: bytes | bytearray | memoryview) -> list[tuple[str, bytes | None, int, int]]:
     """(key, text or None of a tombstone, version, revision) of each record of a block. Raises ValueError."""
+
+def block_directories(
+    payload: bytes | bytearray | memoryview, block_bytes_min: int
+) -> list[tuple[int, int, int, bytes]]:
+    """Cut records into blocks, each of as few as have ``block_bytes_min``. Of each block: where it begins and ends in
+    ``payload``, the number of records, and the u32 CRC-32C of each.
+    """

@@ -6,6 +6,7 @@ from libc.stdint cimport SIZE_MAX, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
+from fluxdb._core.crc32c cimport fluxdb_crc32c
 from fluxdb._core.keys cimport key_too_long, key_utf8
 from fluxdb._core.model cimport new_document
 from fluxdb._core.parse cimport parse_text
@@ -163,6 +164,40 @@ def read_records(const uint8_t[::1] payload not None):
         at += record_bytes(&head)
         left -= record_bytes(&head)
     return records
+
+
+def block_directories(const uint8_t[::1] payload not None, size_t block_bytes_min):
+    """The records cut into blocks; of each: from, to, how many records, and the u32 CRC-32C of each record."""
+    cdef size_t total = <size_t>payload.shape[0]
+    cdef const uint8_t* records = &payload[0] if total else NULL
+    cdef uint32_t* checksums = <uint32_t*>malloc((total // sizeof(Record) + 1) * sizeof(uint32_t))
+    cdef size_t begin = 0, end = 0, count, size
+    blocks = []
+    if checksums == NULL:
+        raise MemoryError
+    try:
+        while begin < total:
+            count = 0
+            with nogil:
+                while end < total and (count == 0 or end - begin < block_bytes_min):
+                    size = record_at(records + end, total - end)
+                    checksums[count] = fluxdb_crc32c(0, records + end, size)
+                    end += size
+                    count += 1
+            blocks.append((begin, end, count, PyBytes_FromStringAndSize(<char*>checksums, <Py_ssize_t>(count * 4))))
+            begin = end
+    finally:
+        free(checksums)
+    return blocks
+
+
+cdef size_t record_at(const uint8_t* at, size_t left) noexcept nogil:
+    """The bytes of the record there; all that is left where they don't make one."""
+    cdef Record head
+    if left < sizeof(Record):
+        return left
+    memcpy(&head, at, sizeof(Record))
+    return record_bytes(&head) if record_bytes(&head) < left else left
 
 
 cdef object to_position(const LogPosition* position):

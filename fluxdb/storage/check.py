@@ -177,8 +177,11 @@ def _check_snapshot(report: CheckReport, recovered: Recovered, revision: int, pr
                 report.snapshot_records += records
                 progress.add(len(payload))
     except CorruptionError as error:
-        whole = sum(block.records for block in find_blocks(report.directory / name, revision))
-        reason = f"{error.reason}; {whole} records in it are in blocks that are whole"
+        blocks = list(find_blocks(report.directory / name, revision))
+        whole = sum(block.records for block in blocks if block.is_whole)
+        proven = sum(block.records for block in blocks) - whole
+        reason = f"{error.reason}; {whole} records in it are in blocks that are whole, {proven} more are proven by"
+        reason += " their own checksums"
         opened_from = recovered.snapshot if recovered.damage is None else None
         is_needed = opened_from is None or revision >= opened_from.revision
         report.damage(CorruptionError(name, error.offset, reason), is_needed=is_needed)

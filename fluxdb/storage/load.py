@@ -18,7 +18,7 @@ from fluxdb.storage.dump_lines import Entry, Head, line_bytes_max, parse_line
 from fluxdb.storage.durable import sync_ancestors, sync_directory
 from fluxdb.storage.layout import LOCK_NAME, absolute, list_folder, make_folder
 from fluxdb.storage.lock import FolderLock
-from fluxdb.storage.log_end import END_NAME
+from fluxdb.storage.log_end import END_NAME, LogEnd, write_log_end
 from fluxdb.storage.oserrors import storage_errors
 from fluxdb.storage.progress import Progress, ProgressCallback
 from fluxdb.storage.rebuild import write_database
@@ -48,7 +48,8 @@ def load_database(
     LockedError, DiskFullError, StorageError.
     """
     directory = absolute(Path(path))
-    existed = directory.exists()
+    made = [folder for folder in (directory, *directory.parents) if not folder.exists()]
+    had_lock = (directory / LOCK_NAME).exists()
     make_folder(directory)
     lock = FolderLock.own(directory)
     done = False
@@ -61,12 +62,15 @@ def load_database(
             meter.add(len(line))
         with storage_errors(f"can't make {directory} durable"):
             sync_ancestors(directory)
-        loaded = loading.finish(directory)
+        loaded, end = loading.finish(directory)
         done = True
+        if lock.folder is not None:
+            with suppress(OSError):  # without the note, an open only knows less
+                write_log_end(lock.folder, end)
         return loaded
     finally:
-        if not done and not existed:
-            _remove_folder(directory)
+        if not done and not had_lock:
+            _take_back(directory, made)
         lock.release()
 
 
@@ -134,7 +138,7 @@ class _Loading:
         except ValueError as error:
             raise InvalidValueError(str(error)) from None
 
-    def finish(self, directory: Path) -> Loaded:
+    def finish(self, directory: Path) -> tuple[Loaded, LogEnd]:
         """Raises InvalidValueError where lines are missing, DiskFullError, StorageError."""
         documents, head = self._documents, self._head
         if not self.lines:
@@ -147,13 +151,16 @@ class _Loading:
             )
         documents.loaded()
         revision = self._revision if head is None else head.revision
-        write_database(directory, os.urandom(16), documents, revision)
-        return Loaded(len(documents), documents.tombstones, revision, head is not None)
+        database_id = os.urandom(16)
+        write_database(directory, database_id, documents, revision)
+        loaded = Loaded(len(documents), documents.tombstones, revision, head is not None)
+        return loaded, LogEnd.at(database_id, FIRST_POSITION._replace(revision=revision))
 
 
-def _remove_folder(directory: Path) -> None:
-    """Take back the folder that was made for the database that did not come to be."""
+def _take_back(directory: Path, made: list[Path]) -> None:
+    """Remove what was made for the database that did not come to be: LOCK, and the folders, the innermost first."""
     with suppress(OSError, FluxDBError):
         (directory / LOCK_NAME).unlink(missing_ok=True)
-        directory.rmdir()
-        sync_directory(directory.parent)
+        for folder in made:
+            folder.rmdir()
+        sync_directory(made[-1].parent if made else directory)

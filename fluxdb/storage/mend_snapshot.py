@@ -17,7 +17,7 @@ from fluxdb.storage.mend_log import noted_revision
 from fluxdb.storage.reader import Recovered
 from fluxdb.storage.rebuild import write_database
 from fluxdb.storage.repair_report import RepairReport
-from fluxdb.storage.salvage import find_blocks, records_written
+from fluxdb.storage.salvage import FoundBlock, find_blocks, records_written
 from fluxdb.storage.salvage_file import SalvageFile
 from fluxdb.storage.snapshot_reader import SnapshotReader
 
@@ -30,6 +30,7 @@ class _Kept(NamedTuple):
     revision: int  # 0: there is no snapshot with anything in it
     database_id: bytes  # empty: nobody knows
     has_floors: bool
+    damaged_blocks: list[FoundBlock]  # of which single records were kept
 
 
 def begin_anew(recovered: Recovered, limits: Limits, report: RepairReport) -> None:
@@ -40,6 +41,8 @@ def begin_anew(recovered: Recovered, limits: Limits, report: RepairReport) -> No
     with closing(SalvageFile(directory)) as salvage:
         for segment in recovered.segments:
             salvage.add_segment(segment, 0, 0, kept.revision)
+        for block in kept.damaged_blocks:
+            salvage.add_block(snapshot_name(kept.revision), block)
         salvage.finish()
     noted = noted_revision(directory)
     revision = max(kept.revision, salvage.revision_max, noted)  # none is given twice
@@ -57,6 +60,7 @@ def begin_anew(recovered: Recovered, limits: Limits, report: RepairReport) -> No
         if old != revision:
             report.kept.append(rename_aside(directory, snapshot_name(old)))
     report.actions.append(f"{snapshot_name(revision)} was made of {kept.records} records, and a new log begun")
+    _tell_proven(kept, salvage.name, report)
     _tell_losses(directory, kept, report)
     report.add_salvage(salvage, kept.revision + 1, noted)
 
@@ -68,7 +72,7 @@ def _keep_newest(directory: Path, revisions: list[int], limits: Limits) -> _Kept
             return kept
     documents = Documents(tombstones_max=limits.tombstones_max)
     documents.begin(FIRST_POSITION, b"")
-    return _Kept(documents, 0, 0, b"", has_floors=False)
+    return _Kept(documents, 0, 0, b"", has_floors=False, damaged_blocks=[])
 
 
 def _keep(directory: Path, revision: int, limits: Limits) -> _Kept:
@@ -76,12 +80,15 @@ def _keep(directory: Path, revision: int, limits: Limits) -> _Kept:
     floors, database_id = _head(directory, revision)
     documents.begin(FIRST_POSITION._replace(revision=revision), floors or b"")
     path = directory / snapshot_name(revision)
+    damaged_blocks = []
     for block in find_blocks(path, revision):
+        if not block.is_whole:
+            damaged_blocks.append(block)
         with suppress(ValueError):  # a record of it can't be: those before it are kept
             documents.load_block(block.payload)
     records = len(documents) + documents.tombstones
     documents.loaded()
-    return _Kept(documents, records, revision, database_id, floors is not None)
+    return _Kept(documents, records, revision, database_id, floors is not None, damaged_blocks)
 
 
 def _head(directory: Path, revision: int) -> tuple[bytes | None, bytes]:
@@ -91,6 +98,14 @@ def _head(directory: Path, revision: int) -> tuple[bytes | None, bytes]:
             return reader.floors, reader.header.database_id
     except CorruptionError:
         return None, b""
+
+
+def _tell_proven(kept: _Kept, salvage_name: str | None, report: RepairReport) -> None:
+    for block in kept.damaged_blocks:
+        where = f"block {block.number} of {snapshot_name(kept.revision)}, which is damaged"
+        proven = f"{block.records} of the {block.written} records of {where}, were proven by their own checksums"
+        listed = f", and are listed in {salvage_name}" if block.records else ""
+        report.actions.append(f"{proven}: they are in the database{listed}" if block.records else proven)
 
 
 def _tell_losses(directory: Path, kept: _Kept, report: RepairReport) -> None:

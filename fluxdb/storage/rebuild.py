@@ -38,7 +38,8 @@ def write_database(
             payload, records = view.read_block(BLOCK_BYTES_MIN, naps=False)
             if not records:
                 break
-            writer.add_block(payload, records)
+            writer.add_records(payload)
+        writer.seal()
         clear_away()
         _begin_log(directory, SegmentHeader(database_id, position.segment, FIRST_SEGMENT_BYTES, position, 0))
         try:

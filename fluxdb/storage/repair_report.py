@@ -7,6 +7,8 @@ from pathlib import Path
 
 from fluxdb.storage.salvage_file import SalvageFile
 
+WHAT_TO_DO = "set again what is still wanted of it, then remove the file, which nothing reads"
+
 
 @dataclass
 class RepairReport:
@@ -37,7 +39,7 @@ class RepairReport:
             self.salvaged_records += salvage.records
         one = salvage.records == 1
         count = "1 record of it is whole, and was" if one else f"{salvage.records} records of it are whole, and were"
-        saved = f"{count} saved to {salvage.name}" if salvage.name else ""
+        saved = f"{count} saved to {salvage.name}: {WHAT_TO_DO}" if salvage.records else ""
         revision_max = max(salvage.revision_max, noted)
         if revision_max >= first_lost:
             span = f"revisions {first_lost} to {revision_max}, at least"

@@ -5,6 +5,12 @@ One JSON object a line:
     {"file":"log-0000000000000003","offset":8192,"group":17,"group_whole":true,"op":"set","key":"a","value":1,
      "version":4,"revision":40}
 
+Where a block of a snapshot is damaged, the records of it that are proven by their own checksums are kept in the
+database, and listed, so that they can be looked at:
+
+    {"file":"snapshot-00000000000000000040","offset":80,"block":0,"block_whole":false,"in_database":true,"op":"set",
+     "key":"a","value":1,"version":4,"revision":40}
+
 A patch has "delta" in the place of "value", and "remove_nulls" where it went by RFC 7396; a delete has neither.
 """
 
@@ -15,11 +21,12 @@ from typing import BinaryIO
 
 import orjson
 
+from fluxdb._core.documents import read_records
 from fluxdb.model import OPERATION_OF, Kind
 from fluxdb.storage.durable import sync_directory, sync_file, write_all
 from fluxdb.storage.files import create_private
 from fluxdb.storage.oserrors import storage_errors
-from fluxdb.storage.salvage import find_groups
+from fluxdb.storage.salvage import FoundBlock, find_groups
 from fluxdb.storage.segments import SegmentFile, read_segment
 
 
@@ -45,6 +52,15 @@ class SalvageFile:
                 if frame[1] > after_revision:
                     place = (segment.name, group.offset, header.group, group.is_whole)
                     self._write(_line(place, frame))
+
+    def add_block(self, name: str, block: FoundBlock) -> None:
+        """List the records of a damaged block that are kept in the database."""
+        for key, text, version, revision in read_records(block.payload):
+            place: dict[str, object] = {"file": name, "offset": block.offset, "block": block.number}
+            place |= {"block_whole": False, "in_database": True, "op": "delete" if text is None else "set", "key": key}
+            member = b"" if text is None else b',"value":%b' % text
+            self._write(b'%b%b,"version":%d,"revision":%d}\n' % (orjson.dumps(place)[:-1], member, version, revision))
+            self.records -= 1  # it is not beside the database, but in it
 
     def _write(self, line: bytes) -> None:
         with storage_errors(self._doing):

@@ -1,28 +1,40 @@
-"""How a snapshot lies on disk. All numbers are little-endian; checksums are XXH3-64.
+"""How a snapshot lies on disk. All numbers are little-endian; checksums are XXH3-64 where nothing else is said.
 
-    snapshot := header floors block{records} footer    nothing behind the footer
+    snapshot := header floors block footer             nothing behind the footer
     floors   := empty | versions checksum
+    block    := head record{records} directory tail    in format 1: head record{records}
 
-    header     80 bytes                                  block head  40 bytes, its records follow
-       0  8 bytes  "FLUXSNAP"                               0  4 bytes  "FXSB"
-       8  u32      format version, 1                        4  u32      number of records, at least 1
+    header     80 bytes                                  block head  40 bytes
+       0  8 bytes  "FLUXSNAP"                               0  4 bytes  "FXB" and ff    (format 1: "FXSB")
+       8  u32      format version, 2                        4  u32      number of records, at least 1
       12  u32      bytes of the floors: 0 or 32,768         8  u64      number of the block, from 0
       16  16 bytes id of the database                      16  u64      revision of the snapshot
       32  u64      revision that it stands for             24  u64      bytes of the records
-      40  u64      last group of the log in it             32  u64      checksum of bytes 0 to 31 and the records
-      48  u64      segment and
-      56  u64      offset at which the log goes on       footer      40 bytes
-      64  u64      checksum in that last group's header     0  4 bytes  "FXSE"
-      72  u64      checksum of bytes 0 to 71                4  u32      0
-                                                            8  u64      number of blocks
-    versions   4,096 x u64: the highest version that       16  u64      number of records
-               was forgotten with a tombstone, by          24  u64      bytes of all records
-               CRC-32C of the key, its lowest 12 bits      32  u64      checksum of bytes 0 to 31
+      40  u64      last group of the log in it             32  u64      checksum of bytes 0 to 31 and all that
+      48  u64      segment and                                          follows in the block
+      56  u64      offset at which the log goes on
+      64  u64      checksum in that last group's header  directory   4 bytes a record
+      72  u64      checksum of bytes 0 to 71                0  u32      CRC-32C of the record
+
+    versions   4,096 x u64: the highest version that     tail        32 bytes
+               was forgotten with a tombstone, by
+               CRC-32C of the key, its lowest 12 bits       0  4 bytes  "FXD" and ff
+                                                            4  u32      number of records
+    footer     40 bytes                                     8  u64      number of the block
+       0  4 bytes  "FXSE"                                  16  u64      bytes of the records
+       4  u32      0                                       24  u64      checksum of bytes 0 to 23 and the directory
+       8  u64      number of blocks
+      16  u64      number of records
+      24  u64      bytes of all records
+      32  u64      checksum of bytes 0 to 31
 
 Magic, format version, length and checksum of the header stay as they are in all formats to come.
 
     record     revision u64, version u64, bytes of the value u32, bytes of the key u16, 1 for a tombstone u8, 0 u8,
                key (UTF-8), value (canonical JSON; of a tombstone none)
+
+Opening looks at the checksums of blocks only. The directory is for repair: of a block that is damaged, each record
+whose own checksum fits is kept (salvage.py). No key or value can pass for a block or a tail: no byte ff is in UTF-8.
 """
 
 from __future__ import annotations
@@ -34,20 +46,26 @@ from xxhash import xxh3_64
 
 from fluxdb.model import NUMBER_MAX, Position
 
-SNAPSHOT_FORMAT_VERSION = 1
+SNAPSHOT_FORMAT_VERSION = 2
 
 HEADER_BYTES = 80
 BLOCK_HEAD_BYTES = 40
+ENTRY_BYTES = 4
+TAIL_BYTES = 32
 FOOTER_BYTES = 40
 CHECKSUM_BYTES = 8
 FLOORS_BYTES = 4096 * 8
 
 HEADER_MAGIC = b"FLUXSNAP"
-BLOCK_MAGIC = b"FXSB"
+BLOCK_MAGIC = b"FXB\xff"
+BLOCK_MAGIC_1 = b"FXSB"  # of format 1
+TAIL_MAGIC = b"FXD\xff"
 FOOTER_MAGIC = b"FXSE"
 
 _HEADER = struct.Struct("<8sII16sQQQQQ")
 _BLOCK_HEAD = struct.Struct("<4sIQQQ")
+_RECORD_HEAD = struct.Struct("<16xIHBB")
+_TAIL = struct.Struct("<4sIQQ")
 _FOOTER = struct.Struct("<4sIQQQ")
 _CHECKSUM = struct.Struct("<Q")
 
@@ -56,6 +74,15 @@ class SnapshotHeader(NamedTuple):
     database_id: bytes
     position: Position
     floors_bytes: int
+    format_version: int
+
+    @property
+    def block_magic(self) -> bytes:
+        return BLOCK_MAGIC_1 if self.format_version == 1 else BLOCK_MAGIC
+
+    def trailer_bytes(self, records: int) -> int:
+        """What stands in a block behind so many records."""
+        return 0 if self.format_version == 1 else records * ENTRY_BYTES + TAIL_BYTES
 
 
 class BlockHead(NamedTuple):
@@ -63,6 +90,13 @@ class BlockHead(NamedTuple):
     records: int
     number: int
     revision: int
+    payload_bytes: int
+
+
+class Tail(NamedTuple):
+    magic: bytes
+    records: int
+    number: int
     payload_bytes: int
 
 
@@ -87,13 +121,13 @@ def decode_header(head: bytes) -> SnapshotHeader:
         raise ValueError("it is not a FluxDB snapshot")
     if not is_intact(head):
         raise ValueError("the checksum of its header does not fit")
-    if format_version > SNAPSHOT_FORMAT_VERSION:
+    if not 1 <= format_version <= SNAPSHOT_FORMAT_VERSION:
         raise NewerFormatError(format_version)
     if position[0] > NUMBER_MAX:
         raise ValueError(f"it speaks of revision {position[0]}, which can't be")
     if floors_bytes not in (0, FLOORS_BYTES):
         raise ValueError(f"it speaks of {floors_bytes} bytes of floors")
-    return SnapshotHeader(database_id, Position(*position), floors_bytes)
+    return SnapshotHeader(database_id, Position(*position), floors_bytes, format_version)
 
 
 class NewerFormatError(ValueError):
@@ -106,13 +140,30 @@ def floors_can_be(floors: bytes) -> bool:
     return max(versions) <= NUMBER_MAX
 
 
-def encode_block_head(number: int, revision: int, payload: bytes, records: int) -> bytes:
+def encode_block(number: int, revision: int, payload: bytes | memoryview, records: int, directory: bytes) -> bytes:
+    """All of the block."""
+    tail = _TAIL.pack(TAIL_MAGIC, records, number, len(payload))
+    tail += _checksum(tail, directory)
     head = _BLOCK_HEAD.pack(BLOCK_MAGIC, records, number, revision, len(payload))
-    return head + _checksum(head, payload)
+    return b"".join((head, _checksum(head, payload, directory, tail), payload, directory, tail))
+
+
+def decode_tail(tail: bytes) -> Tail:
+    """The tail, whose checksum must be looked at apart."""
+    return Tail._make(_TAIL.unpack_from(tail))
 
 
 def decode_block_head(head: bytes) -> BlockHead:
     return BlockHead._make(_BLOCK_HEAD.unpack_from(head))
+
+
+def record_bytes(payload: bytes, at: int) -> int:
+    """The bytes of the record that begins there, as its own head says; 0 where none can."""
+    if len(payload) - at < _RECORD_HEAD.size:
+        return 0
+    value_bytes, key_bytes, flags, zero = _RECORD_HEAD.unpack_from(payload, at)
+    byte_count: int = _RECORD_HEAD.size + value_bytes + key_bytes
+    return byte_count if key_bytes and flags <= 1 and not zero and byte_count <= len(payload) - at else 0
 
 
 def encode_footer(totals: Totals) -> bytes:
@@ -125,12 +176,13 @@ def decode_footer(head: bytes) -> Totals:
     return Totals._make(_FOOTER.unpack_from(head)[2:])
 
 
-def is_intact(head: bytes, rest: bytes = b"") -> bool:
+def is_intact(head: bytes, rest: bytes | memoryview = b"") -> bool:
     """Does the checksum at the end of ``head`` stand for what is before it and ``rest``?"""
     return _checksum(head[: -_CHECKSUM.size], rest) == head[-_CHECKSUM.size :]
 
 
-def _checksum(head: bytes, rest: bytes = b"") -> bytes:
-    digest = xxh3_64(head)
-    digest.update(rest)
+def _checksum(*parts: bytes | memoryview) -> bytes:
+    digest = xxh3_64()
+    for part in parts:
+        digest.update(part)
     return _CHECKSUM.pack(digest.intdigest())

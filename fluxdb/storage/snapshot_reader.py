@@ -58,7 +58,7 @@ class SnapshotReader:
             raise CorruptionError(self.name, form.HEADER_BYTES, "a version in its floors can't be")
         return floors[:byte_count]
 
-    def blocks(self) -> Iterator[tuple[int, bytes, int]]:
+    def blocks(self) -> Iterator[tuple[int, memoryview, int]]:
         """Each block as (offset in the file, its records' bytes, how many), then the footer is looked at."""
         totals = form.Totals(0, 0, 0)
         while True:
@@ -67,15 +67,16 @@ class SnapshotReader:
             if head.startswith(form.FOOTER_MAGIC):
                 return self._check_footer(at, head, totals)
             block = form.decode_block_head(head)
-            if block.magic != form.BLOCK_MAGIC or block.number != totals.blocks or block.revision != self._revision:
+            expected = (self.header.block_magic, totals.blocks, self._revision)
+            if (block.magic, block.number, block.revision) != expected:
                 raise CorruptionError(self.name, at, "there is no block, and no footer")
-            payload = self._read(block.payload_bytes, of=at)
-            if not form.is_intact(head, payload):
+            rest = self._read(block.payload_bytes + self.header.trailer_bytes(block.records), of=at)
+            if not form.is_intact(head, rest):
                 raise CorruptionError(self.name, at, f"the checksum of block {block.number} does not fit")
             totals = form.Totals(
                 totals.blocks + 1, totals.records + block.records, totals.payload_bytes + block.payload_bytes
             )
-            yield at, payload, block.records
+            yield at, memoryview(rest)[: block.payload_bytes], block.records
 
     def _check_footer(self, at: int, head: bytes, totals: form.Totals) -> None:
         if not form.is_intact(head):

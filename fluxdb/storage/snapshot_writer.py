@@ -12,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
+from fluxdb._core.documents import block_directories
 from fluxdb._core.view import View
 from fluxdb.limits import KIB, MIB
 from fluxdb.model import Position
@@ -24,7 +25,7 @@ from fluxdb.storage.oserrors import storage_errors
 # Writers wait for the documents' lock while a block is copied, and for the disk while a piece of it is synced: both are
 # kept short. Space is allocated ahead, so that the file system has little to write down for it: as much as was written
 # already, since a small snapshot must not need much room.
-BLOCK_BYTES_MIN = 128 * KIB
+BLOCK_BYTES_MIN = 64 * KIB  # damage to a block costs little
 PIECE_BYTES = 128 * KIB
 ALLOCATE_BYTES_MIN = 256 * KIB
 ALLOCATE_BYTES_MAX = 16 * MIB
@@ -66,7 +67,7 @@ def write_snapshot(directory: Path, database_id: bytes, view: View, pace: Pace =
             payload, records = view.read_block(BLOCK_BYTES_MIN, naps=not writer.alone)
             if not records:
                 return writer.commit()
-            writer.add_block(payload, records)
+            writer.add_records(payload)
 
 
 class SnapshotWriter:
@@ -90,6 +91,7 @@ class SnapshotWriter:
         self._size = 0
         self._unsynced = 0
         self._allocated = 0
+        self._sealed = False
         with storage_errors(self._doing):
             self._file: BinaryIO | None = create_private(self._temporary_path)
         try:
@@ -103,20 +105,30 @@ class SnapshotWriter:
         """Nobody else writes, as far as the pace knows."""
         return self._share is Share.WHOLE
 
-    def add_block(self, payload: bytes, records: int) -> None:
-        """Append a block of ``records`` records. Raises DiskFullError, StorageError."""
-        totals = self._totals
-        self._write(form.encode_block_head(totals.blocks, self._position.revision, payload, records))
-        self._write(payload)
-        self._totals = form.Totals(totals.blocks + 1, totals.records + records, totals.payload_bytes + len(payload))
+    def add_records(self, payload: bytes) -> None:
+        """Append blocks of these records. Raises DiskFullError, StorageError."""
+        whole = memoryview(payload)
+        for begin, end, records, directory in block_directories(payload, BLOCK_BYTES_MIN):
+            blocks, records_before, bytes_before = self._totals
+            self._write(form.encode_block(blocks, self._position.revision, whole[begin:end], records, directory))
+            self._totals = form.Totals(blocks + 1, records_before + records, bytes_before + end - begin)
 
-    def commit(self) -> int:
-        """Make it durable, give it its name, make that durable; the file's size. Raises DiskFullError, StorageError."""
+    def seal(self) -> None:
+        """End the file and make it durable; the space that was allocated ahead is free then. Idempotent."""
+        if self._sealed:
+            return
         self._write(form.encode_footer(self._totals))
         with storage_errors(self._doing):
             assert self._file is not None
             self._file.truncate(self._size)
             sync_file(self._file.fileno())
+        self._sealed = True
+
+    def commit(self) -> int:
+        """Make it durable, give it its name, make that durable; the file's size. Raises DiskFullError, StorageError."""
+        self.seal()
+        with storage_errors(self._doing):
+            assert self._file is not None
             self._file.close()
             self._temporary_path.replace(self._path)
             self._file = None

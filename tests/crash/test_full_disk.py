@@ -13,6 +13,7 @@ import pytest
 import fluxdb
 from fluxdb import Document
 from fluxdb.errors import DiskFullError, StorageError
+from fluxdb.limits import MIB
 from fluxdb.storage.dump import dump_database
 from fluxdb.storage.load import load_database
 from tests.support.mounts import fill, mounted, run, why_not
@@ -101,6 +102,23 @@ def test_a_small_database_lives_and_is_loaded_on_a_disk_of_one_mebibyte(tmp_path
         with fluxdb.open(disk / "loaded") as db:
             assert db.info()["keys"] == 100
             db.set("more", 1)
+
+
+def test_load_needs_little_more_room_than_the_dump_and_leaves_nothing_where_less_is_free(
+    small_disk: Path,
+) -> None:
+    lines = b"".join(b'{"key":"k%d","value":"%b"}\n' % (number, b"x" * 1000) for number in range(2000))
+    filler = fill(small_disk)
+    before = sorted(small_disk.iterdir())
+    os.truncate(filler, filler.stat().st_size - MIB)
+    with pytest.raises(DiskFullError):
+        load_database(small_disk / "loaded", io.BytesIO(lines))
+    assert sorted(small_disk.iterdir()) == before
+    os.truncate(filler, filler.stat().st_size - 3 * MIB // 2)
+    assert load_database(small_disk / "loaded", io.BytesIO(lines)).documents == 2000
+    filler.unlink()
+    with fluxdb.open(small_disk / "loaded") as db:
+        assert db.info()["keys"] == 2000
 
 
 @pytest.mark.guarantee(9)

@@ -18,6 +18,7 @@ from fluxdb.errors import (
     StorageError,
 )
 from fluxdb.limits import KIB, RANGES, Limits
+from fluxdb.storage.check import check_database
 from fluxdb.storage.dump import dump_database
 from fluxdb.storage.load import Loaded, load_database
 from fluxdb.storage.offline import database_info
@@ -272,3 +273,28 @@ def test_progress_is_told(tmp_path: Path) -> None:
         progress=lambda done, total: steps.append((done, total)),
     )
     assert steps[-1] == (len(text), len(text))
+
+
+def test_a_load_that_fails_leaves_nothing_neither_lock_nor_folders(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for path in (tmp_path / "empty", tmp_path / "a" / "b" / "new"):
+        with pytest.raises(InvalidValueError):
+            load(path, LINE + b"nonsense\n")
+    assert [path.name for path in tmp_path.rglob("*")] == ["empty"]
+
+
+def test_what_lay_in_the_folder_before_a_load_that_fails_stays(tmp_path: Path) -> None:
+    with opened(tmp_path / "db"):
+        pass
+    lock = (tmp_path / "db" / "LOCK").read_bytes()
+    with pytest.raises(StorageError, match="already"):
+        load(tmp_path / "db", LINE)
+    assert len((tmp_path / "db" / "LOCK").read_bytes()) == len(lock)
+
+
+def test_a_loaded_database_is_whole_and_small(tmp_path: Path) -> None:
+    lines = b"".join(b'{"key":"k%d","value":"%b"}\n' % (number, b"x" * 1000) for number in range(2000))
+    load(tmp_path / "db", lines)
+    report = check_database(tmp_path / "db")
+    assert report.ok and report.findings == []
+    assert sum(file.stat().st_blocks * 512 for file in (tmp_path / "db").iterdir()) < len(lines) * 1.2

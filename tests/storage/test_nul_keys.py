@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,8 @@ NUL_KEYS = ["\0" * 1024, "\0" * 932, "\0" * 5000, "abc" + "\0" * 1100 + "def", "
 
 def last_group(path: Path, *keys: str) -> int:
     """Where the last group of a new database lies, which holds these keys. The database is left as a kill leaves it."""
-    for _ in range(100):
-        offset = write_last_group(path, *keys)
+    for attempt in range(100):
+        offset = write_last_group(path, keys, pause_seconds=attempt * 0.0005)
         header = read_group_header(segment_path(path, 1).read_bytes(), offset)
         assert header is not None
         if header.records == len(keys):
@@ -44,11 +45,12 @@ def last_group(path: Path, *keys: str) -> int:
     raise AssertionError("the keys never gathered in one group")
 
 
-def write_last_group(path: Path, *keys: str) -> int:
+def write_last_group(path: Path, keys: tuple[str, ...], pause_seconds: float) -> int:
     with opened(path, LIMITS) as database:
         put(database, "a")
         channel = database.committer.channel()
         channel.submit(Kind.SET, "a", long_text(20_000))  # while that is synced the others gather in a group
+        time.sleep(pause_seconds)  # until that is being synced
         for key in keys:
             channel.submit(Kind.SET, key, b'{"v":1}')
         drain(channel)

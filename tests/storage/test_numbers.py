@@ -30,7 +30,7 @@ def make_database(path: Path, *, revision: int = 5, version: int = 1, floor: int
     position = FIRST_POSITION._replace(revision=revision)
     floors = struct.pack(f"<{BUCKETS}Q", *[floor] * BUCKETS) if floor else b""
     with closing(SnapshotWriter(path, b"i" * 16, position, floors)) as writer:
-        writer.add_block(pack_record("a", b"1", version, min(revision, 5)), 1)
+        writer.add_records(pack_record("a", b"1", version, min(revision, 5)))
         writer.commit()
     directory = os.open(path, os.O_RDONLY)
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fluxdb._core.documents import Documents, pack_record
+from fluxdb._core.documents import Documents, block_directories, pack_record
 from fluxdb.errors import CorruptionError, StorageError
 from fluxdb.model import Position
 from fluxdb.storage import snapshot_format, snapshot_writer
@@ -129,7 +129,7 @@ def test_noise_is_refused_and_no_length_is_believed(tmp_path: Path) -> None:
     for _ in range(200):
         path.write_bytes(header + noise.randbytes(noise.randrange(200)))
         assert isinstance(refused(tmp_path), CorruptionError)
-    huge = snapshot_format.encode_block_head(0, 900, b"", 1)
+    huge = snapshot_format.encode_block(0, 900, b"", 1, bytes(4))
     path.write_bytes(header + huge[:24] + (1 << 62).to_bytes(8, "little") + huge[32:])
     assert "cut short" in str(refused(tmp_path))
 
@@ -137,7 +137,7 @@ def test_noise_is_refused_and_no_length_is_believed(tmp_path: Path) -> None:
 def test_a_block_of_another_snapshot_is_refused(tmp_path: Path) -> None:
     path = tmp_path / snapshot_name(900)
     payload = pack_record("a", b"1", 1, 1)
-    block = snapshot_format.encode_block_head(0, 899, payload, 1) + payload
+    block = snapshot_format.encode_block(0, 899, payload, 1, block_directories(payload, 1)[0][3])
     footer = snapshot_format.encode_footer(snapshot_format.Totals(1, 1, len(payload)))
     path.write_bytes(snapshot_format.encode_header(DATABASE_ID, POSITION, b"") + block + footer)
     assert isinstance(refused(tmp_path), CorruptionError)
@@ -146,15 +146,17 @@ def test_a_block_of_another_snapshot_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("payload", [b"nonsense", pack_record("a", b"1", 1, 901), pack_record("a", b"1", 1, 5) * 2])
 def test_records_that_make_no_sense_are_refused_though_the_checksum_fits(tmp_path: Path, payload: bytes) -> None:
     with closing(SnapshotWriter(tmp_path, DATABASE_ID, POSITION, b"")) as writer:
-        writer.add_block(payload, 1)
+        writer.add_records(payload)
         writer.commit()
     assert isinstance(refused(tmp_path), CorruptionError)
 
 
 def test_a_count_that_does_not_fit_is_refused(tmp_path: Path) -> None:
-    with closing(SnapshotWriter(tmp_path, DATABASE_ID, POSITION, b"")) as writer:
-        writer.add_block(pack_record("a", b"1", 1, 1), 2)
-        writer.commit()
+    payload = pack_record("a", b"1", 1, 1)
+    block = snapshot_format.encode_block(0, POSITION.revision, payload, 2, bytes(8))
+    footer = snapshot_format.encode_footer(snapshot_format.Totals(1, 2, len(payload)))
+    path = tmp_path / snapshot_name(POSITION.revision)
+    path.write_bytes(snapshot_format.encode_header(DATABASE_ID, POSITION, b"") + block + footer)
     assert "holds 1" in str(refused(tmp_path))
 
 
@@ -180,12 +182,12 @@ def test_a_renamed_snapshot_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_format_from_the_future_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshot_format, "SNAPSHOT_FORMAT_VERSION", 2)
+    monkeypatch.setattr(snapshot_format, "SNAPSHOT_FORMAT_VERSION", 3)
     write(tmp_path, some_documents(1))
     monkeypatch.undo()
     error = refused(tmp_path)
     assert not isinstance(error, CorruptionError)
-    assert "format 2" in str(error)
+    assert "format 3" in str(error)
 
 
 def test_pieces_are_larger_where_the_snapshot_has_to_end_and_where_nobody_else_writes(
@@ -222,7 +224,7 @@ def test_g9_what_fails_on_the_way_leaves_nothing_behind(tmp_path: Path, monkeypa
 @pytest.mark.guarantee(9)
 def test_g9_the_name_comes_last(tmp_path: Path) -> None:
     with closing(SnapshotWriter(tmp_path, DATABASE_ID, POSITION, b"")) as writer:
-        writer.add_block(pack_record("a", b"1", 1, 1), 1)
+        writer.add_records(pack_record("a", b"1", 1, 1))
         assert [path.suffix for path in tmp_path.iterdir()] == [".tmp"]
         writer.commit()
         assert [path.name for path in tmp_path.iterdir()] == [snapshot_name(900)]
