@@ -30,21 +30,21 @@ class Base(NamedTuple):
 
 def find_base(
     directory: Path, folder: Folder, segments: list[SegmentFile], tombstones_max: int, progress: Progress
-) -> tuple[Base, list[CorruptionError]]:
-    """The base, and what is wrong with the newer snapshots that were passed over.
+) -> tuple[Base, list[tuple[int, CorruptionError]]]:
+    """The base, and the revisions of the newer snapshots that were passed over, with what is wrong with each.
 
     Raises CorruptionError where there is none: the newest snapshot's fault, or the log's where there is no snapshot.
     """
-    passed_over: list[CorruptionError] = []
+    passed_over: list[tuple[int, CorruptionError]] = []
     for revision in folder.snapshots:
         base = _from_snapshot(directory, revision, segments, Documents(tombstones_max=tombstones_max), progress)
         if isinstance(base, Base):
             return base, passed_over
-        passed_over.append(base)
+        passed_over.append((revision, base))
     try:
         position, index = where_log_goes_on(FIRST_POSITION, segments)
     except CorruptionError as error:
-        raise (passed_over[0] if passed_over else error) from None
+        raise (passed_over[0][1] if passed_over else error) from None
     documents = Documents(tombstones_max=tombstones_max)
     documents.begin(position, b"")
     return Base(documents, position, index, None), passed_over

@@ -63,7 +63,7 @@ class Recovered:
     last_group_offset: int = -1  # in the last segment; -1: no group was read there
     torn: Torn | None = None
     closed: LogEnd | None = None  # where the last clean close noted the end, as far as that is known
-    passed_over: list[CorruptionError] = field(default_factory=list)  # newer snapshots that are damaged, not needed
+    passed_over: list[tuple[int, CorruptionError]] = field(default_factory=list)  # newer snapshots, of no use
     warnings: list[str] = field(default_factory=list)
     damage: CorruptionError | None = None  # then documents and position are what lies before it
     is_new: bool = False  # nothing was there: taking over makes a database
@@ -120,7 +120,7 @@ def read_folder(
     recovered.documents, recovered.position = base.documents, base.position
     recovered.snapshot, recovered.first = base.snapshot, base.position
     recovered.passed_over = passed_over
-    recovered.warnings = [f"not used: {error.segment}: {error.reason}" for error in passed_over]
+    recovered.warnings = [f"not used: {error.segment}: {error.reason}" for _, error in passed_over]
     _take_note(recovered, segments[base.segment_index], noted, note_problem)
     _read_log(recovered, base.segment_index, meter)
     meter.finish()

@@ -27,7 +27,7 @@ from pathlib import Path
 from fluxdb.errors import CorruptionError, StorageError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.storage.aside import rename_aside
-from fluxdb.storage.layout import absolute, check_is_ours, list_folder, require_database, require_folder
+from fluxdb.storage.layout import absolute, check_is_ours, list_folder, require_database, require_folder, snapshot_name
 from fluxdb.storage.lock import FolderLock
 from fluxdb.storage.mend_log import cut_log, mend_header, noted_revision, put_note_aside
 from fluxdb.storage.mend_snapshot import begin_anew
@@ -59,8 +59,9 @@ def repair_database(
         for _ in range(_ROUNDS_MAX):
             recovered = read_folder(directory, tombstones_max=limits.tombstones_max, progress=progress)
             if recovered.damage is None:
-                for error in recovered.passed_over:
-                    _put_aside(directory, error, report)
+                for revision, error in recovered.passed_over:  # the log may come to fit one by chance
+                    reason = f"it is of no use: {error.segment}: {error.reason}"
+                    _put_aside(directory, CorruptionError(snapshot_name(revision), 0, reason), report)
                 report.revision, report.keys = recovered.position.revision, len(recovered.documents)
                 return report
             _mend(recovered, recovered.damage, limits, report)

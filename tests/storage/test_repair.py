@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
 import shutil
 from pathlib import Path
@@ -344,6 +345,33 @@ def test_g7_whatever_is_damaged_repair_makes_it_open_and_makes_nothing_up(tmp_pa
             for number in range(30):
                 stored = database.documents.get(f"k{number}")
                 assert stored is None or (f"k{number}", stored[0][:1], stored[1]) in values
+
+
+@pytest.mark.guarantee(7)
+@pytest.mark.parametrize("seed", range(4))
+def test_g7_after_repair_check_is_content_whatever_was_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """The segments before the snapshot are there, too, and the one before it: damage to them does no harm."""
+    path, noise = tmp_path / "db", random.Random(seed)
+    monkeypatch.setattr(Database, "_retire", lambda database, snapshot: None)
+    with opened(path) as database:
+        for number in range(60):
+            put(database, f"k{number % 17}", long_text(noise.randrange(10, 3000)))
+            if number in (20, 40):
+                database.checkpoint()
+    shutil.copytree(path, tmp_path / "sound")
+    for _ in range(12):
+        shutil.rmtree(path)
+        shutil.copytree(tmp_path / "sound", path)
+        if noise.random() < 0.3:
+            last = segment_path(path, list_folder(path).segments[-1])
+            os.truncate(last, noise.randrange(last.stat().st_size))
+        for _ in range(noise.randrange(1, 3)):
+            hit(path, noise)
+        repair_database(path, SMALL)
+        found = check_database(path, SMALL)
+        assert found.ok, [str(finding) for finding in found.findings]
 
 
 def hit(path: Path, noise: random.Random) -> None:
