@@ -259,6 +259,8 @@ class RemoteLoopEngine(AsyncEngineHandle):
             if isinstance(outcome, BaseException):
                 raise outcome
             reply.answer(outcome)
+        if subscriber.closed:  # before it was added: a signal handler interrupted the thread that asked
+            self._forget(subscriber)
 
     def forget(self, subscriber: RemoteSubscriber) -> None:
         """It watches no more. From any thread; from finalizers, which run in the middle of anything, this class too."""

@@ -165,14 +165,17 @@ class RemoteEngine(EngineHandle):
 
     def _hand_over(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
         """To the loop. What it has before it is stopped is begun, and so cancelled."""
-        with self._hand_over_lock:
-            try:
-                if not self._stopped:
-                    return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-            except RuntimeError:  # a signal handler has closed it just now
-                pass
+        begun = call_locked(self._hand_over_lock, -1, self._begin, coroutine)
+        if begun is not None:
+            return begun
         coroutine.close()
         raise ClosedError("the connection was closed")
+
+    def _begin(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T] | None:
+        with contextlib.suppress(RuntimeError):  # a signal handler has closed it just now
+            if not self._stopped:
+                return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        return None
 
     async def _connect(self) -> None:
         """In the loop's thread, where nothing comes between the connection and its owner."""
