@@ -7,7 +7,7 @@ import gc
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,12 +20,12 @@ from fluxdb.engine.runtime import Engine
 from fluxdb.limits import KIB
 from fluxdb.storage import snapshot_writer
 from tests.support.interrupting import BYTECODE, HandlerError, interrupted
-from tests.support.leftovers import is_no_more, needs_proc, resources, until
+from tests.support.leftovers import is_no_more, needs_proc, quick_collections, resources, until
 
 # What is dropped half made is closed by its finalizer, with a warning.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.usefixtures("unraisable_is_dropped"),
+    pytest.mark.usefixtures("unraisable_is_dropped", "collections_are_quick"),
 ]
 SMALL = fluxdb.Limits(segment_bytes=64 * KIB, group_bytes_max=16 * KIB)
 
@@ -33,6 +33,13 @@ EACH = [
     pytest.param(0, 83, id="some"),
     *(pytest.param(first, 4, id=f"all-{first}", marks=pytest.mark.slow) for first in range(4)),
 ]
+
+
+@pytest.fixture
+def collections_are_quick() -> Iterator[None]:
+    """Each step collects garbage."""
+    with quick_collections():
+        yield
 
 
 @pytest.fixture

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 
 import pytest
 
 import fluxdb
 from tests.support.interrupting import BYTECODE, interrupted
-from tests.support.leftovers import is_no_more, needs_proc, resources, until
+from tests.support.leftovers import is_no_more, needs_proc, quick_collections, resources, until
 from tests.support.small_server import SmallServer
 
 EACH = [
@@ -18,8 +19,15 @@ EACH = [
 pytestmark = [
     needs_proc,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # what is dropped half made is closed by its finalizer
-    pytest.mark.usefixtures("unraisable_is_dropped"),
+    pytest.mark.usefixtures("unraisable_is_dropped", "collections_are_quick"),
 ]
+
+
+@pytest.fixture
+def collections_are_quick() -> Iterator[None]:
+    """Each step collects garbage."""
+    with quick_collections():
+        yield
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,17 @@ def resources() -> tuple[list[str], int]:
 def is_no_more(now: tuple[list[str], int], before: tuple[list[str], int]) -> bool:
     gc.collect()  # an event loop that never ran is in a cycle
     return not Counter(now[0]) - Counter(before[0]) and now[1] <= before[1]
+
+
+@contextmanager
+def quick_collections() -> Iterator[None]:
+    """Collections look at what is made from here on only: in a long test run there is much else."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def until(condition: Callable[[], object]) -> None:
