@@ -1,4 +1,4 @@
-"""The compiled part of the build: one extension for each fluxdb/_core/*.pyx. All else is in pyproject.toml.
+"""The compiled part of the build: one extension for each .pyx in fluxdb/_core. All else is in pyproject.toml.
 
 Settings, by environment variable:
 
@@ -6,7 +6,7 @@ FLUXDB_DEBUG=1      bounds checks and assertions, in Cython and in C
 FLUXDB_SANITIZE=1   the same, under the address and undefined-behaviour sanitizers (Python needs libasan preloaded)
 FLUXDB_WERROR=1     warnings are errors, as our tests and checks have it. Not by default: the compiler of
                     the machine that installs this may be one that we never saw, with warnings that are new.
-FLUXDB_ONLY=a,b     build only these modules of the core
+FLUXDB_ONLY=a.b,c.d build only these modules of the core, such as json.merge
 """
 
 from __future__ import annotations
@@ -67,18 +67,19 @@ NO_HEADERS = """FluxDB's core is compiled, and the headers of this Python are mi
 
 
 def extensions() -> list[Extension]:
-    headers = sorted(str(path) for path in CORE.glob("*.h"))
-    sources = [path for path in sorted(CORE.glob("*.pyx")) if not ONLY or path.stem in ONLY]
+    headers = sorted(str(path) for path in CORE.rglob("*.h"))
+    sources = {".".join(path.relative_to(CORE).with_suffix("").parts): path for path in sorted(CORE.rglob("*.pyx"))}
     return [
         Extension(
-            f"fluxdb._core.{path.stem}",
+            f"fluxdb._core.{name}",
             [str(path)],
             include_dirs=[str(CORE)],
             depends=headers,
             extra_compile_args=C_FLAGS,
             extra_link_args=LINK_FLAGS,
         )
-        for path in sources
+        for name, path in sources.items()
+        if not ONLY or name in ONLY
     ]
 
 
@@ -99,8 +100,8 @@ class BuildCore(build_ext):
 
     def remove_orphans(self) -> None:
         """A module whose source is gone could still be imported."""
-        for module in CORE.glob("*.so"):
-            if not (CORE / module.name.split(".")[0]).with_suffix(".pyx").exists():
+        for module in CORE.rglob("*.so"):
+            if not (module.parent / module.name.split(".")[0]).with_suffix(".pyx").exists():
                 module.unlink()
 
     def check_tools(self) -> None:

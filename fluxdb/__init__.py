@@ -13,7 +13,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from fluxdb._core.model import Document, Event
+from fluxdb._core.base.model import Document, Event
 from fluxdb.errors import (
     AuthError,
     ClosedError,

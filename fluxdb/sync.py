@@ -9,8 +9,8 @@ import warnings
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from fluxdb._core.locked import Kept, call_locked
-from fluxdb._core.model import Document, Event
+from fluxdb._core.base.locked import Kept, call_locked
+from fluxdb._core.base.model import Document, Event
 from fluxdb.engine.events import PARSER, parse_event
 from fluxdb.engine.feed import FeedSubscriber
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Subscriber

@@ -142,7 +142,7 @@ def test_a_breach_in_python_is_found(module: str, source: str) -> None:
     ],
 )
 def test_a_breach_in_cython_is_found(source: str) -> None:
-    assert breaches(source, "fluxdb._core.frame", cython=True) != []
+    assert breaches(source, "fluxdb._core.log.frame", cython=True) != []
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ environment_state() { { "$venv/bin/python" -VV; printf '%s\n' "$root"; cat "$roo
 core_state() {
     {
         printf '%s\n' "${FLUXDB_DEBUG:-}" "${FLUXDB_SANITIZE:-}"
-        cat "$root/setup.py" "$root"/fluxdb/_core/*.pyx "$root"/fluxdb/_core/*.pxd "$root"/fluxdb/_core/*.h
+        cat "$root/setup.py" "$root"/fluxdb/_core/*/*.pyx "$root"/fluxdb/_core/*/*.pxd "$root"/fluxdb/_core/*/*.h
     } 2>/dev/null | checksum
 }
 
@@ -52,7 +52,7 @@ core_state() {
 core_is_in_place() {
     local source suffix
     suffix=$(cat "$venv/fluxdb-suffix" 2>/dev/null || true)
-    for source in "$root"/fluxdb/_core/*.pyx; do
+    for source in "$root"/fluxdb/_core/*/*.pyx; do
         [ -e "${source%.pyx}$suffix" ] || return 1
     done
     [ "$(cat "$root"/build/inplace-* 2>/dev/null)" = "$(cat "$venv/fluxdb-flavour" 2>/dev/null)" ]

@@ -13,8 +13,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from fluxdb._core.load_generator import LoadGenerator
-from fluxdb._core.load_histogram import LatencyHistogram
+from fluxdb._core.load.generator import LoadGenerator
+from fluxdb._core.load.histogram import LatencyHistogram
 from tests.net.wire import Process, Wire
 from tests.support import memory_group
 from tests.support.dropping import drop_all, settle

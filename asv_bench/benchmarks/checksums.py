@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fluxdb._core.crc32c import crc32c, crc32c_portable
+from fluxdb._core.base.crc32c import crc32c, crc32c_portable
 
 
 class Crc32c:

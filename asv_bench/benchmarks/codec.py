@@ -6,7 +6,7 @@ import select
 
 import fluxdb
 from benchmarks.common import KEYS, key, new_folder, value
-from fluxdb._core.connection import Connection, Hub
+from fluxdb._core.serve.sans_io import Connection, Hub
 
 LINES = 1_000
 LINE_BYTES_MAX = 1 << 20

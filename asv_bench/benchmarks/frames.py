@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.common import key, text_of
-from fluxdb._core.frame import encode_frame
+from fluxdb._core.log.frame import encode_frame
 
 FRAMES = 1_000
 

@@ -7,7 +7,7 @@ import json
 import orjson
 
 from benchmarks.common import text_of
-from fluxdb._core.jsontext import compact
+from fluxdb._core.json.text import compact
 
 
 class Compact:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.common import text_of
-from fluxdb._core.merge import merge
+from fluxdb._core.json.merge import merge
 
 
 class MergePatch:

@@ -10,9 +10,9 @@ import sys
 
 import fluxdb
 from benchmarks.common import KEYS, key, new_folder, percentile_us, size, value
-from fluxdb._core.load_generator import LoadGenerator
-from fluxdb._core.load_histogram import LatencyHistogram
-from fluxdb._core.load_receiver import LoadReceiver
+from fluxdb._core.load.generator import LoadGenerator
+from fluxdb._core.load.histogram import LatencyHistogram
+from fluxdb._core.load.receiver import LoadReceiver
 
 READY = "server listening on "
 TIMEOUT_SECONDS = 30.0

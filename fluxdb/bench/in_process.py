@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import fluxdb
 import fluxdb.aio
-from fluxdb._core.load_histogram import LatencyHistogram
+from fluxdb._core.load.histogram import LatencyHistogram
 from fluxdb.bench.work import DELETE, GET, MIXED, MIXED_KEYS, PATCH, SET, Commits, Outcome, Progress, Work
 
 TICK_SECONDS = 0.1

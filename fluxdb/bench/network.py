@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator, Sequence
 
-from fluxdb._core.load_generator import LoadGenerator
-from fluxdb._core.load_histogram import LatencyHistogram
+from fluxdb._core.load.generator import LoadGenerator
+from fluxdb._core.load.histogram import LatencyHistogram
 from fluxdb.bench.connections import server_info
 from fluxdb.bench.requests import FLUX, requests_of
 from fluxdb.bench.work import Commits, Outcome, Progress, Work, continued

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from fluxdb._core.load_histogram import LatencyHistogram
+from fluxdb._core.load.histogram import LatencyHistogram
 
 SET: Final = "SET"
 GET: Final = "GET"

@@ -11,8 +11,8 @@ from functools import partial
 from threading import get_ident
 from typing import Any
 
-from fluxdb._core.locked import Kept
-from fluxdb._core.model import Document
+from fluxdb._core.base.locked import Kept
+from fluxdb._core.base.model import Document
 from fluxdb.client import failure, forgotten, reply, request
 from fluxdb.client.link import Link, LinkLostError
 from fluxdb.client.protocol import Taker

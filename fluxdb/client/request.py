@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from fluxdb._core.jsontext import compact
+from fluxdb._core.json.text import compact
 from fluxdb.engine.handle import ANY_VERSION
 from fluxdb.errors import InvalidKeyError
 from fluxdb.values import key_text

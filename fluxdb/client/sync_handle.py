@@ -13,8 +13,8 @@ import threading
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
-from fluxdb._core.locked import Kept, call_locked
-from fluxdb._core.model import Document
+from fluxdb._core.base.locked import Kept, call_locked
+from fluxdb._core.base.model import Document
 from fluxdb.client import forgotten, reply, request
 from fluxdb.client.aio_handle import CLOSE_SECONDS_MAX, CONNECTION_CLOSED, RemoteLoopEngine, took_effect
 from fluxdb.client.link import words

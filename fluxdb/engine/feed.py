@@ -1,10 +1,10 @@
-"""Feeds, which are compiled (``_core/feed``), and who wakes those that wait for news of them."""
+"""Feeds, which are compiled (``_core/events/feed``), and who wakes those that wait for news of them."""
 
 from __future__ import annotations
 
 from typing import Any, Protocol
 
-from fluxdb._core.feed import Feed, FeedSubscriber, Node, open_gate
+from fluxdb._core.events.feed import Feed, FeedSubscriber, Node, open_gate
 
 
 class Bell(Protocol):

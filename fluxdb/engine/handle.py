@@ -11,8 +11,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Sequence
 from typing import Any, Final, Protocol
 
-from fluxdb._core.locked import Kept
-from fluxdb._core.model import Document
+from fluxdb._core.base.locked import Kept
+from fluxdb._core.base.model import Document
 from fluxdb.engine.uncopied import DATABASE, Uncopied
 
 ANY_VERSION: Final = -1  # as if_version: no condition

@@ -15,8 +15,8 @@ from collections import deque
 from collections.abc import Callable
 from threading import get_ident
 
-from fluxdb._core.channel import Channel
-from fluxdb._core.promise import Promise, Promises
+from fluxdb._core.commit.channel import Channel
+from fluxdb._core.events.promise import Promise, Promises
 from fluxdb.engine.handle import Written
 from fluxdb.engine.task_subscriber import LoopBell
 from fluxdb.errors import FluxDBError

@@ -1,8 +1,8 @@
 """The notify actor: takes what was committed to watched keys, and tells the subscribers.
 
-It owns who watches what (the compiled ``_core/telling``). Events come out of the committer in commit order, after they
-are durable, and are appended to feeds under one lock, so each subscriber sees a key's events in version order and
-misses none. Nothing here waits for a subscriber.
+It owns who watches what (the compiled ``_core/events/dispatcher``). Events come out of the committer in commit order,
+after they are durable, and are appended to feeds under one lock, so each subscriber sees a key's events in version
+order and misses none. Nothing here waits for a subscriber.
 
 Who dispatches: the reader callback of an event loop that has a mailbox, and a daemon thread, started with the first
 subscriber that is taken by a thread. Both may be active at once. Each tells a piece of what has been committed, lets
@@ -17,10 +17,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
-from fluxdb._core.backlog import ClientBacklog
-from fluxdb._core.commit import Committer
-from fluxdb._core.locked import Kept, call_locked
-from fluxdb._core.telling import Teller
+from fluxdb._core.events.backlog import ClientBacklog
+from fluxdb._core.commit.committer import Committer
+from fluxdb._core.base.locked import Kept, call_locked
+from fluxdb._core.events.dispatcher import Teller
 from fluxdb.engine import threads
 from fluxdb.engine.feed import Feed
 from fluxdb.engine.subscriber import FeedSubscriber, ThreadSubscriber

@@ -15,8 +15,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-from fluxdb._core.locked import Kept
-from fluxdb._core.model import Document
+from fluxdb._core.base.locked import Kept
+from fluxdb._core.base.model import Document
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, AsyncSubscriber, EngineHandle, Subscriber, Written
 from fluxdb.engine.read_actor import ReadActor
 from fluxdb.errors import ClosedError, ReadOnlyError, closed_error

@@ -1,11 +1,11 @@
-"""Who walks a feed from tasks of an event loop is compiled (``_core/events``); here is who wakes them."""
+"""Who walks a feed from tasks of an event loop is compiled (``_core/events/stream``); here is who wakes them."""
 
 from __future__ import annotations
 
 import asyncio
 
-from fluxdb._core.events import TaskSubscriber
-from fluxdb._core.promise import Promise, resolve
+from fluxdb._core.events.stream import TaskSubscriber
+from fluxdb._core.events.promise import Promise, resolve
 
 
 class LoopBell:

@@ -10,8 +10,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from fluxdb._core.commit import Committer
-from fluxdb._core.locked import call_locked
+from fluxdb._core.commit.committer import Committer
+from fluxdb._core.base.locked import call_locked
 from fluxdb.engine.handle import Written
 from fluxdb.errors import ClosedError
 

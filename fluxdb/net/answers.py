@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol, cast
 
-from fluxdb._core.backlog import ClientBacklog
+from fluxdb._core.events.backlog import ClientBacklog
 from fluxdb.engine.asked import Asked
 from fluxdb.errors import FluxDBError, LimitError
 from fluxdb.net import lines

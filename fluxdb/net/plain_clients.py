@@ -10,7 +10,7 @@ import socket
 from collections.abc import Iterable
 from typing import Any
 
-from fluxdb._core.reactor import Reactor
+from fluxdb._core.reactor.reactor import Reactor
 from fluxdb.net import lines
 from fluxdb.net.deliveries import EventDeliveries
 from fluxdb.net.service import Service

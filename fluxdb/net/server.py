@@ -22,8 +22,8 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from fluxdb._core.connection import Hub
-from fluxdb._core.reactor import Reactor
+from fluxdb._core.serve.sans_io import Hub
+from fluxdb._core.reactor.reactor import Reactor
 from fluxdb.engine.runtime import Engine
 from fluxdb.limits import DEFAULT_SERVER_LIMITS, ServerLimits
 from fluxdb.net import lines

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
-from fluxdb._core.connection import Connection, Hub
+from fluxdb._core.serve.sans_io import Connection, Hub
 from fluxdb.engine.runtime import Engine
 from fluxdb.limits import ServerLimits
 from fluxdb.net.evictions import Evictions

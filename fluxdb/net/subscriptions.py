@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from fluxdb._core.backlog import ClientBacklog
+from fluxdb._core.events.backlog import ClientBacklog
 from fluxdb.engine.feed import Feed
 from fluxdb.engine.handle import RawEvent
 from fluxdb.engine.subscriber import FeedSubscriber

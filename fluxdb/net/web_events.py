@@ -13,7 +13,7 @@ from functools import partial
 
 from websockets.exceptions import ConnectionClosed
 
-from fluxdb._core.promise import Promise
+from fluxdb._core.events.promise import Promise
 from fluxdb.engine.task_subscriber import TaskSubscriber
 from fluxdb.errors import ClosedError, SubscriberEvictedError
 from fluxdb.net import web_messages as messages

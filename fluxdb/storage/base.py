@@ -7,8 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from fluxdb._core.documents import Documents
-from fluxdb._core.segment import SEGMENT_HEADER_BYTES, segment_name
+from fluxdb._core.documents.documents import Documents
+from fluxdb._core.log.segment import SEGMENT_HEADER_BYTES, segment_name
 from fluxdb.errors import CorruptionError
 from fluxdb.model import Position
 from fluxdb.storage.layout import Folder, snapshot_name

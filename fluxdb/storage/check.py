@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from fluxdb._core.replay import STOP_PLACE, replay
-from fluxdb._core.segment import SECTOR_BYTES, segment_name
-from fluxdb._core.survey import last_nonzero
+from fluxdb._core.log.replay import STOP_PLACE, replay
+from fluxdb._core.log.segment import SECTOR_BYTES, segment_name
+from fluxdb._core.log.survey import last_nonzero
 from fluxdb.errors import CorruptionError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.model import Position

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import orjson
 
-from fluxdb._core.documents import Documents, read_records
+from fluxdb._core.documents.documents import Documents, read_records
 from fluxdb.limits import DEFAULT_LIMITS, MIB, Limits
 from fluxdb.storage.offline import read_database
 from fluxdb.storage.progress import Progress, ProgressCallback

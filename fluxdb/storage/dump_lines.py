@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from fluxdb._core.jsontext import compact
+from fluxdb._core.json.text import compact
 from fluxdb.errors import InvalidKeyError, InvalidValueError, LimitError
 from fluxdb.limits import Limits
 from fluxdb.storage.dump import DUMP_FORMAT_VERSION

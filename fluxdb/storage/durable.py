@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from fluxdb._core.descriptor import Descriptor
+from fluxdb._core.base.descriptor import Descriptor
 from fluxdb.storage.files import open_folder
 
 

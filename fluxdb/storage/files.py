@@ -13,7 +13,7 @@ from functools import partial
 from io import FileIO
 from pathlib import Path
 
-from fluxdb._core.descriptor import Descriptor, open_plain, owned
+from fluxdb._core.base.descriptor import Descriptor, open_plain, owned
 
 
 def open_folder(directory: Path) -> Descriptor:

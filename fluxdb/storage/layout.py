@@ -18,7 +18,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from fluxdb._core.segment import segment_name
+from fluxdb._core.log.segment import segment_name
 from fluxdb.errors import CorruptionError, StorageError
 from fluxdb.storage.files import read_only
 from fluxdb.storage.log_end import END_NAME, read_log_end

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from fluxdb._core.documents import Documents, pack_record
+from fluxdb._core.documents.documents import Documents, pack_record
 from fluxdb.errors import FluxDBError, InvalidKeyError, InvalidValueError, LimitError, StorageError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.model import NUMBER_MAX

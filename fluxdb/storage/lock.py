@@ -15,7 +15,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from fluxdb._core.descriptor import Descriptor
+from fluxdb._core.base.descriptor import Descriptor
 from fluxdb.errors import LockedError
 from fluxdb.storage.files import open_file, open_folder, read_only
 from fluxdb.storage.layout import LOCK_NAME

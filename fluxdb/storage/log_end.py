@@ -31,9 +31,9 @@ import struct
 from pathlib import Path
 from typing import NamedTuple
 
-from fluxdb._core.crc32c import crc32c
-from fluxdb._core.descriptor import Descriptor
-from fluxdb._core.segment import SECTOR_BYTES, segment_name
+from fluxdb._core.base.crc32c import crc32c
+from fluxdb._core.base.descriptor import Descriptor
+from fluxdb._core.log.segment import SECTOR_BYTES, segment_name
 from fluxdb.errors import CorruptionError
 from fluxdb.model import Position
 from fluxdb.storage.durable import sync_file, sync_open_directory, write_all

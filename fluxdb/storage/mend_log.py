@@ -6,9 +6,9 @@ import os
 from contextlib import closing
 from pathlib import Path
 
-from fluxdb._core.replay import replay
-from fluxdb._core.segment import SEGMENT_HEADER_BYTES, SegmentHeader, encode_header
-from fluxdb._core.survey import last_nonzero, read_group_header
+from fluxdb._core.log.replay import replay
+from fluxdb._core.log.segment import SEGMENT_HEADER_BYTES, SegmentHeader, encode_header
+from fluxdb._core.log.survey import last_nonzero, read_group_header
 from fluxdb.errors import CorruptionError
 from fluxdb.model import Position
 from fluxdb.storage.aside import copy_aside, rename_aside

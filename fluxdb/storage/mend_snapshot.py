@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from fluxdb._core.documents import Documents
+from fluxdb._core.documents.documents import Documents
 from fluxdb.errors import CorruptionError
 from fluxdb.limits import Limits
 from fluxdb.storage.aside import link_aside, rename_aside

@@ -14,7 +14,7 @@ import errno
 import os
 from pathlib import Path
 
-from fluxdb._core.descriptor import Descriptor
+from fluxdb._core.base.descriptor import Descriptor
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _BACK = "put it back, or close the database and open it where it is now"

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from fluxdb._core.documents import Documents
-from fluxdb._core.replay import STOP_BODY, STOP_END, STOP_HEADER, Stop, replay
-from fluxdb._core.segment import SEGMENT_HEADER_BYTES, segment_name
-from fluxdb._core.survey import find_group, has_gap, last_nonzero
+from fluxdb._core.documents.documents import Documents
+from fluxdb._core.log.replay import STOP_BODY, STOP_END, STOP_HEADER, Stop, replay
+from fluxdb._core.log.segment import SEGMENT_HEADER_BYTES, segment_name
+from fluxdb._core.log.survey import find_group, has_gap, last_nonzero
 from fluxdb.errors import CorruptionError
 from fluxdb.limits import DEFAULT_LIMITS
 from fluxdb.model import Position

@@ -7,9 +7,9 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from fluxdb._core.descriptor import owned
-from fluxdb._core.documents import Documents
-from fluxdb._core.segment import SegmentHeader, create_segment, segment_name
+from fluxdb._core.base.descriptor import owned
+from fluxdb._core.documents.documents import Documents
+from fluxdb._core.log.segment import SegmentHeader, create_segment, segment_name
 from fluxdb.limits import FIRST_SEGMENT_BYTES
 from fluxdb.storage.base import FIRST_POSITION
 from fluxdb.storage.durable import sync_directory

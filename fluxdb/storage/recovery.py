@@ -8,7 +8,7 @@ group before it is durable, and a next segment exists only when all groups of th
 What is assumed of the disk: of a write that was not synced, any 512-byte sectors may be there or not; each one whole.
 Fresh space reads as zeros. So an unfinished group lacks whole sectors, and damage that leaves no such gap is damage.
 Values hold no raw zeros; a key may, so a sector of zeros is no gap where its record is whole, or where the key that it
-lies in holds NULs right before and behind it, too (``has_gap``, ``_core/survey.pyx``).
+lies in holds NULs right before and behind it, too (``has_gap``, ``_core/log/survey.pyx``).
 The limit of this: damage to the very last group that zeroes a whole sector of it looks like a write that never ended.
 What was written before the last clean close is beyond that limit: a note says how far the log went then (log_end.py).
 """
@@ -19,7 +19,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple
 
-from fluxdb._core.replay import STOP_BODY, STOP_END, STOP_HEADER, STOP_PLACE, STOP_RECORD
+from fluxdb._core.log.replay import STOP_BODY, STOP_END, STOP_HEADER, STOP_PLACE, STOP_RECORD
 
 
 class Verdict(Enum):

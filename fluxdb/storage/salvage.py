@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from fluxdb._core.crc32c import crc32c
-from fluxdb._core.segment import SECTOR_BYTES
-from fluxdb._core.survey import GroupHeader, find_group, read_frames, read_group_header
+from fluxdb._core.base.crc32c import crc32c
+from fluxdb._core.log.segment import SECTOR_BYTES
+from fluxdb._core.log.survey import GroupHeader, find_group, read_frames, read_group_header
 from fluxdb.storage import snapshot_format as form
 from fluxdb.storage.files import read_only
 from fluxdb.storage.oserrors import storage_errors

@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 import orjson
 
-from fluxdb._core.documents import read_records
+from fluxdb._core.documents.documents import read_records
 from fluxdb.model import OPERATION_OF, Kind
 from fluxdb.storage.durable import sync_directory, sync_file, write_all
 from fluxdb.storage.files import create_private

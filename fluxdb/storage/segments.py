@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from fluxdb._core.segment import SEGMENT_HEADER_BYTES, SegmentHeader, decode_header, segment_name
+from fluxdb._core.log.segment import SEGMENT_HEADER_BYTES, SegmentHeader, decode_header, segment_name
 from fluxdb.errors import StorageError
 from fluxdb.model import Position
 from fluxdb.storage.files import read_only

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from fluxdb._core.documents import Documents
+from fluxdb._core.documents.documents import Documents
 from fluxdb.errors import CorruptionError, StorageError
 from fluxdb.storage import snapshot_format as form
 from fluxdb.storage.files import read_only

@@ -12,8 +12,8 @@ from enum import Enum
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-from fluxdb._core.documents import block_directories
-from fluxdb._core.view import View
+from fluxdb._core.documents.documents import block_directories
+from fluxdb._core.documents.view import View
 from fluxdb.limits import KIB, MIB
 from fluxdb.model import Position
 from fluxdb.storage import snapshot_format as form

@@ -14,7 +14,7 @@ import json
 import os
 from pathlib import Path
 
-from fluxdb._core.descriptor import Descriptor
+from fluxdb._core.base.descriptor import Descriptor
 from fluxdb.limits import MIB
 from fluxdb.model import Position
 from fluxdb.storage.durable import sync_directory, sync_file, write_all

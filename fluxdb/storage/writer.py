@@ -7,9 +7,9 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from fluxdb._core.commit import Committer
-from fluxdb._core.descriptor import Descriptor, give, owned
-from fluxdb._core.segment import SegmentHeader, create_segment, segment_name
+from fluxdb._core.commit.committer import Committer
+from fluxdb._core.base.descriptor import Descriptor, give, owned
+from fluxdb._core.log.segment import SegmentHeader, create_segment, segment_name
 from fluxdb.limits import FIRST_SEGMENT_BYTES, Limits
 from fluxdb.model import Position
 from fluxdb.storage.base import FIRST_POSITION

@@ -9,7 +9,7 @@ All else is rejected with the place and a call that makes JSON of it (``advice``
 with a loss: the names of a namedtuple, and keys of objects that are no str.
 """
 
-from fluxdb._core.parse import decode
+from fluxdb._core.json.parse import decode
 from fluxdb.values.encoding import check_version, encode
 from fluxdb.values.keys import key_text, keys_to_watch, star_note, warn_of_stars
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from fluxdb._core.plain import is_plain
+from fluxdb._core.json.plain import is_plain
 from fluxdb.errors import InvalidValueError
 from fluxdb.values.stepwise import encode_stepwise
 

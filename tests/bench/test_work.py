@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from fluxdb._core.load_histogram import LatencyHistogram
+from fluxdb._core.load.histogram import LatencyHistogram
 from fluxdb.bench.requests import MAKERS, requests_of
 from fluxdb.bench.work import Bench, Commits, Outcome, Progress, Work
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from fluxdb._core.locked import Kept
-from fluxdb._core.model import Document
+from fluxdb._core.base.locked import Kept
+from fluxdb._core.base.model import Document
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, RawEvent, Subscriber, Written
 from fluxdb.errors import ClosedError, FluxDBError, VersionConflictError
 from fluxdb.model import Kind

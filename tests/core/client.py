@@ -6,7 +6,7 @@ import json
 import select
 from typing import Any
 
-from fluxdb._core.connection import Connection, Hub
+from fluxdb._core.serve.sans_io import Connection, Hub
 from tests.core.conftest import Log
 
 

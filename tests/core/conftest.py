@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from fluxdb._core.commit import Committer
-from fluxdb._core.documents import Documents
-from fluxdb._core.replay import Stop, replay
-from fluxdb._core.segment import SEGMENT_HEADER_BYTES, SegmentHeader, create_segment, segment_name
+from fluxdb._core.commit.committer import Committer
+from fluxdb._core.documents.documents import Documents
+from fluxdb._core.log.replay import Stop, replay
+from fluxdb._core.log.segment import SEGMENT_HEADER_BYTES, SegmentHeader, create_segment, segment_name
 from fluxdb.model import Position
 from tests.core.sides import Loop
 

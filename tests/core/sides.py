@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fluxdb._core.reactor import Reactor
+from fluxdb._core.reactor.reactor import Reactor
 
 if TYPE_CHECKING:
     from tests.core.conftest import Log

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from fluxdb._core.crc32c import crc32c
-from fluxdb._core.replay import STOP_END
-from fluxdb._core.segment import SEGMENT_HEADER_BYTES, decode_header, segment_name
+from fluxdb._core.base.crc32c import crc32c
+from fluxdb._core.log.replay import STOP_END
+from fluxdb._core.log.segment import SEGMENT_HEADER_BYTES, decode_header, segment_name
 from fluxdb.errors import InvalidKeyError, InvalidValueError, LimitError, VersionConflictError
 from fluxdb.model import Kind
 from tests.core.conftest import drain, wait_readable

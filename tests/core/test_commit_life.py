@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from fluxdb._core.commit import CHORE_CHECKPOINT, CHORE_CLOSED, CHORE_SPARE
+from fluxdb._core.commit.committer import CHORE_CHECKPOINT, CHORE_CLOSED, CHORE_SPARE
 from fluxdb.errors import ClosedError, StorageError
 from fluxdb.model import Kind
 from tests.core.conftest import drain, drain_once, wait_readable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fluxdb._core.connection import Connection
+from fluxdb._core.serve.sans_io import Connection
 from fluxdb.model import Kind
 from tests.core.client import Client
 from tests.core.conftest import Log, wait_readable

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxdb._core.crc32c import crc32c, crc32c_portable
+from fluxdb._core.base.crc32c import crc32c, crc32c_portable
 
 Checksum = Callable[[bytes | bytearray | memoryview, int], int]
 

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fluxdb._core.crc32c import crc32c
-from fluxdb._core.documents import Documents, Reader, pack_record, read_records
-from fluxdb._core.model import Document
+from fluxdb._core.base.crc32c import crc32c
+from fluxdb._core.documents.documents import Documents, Reader, pack_record, read_records
+from fluxdb._core.base.model import Document
 from fluxdb.errors import ClosedError, InvalidKeyError
 from fluxdb.model import Kind, Position
 from tests.core.conftest import drain, wait_readable

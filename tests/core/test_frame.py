@@ -6,8 +6,8 @@ import struct
 
 import pytest
 
-from fluxdb._core.crc32c import crc32c
-from fluxdb._core.frame import encode_frame
+from fluxdb._core.base.crc32c import crc32c
+from fluxdb._core.log.frame import encode_frame
 
 
 def test_a_frame_is_checksum_lengths_kind_revision_version_key_and_text() -> None:

@@ -7,7 +7,7 @@ import json
 import orjson
 import pytest
 
-from fluxdb._core.jsontext import compact
+from fluxdb._core.json.text import compact
 from fluxdb.errors import InvalidValueError, LimitError
 
 EXACT_DOUBLE_MAX = b"17976931348623157" + b"0" * 292

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import DataObject
 
-from fluxdb._core.jsontext import compact
+from fluxdb._core.json.text import compact
 from fluxdb.errors import InvalidValueError
 
 CHARACTERS = st.characters(exclude_categories=["Cs"])

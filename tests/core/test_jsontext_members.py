@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxdb._core.jsontext import compact
+from fluxdb._core.json.text import compact
 
 MIB = 1024 * 1024
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from fluxdb._core.connection import Connection
+from fluxdb._core.serve.sans_io import Connection
 from tests.core.client import Client
 from tests.core.conftest import Log, wait_readable
 from tests.core.sides import PATIENCE_SECONDS, Loop, Side

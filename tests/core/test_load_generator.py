@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
-from fluxdb._core.load_generator import LoadGenerator, LoadResult
-from fluxdb._core.load_histogram import LatencyHistogram
+from fluxdb._core.load.generator import LoadGenerator, LoadResult
+from fluxdb._core.load.histogram import LatencyHistogram
 from fluxdb.errors import ConnectionLostError, RequestTimeoutError
 from tests.support.load_peer import Peer, ok
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxdb._core.load_histogram import LatencyHistogram
+from fluxdb._core.load.histogram import LatencyHistogram
 
 TIMES = st.integers(0, 300) | st.integers(0, 10**10) | st.integers(0, 2**64 - 1)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from fluxdb._core.load_receiver import LoadReceiver
+from fluxdb._core.load.receiver import LoadReceiver
 from fluxdb.errors import ConnectionLostError, RequestTimeoutError
 
 PATIENCE_SECONDS = 30

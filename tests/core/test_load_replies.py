@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fluxdb._core.load_generator import LoadGenerator, LoadResult
-from fluxdb._core.load_histogram import LatencyHistogram
+from fluxdb._core.load.generator import LoadGenerator, LoadResult
+from fluxdb._core.load.histogram import LatencyHistogram
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="NOT RUN: needs sockets that keep pieces apart")
 

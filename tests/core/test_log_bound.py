@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fluxdb._core.commit import CHORE_CHECKPOINT
+from fluxdb._core.commit.committer import CHORE_CHECKPOINT
 from fluxdb.errors import ClosedError, DiskFullError, StorageError
 from fluxdb.model import Kind
 from tests.core.conftest import wait_readable

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from fluxdb._core.parse import decode
+from fluxdb._core.json.parse import decode
 
 DEEP = 200  # over what is parsed by recursion everywhere
 STACK_BYTES = 128 * 1024

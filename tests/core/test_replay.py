@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from fluxdb._core.crc32c import crc32c
-from fluxdb._core.documents import Documents
-from fluxdb._core.replay import STOP_BODY, STOP_END, STOP_HEADER, STOP_PLACE, STOP_RECORD, replay
-from fluxdb._core.segment import FORMAT_VERSION, SegmentHeader, decode_header, encode_header, segment_name
-from fluxdb._core.survey import find_group, has_gap, last_nonzero, read_frames, read_group_header
+from fluxdb._core.base.crc32c import crc32c
+from fluxdb._core.documents.documents import Documents
+from fluxdb._core.log.replay import STOP_BODY, STOP_END, STOP_HEADER, STOP_PLACE, STOP_RECORD, replay
+from fluxdb._core.log.segment import FORMAT_VERSION, SegmentHeader, decode_header, encode_header, segment_name
+from fluxdb._core.log.survey import find_group, has_gap, last_nonzero, read_frames, read_group_header
 from fluxdb.errors import StorageError
 from fluxdb.model import Kind, Position
 from tests.core.conftest import START

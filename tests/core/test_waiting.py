@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fluxdb._core.connection import Connection, Hub
+from fluxdb._core.serve.sans_io import Connection, Hub
 from tests.core.conftest import Log, wait_readable
 
 WRITE = b'{"kind":"set","key":"k","value":"%b"}\n' % (b"x" * 3_000)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import xxhash
 
-from fluxdb._core.crc32c import crc32c
+from fluxdb._core.base.crc32c import crc32c
 from tests.crash.victims import (
     HEADER_BYTES,
     LOCK,

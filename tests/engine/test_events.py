@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from fluxdb._core.events import EventParser
+from fluxdb._core.events.stream import EventParser
 from fluxdb.engine.handle import RawEvent
 from fluxdb.model import OPERATION_OF
 

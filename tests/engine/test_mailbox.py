@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from fluxdb._core.channel import Channel
-from fluxdb._core.promise import Promise
+from fluxdb._core.commit.channel import Channel
+from fluxdb._core.events.promise import Promise
 from fluxdb.engine.mailbox import Mailbox
 from fluxdb.errors import FluxDBError, VersionConflictError
 

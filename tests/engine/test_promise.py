@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fluxdb._core.promise import Promise, Promises, resolve
+from fluxdb._core.events.promise import Promise, Promises, resolve
 
 Test = Callable[[Promises[Any]], Awaitable[None]]
 

@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 
-from fluxdb._core.commit import CHORE_CHECKPOINT, CHORE_SPARE, Committer
+from fluxdb._core.commit.committer import CHORE_CHECKPOINT, CHORE_SPARE, Committer
 from fluxdb.engine import snapshot_actor
 from fluxdb.engine.snapshot_actor import SnapshotActor
 from fluxdb.errors import ClosedError, DiskFullError

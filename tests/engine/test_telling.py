@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from fluxdb._core.backlog import ClientBacklog
-from fluxdb._core.telling import Teller
+from fluxdb._core.events.backlog import ClientBacklog
+from fluxdb._core.events.dispatcher import Teller
 from fluxdb.engine.feed import Feed
 from fluxdb.engine.handle import RawEvent
 from fluxdb.engine.subscriber import FeedSubscriber, ThreadSubscriber

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from fluxdb._core.crc32c import crc32c
-from fluxdb._core.replay import Stop, replay
-from fluxdb._core.segment import FORMAT_VERSION
+from fluxdb._core.base.crc32c import crc32c
+from fluxdb._core.log.replay import Stop, replay
+from fluxdb._core.log.segment import FORMAT_VERSION
 from fluxdb.errors import CorruptionError
 from fluxdb.limits import KIB, Limits
 from fluxdb.model import Kind, Position

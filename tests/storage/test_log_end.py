@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from fluxdb._core.crc32c import crc32c
-from fluxdb._core.descriptor import Descriptor
+from fluxdb._core.base.crc32c import crc32c
+from fluxdb._core.base.descriptor import Descriptor
 from fluxdb.errors import StorageError
 from fluxdb.storage import database as database_module
 from fluxdb.storage.check import check_database

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fluxdb._core.survey import read_group_header
+from fluxdb._core.log.survey import read_group_header
 from fluxdb.limits import MIB, Limits
 from fluxdb.model import Kind
 from fluxdb.storage.database import Database

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from fluxdb._core.crc32c import crc32c
-from fluxdb._core.documents import Documents, pack_record
-from fluxdb._core.segment import SegmentHeader, create_segment, encode_header
+from fluxdb._core.base.crc32c import crc32c
+from fluxdb._core.documents.documents import Documents, pack_record
+from fluxdb._core.log.segment import SegmentHeader, create_segment, encode_header
 from fluxdb.errors import StorageError
 from fluxdb.limits import KIB
 from fluxdb.model import Kind

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fluxdb._core.segment import SegmentHeader, decode_header, encode_header
+from fluxdb._core.log.segment import SegmentHeader, decode_header, encode_header
 from fluxdb.errors import CorruptionError, StorageError
 from fluxdb.storage.database import Database
 from fluxdb.storage.reader import read_folder

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from fluxdb._core.replay import STOP_BODY, STOP_END, STOP_HEADER, STOP_PLACE, STOP_RECORD
+from fluxdb._core.log.replay import STOP_BODY, STOP_END, STOP_HEADER, STOP_PLACE, STOP_RECORD
 from fluxdb.storage.recovery import TABLE, Seen, Verdict, decide
 
 END, TORN, CORRUPT = Verdict.END, Verdict.TORN, Verdict.CORRUPT

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fluxdb._core.documents import Documents
+from fluxdb._core.documents.documents import Documents
 from fluxdb.errors import LockedError, StorageError
 from fluxdb.limits import KIB
 from fluxdb.storage import snapshot_writer

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fluxdb._core.documents import Documents, block_directories, pack_record
+from fluxdb._core.documents.documents import Documents, block_directories, pack_record
 from fluxdb.errors import CorruptionError, StorageError
 from fluxdb.model import Position
 from fluxdb.storage import snapshot_format, snapshot_writer

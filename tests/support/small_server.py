@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 import fluxdb
-from fluxdb._core.connection import Connection, Hub
+from fluxdb._core.serve.sans_io import Connection, Hub
 from fluxdb.engine.runtime import Engine
 from fluxdb.engine.subscriber import ThreadSubscriber
 from fluxdb.limits import DEFAULT_LIMITS, Limits

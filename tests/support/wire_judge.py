@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fluxdb._core.connection import Connection, Hub
+from fluxdb._core.serve.sans_io import Connection, Hub
 from tests.core.conftest import Log
 
 LINE_BYTES_MAX = 2_000

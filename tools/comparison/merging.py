@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from fluxdb._core.merge import merge
+from fluxdb._core.json.merge import merge
 from tools.comparison.figure import Measurement
 from tools.comparison.setting import Setting
 from tools.comparison.turns import alternate, rate

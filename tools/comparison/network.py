@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import fluxdb.aio
-from fluxdb._core.load_generator import LoadGenerator
-from fluxdb._core.load_histogram import LatencyHistogram
+from fluxdb._core.load.generator import LoadGenerator
+from fluxdb._core.load.histogram import LatencyHistogram
 from tools.comparison import documents, requests
 from tools.comparison.figure import Measurement, Turn
 from tools.comparison.servers import connections, fluxdb_server, redis_server

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 import orjson
 
 import fluxdb.aio
-from fluxdb._core.load_receiver import LoadReceiver
+from fluxdb._core.load.receiver import LoadReceiver
 from tools.comparison import documents
 from tools.comparison.figure import Measurement, Turn
 from tools.comparison.requests import flux_set, resp

@@ -1,0 +1,1 @@
+"""What everything in the core stands on: the platform, checksums, keys, locks, durations."""

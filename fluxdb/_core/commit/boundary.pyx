@@ -1,0 +1,117 @@
+"""Between Python's objects and the write path."""
+
+from libc.errno cimport EDQUOT, EFBIG, ENOSPC
+from libc.stdint cimport uint8_t, uint64_t
+from libc.string cimport memset
+
+from fluxdb._core.log.frame cimport KIND_DELETE, KIND_PATCH_REMOVE_NULLS, KIND_SET
+from fluxdb._core.json.text cimport JSON_DEPTH, json_status_words
+from fluxdb._core.base.keys cimport key_too_long, key_utf8
+from fluxdb._core.commit.outcome cimport (
+    BAD_JSON, CLOSED, CONFLICT, DISPLACED, KEY_TOO_LONG, LOG_FULL, NO_MEMORY, NO_ROOM, REFUSED, UNKNOWN, USED_UP,
+    VALUE_TOO_LARGE,
+)
+
+import os
+
+from fluxdb.errors import (
+    ClosedError, DiskFullError, InvalidValueError, LimitError, PoisonedError, StorageError, VersionConflictError,
+)
+
+
+cdef int fill_request(Request* request, int kind, object key, bytes text, int64_t if_version) except -1:
+    cdef Py_ssize_t key_bytes = 0
+    memset(request, 0, sizeof(Request))
+    if not KIND_SET <= kind <= KIND_PATCH_REMOVE_NULLS:
+        raise ValueError(f"{kind} is no kind of write")
+    if (kind == KIND_DELETE) != (text is None):
+        raise ValueError("a DELETE has no value, every other write has one")
+    request.kind = <uint8_t>kind
+    request.key = key_utf8(key, &key_bytes)
+    request.key_bytes = <size_t>key_bytes
+    request.if_version = if_version
+    if text is not None:
+        request.text = <const uint8_t*>text
+        request.text_bytes = <size_t>len(text)
+    return 0
+
+
+cdef object failure_words(const Commit* commit):
+    if commit.log.failed == NULL:
+        return None
+    return f"{commit.log.failed.decode()} failed: {os.strerror(commit.log.error)}"
+
+
+cdef object displaced_words(const Commit* commit):
+    if commit.displaced_words == NULL:      # it is back by now
+        return "the database folder was not in its place"
+    return commit.displaced_words.decode("utf-8", "replace")
+
+
+cdef object of_key(key):
+    if key is None:
+        return ""
+    return f" of key {key!a}" if len(key) <= 40 else f" of key {key[:40]!a}..."
+
+
+cdef object outcome_exception(const Outcome* outcome, const Commit* commit, object key):
+    """The exception for an outcome that is one."""
+    status = outcome.status
+    if status == CONFLICT:
+        return VersionConflictError(outcome.expected, outcome.actual)
+    if status == BAD_JSON and outcome.detail == JSON_DEPTH:
+        bound = commit.limits.depth_max
+        return LimitError(f"nested deeper than {bound} (depth_max), at byte {outcome.offset} of the value")
+    if status == BAD_JSON:
+        words = json_status_words(outcome.detail).decode()
+        return InvalidValueError(f"{words}, at byte {outcome.offset} of the value")
+    if status == KEY_TOO_LONG:
+        return key_too_long(outcome.offset, commit.limits.key_bytes_max)
+    if status == VALUE_TOO_LARGE:
+        bound = commit.limits.value_bytes_max
+        return LimitError(f"the value{of_key(key)} is over the limit of {bound} bytes (value_bytes_max)")
+    if status == NO_MEMORY:
+        return MemoryError("no memory for the write; nothing was written")
+    if status == CLOSED:
+        return ClosedError("the database is closed")
+    return storage_exception(status, commit)
+
+
+cdef object log_full_exception(uint64_t log_bytes_max, int error):
+    kind = DiskFullError if error in (ENOSPC, EDQUOT, EFBIG) else StorageError
+    return kind(
+        f"the log is at its limit of {log_bytes_max} bytes (log_bytes_max), and the checkpoint that would shorten it "
+        f"failed: {os.strerror(error)}; nothing was written: mend that (the program's log says where), then "
+        "checkpoint() and write again"
+    )
+
+
+cdef object storage_exception(int status, const Commit* commit):
+    size = commit.log.refused_bytes
+    why = os.strerror(commit.log.error)
+    if status == NO_ROOM:
+        return DiskFullError(
+            f"no room for the next log segment ({size} bytes): {why}; nothing was written: make room and write again"
+        )
+    if status == DISPLACED:
+        return StorageError(f"{displaced_words(commit)}; nothing was written")
+    if status == LOG_FULL:
+        return log_full_exception(commit.log_bytes_max, commit.checkpoint_error)
+    if status == USED_UP:
+        return StorageError(
+            "the key's version, or the database's revision, is 2**63 - 1 and there is none behind it; nothing was "
+            "written: `fluxdb dump DIR` it, take \"version\" and \"revision\" out of the lines, `fluxdb load` them"
+        )
+    if status == REFUSED:
+        return StorageError(f"can't make the next log segment: {why}; nothing was written")
+    if status == UNKNOWN and commit.log.failed == NULL:
+        lost = StorageError("no memory to keep what became of the write; it may be there, or not: read its key")
+        lost.maybe_applied = True
+        return lost
+    if status == UNKNOWN:
+        return PoisonedError(
+            f"{failure_words(commit)}; whether this write is durable is not known, and no more are taken: "
+            "close the database, mend the disk, open it again", maybe_applied=True,
+        )
+    why = failure_words(commit)
+    return PoisonedError(f"not written: {why} before; close the database, mend the disk, open it again")

@@ -1,0 +1,305 @@
+"""The write path; commit/write_path.pxd says who may hold what."""
+
+from libc.errno cimport ENOMEM
+
+from fluxdb._core.commit.channel_state cimport ChannelState, channel_settle, channels_ring
+from fluxdb._core.commit.maintenance cimport chores_note, chores_take_spare
+from fluxdb._core.commit.group cimport Operation, Waiter, group_add_operation, group_reserve, group_reset
+from fluxdb._core.commit.appender cimport log_append
+from fluxdb._core.commit.outcome cimport (
+    CLOSED, DISPLACED, LOG_FULL, MERGE_FIRST, MISSING, NO_MEMORY, OK, POISONED, UNKNOWN, WOULD_BLOCK,
+)
+from fluxdb._core.base.platform cimport (
+    fluxdb_lock_soon, pthread_cond_broadcast, pthread_cond_signal, pthread_cond_wait, pthread_mutex_lock,
+    pthread_mutex_unlock,
+)
+from fluxdb._core.commit.stage cimport request_frame_bytes, request_merge, stage_write
+from fluxdb._core.documents.state cimport state_apply, state_drop, state_forget, state_release
+from fluxdb._core.documents.table cimport Record, record_key, table_clear, table_find_revision, table_remove
+from fluxdb._core.events.watch cimport watch_commit
+
+cdef enum:
+    APPLY_BATCH = 128               # records applied in one hold of the documents' lock: readers wait for no more
+    OPERATIONS_MAX = 1 << 16        # of a group, whatever their bytes
+    RECORDS_FACTOR = 2              # its records in memory: so many times as much as its frames, and one more
+
+
+# ---- the guarantee ----
+
+cdef void lead(Commit* commit) noexcept nogil:
+    """Commit the filling group. Called with the lock held and nobody leading; returns so."""
+    cdef Group* group = commit.filling
+    cdef int status = OK
+    commit.leading = True
+    commit.filling = &commit.groups[0] if group == &commit.groups[1] else &commit.groups[1]
+    chores_take_spare(commit)
+    pthread_mutex_unlock(&commit.lock)
+    if group.records:
+        status = log_append(&commit.log, group)     # written and synced: durable,
+        if status == OK:
+            status = apply(commit, group)           # then visible,
+    pthread_mutex_lock(&commit.lock)
+    settle(commit, group, status)                   # then acknowledged.
+    commit.leading = False
+    hand_over(commit)
+
+
+cdef int apply(Commit* commit, Group* group) noexcept nogil:
+    """Make a durable group what readers see, and tell the watchers."""
+    cdef State* state = commit.state
+    cdef Operation* operation
+    cdef Record* replaced
+    cdef size_t i
+    cdef int status = OK
+    pthread_mutex_lock(&state.lock)
+    state.applying = True
+    commit.watch.group += 1
+    for i in range(group.operation_count):
+        if i and i % APPLY_BATCH == 0:
+            pthread_mutex_unlock(&state.lock)
+            pthread_mutex_lock(&state.lock)
+        operation = &group.operations[i]
+        if operation.record == NULL:
+            continue
+        replaced = NULL
+        if state_apply(state, operation.record, operation.hash, &replaced) != 0:
+            commit.log.failed = b"making room in memory"
+            commit.log.error = ENOMEM
+            status = UNKNOWN
+            forget_applied(group, i)
+            break
+        state.revision = operation.record.revision
+        watch_commit(&commit.watch, operation.kind, replaced, operation.record)
+        if replaced != NULL:
+            state_release(state, replaced, operation.hash)
+    if status == OK:
+        state.position = commit.log.end
+        state.logged = commit.log.counters.bytes
+    state.applying = False
+    pthread_mutex_unlock(&state.lock)
+    return status
+
+
+cdef void forget_applied(Group* group, size_t count) noexcept nogil:
+    """The first records of the group are the documents' now: they must not be freed with the group."""
+    cdef size_t i
+    for i in range(count):
+        group.operations[i].record = NULL
+
+
+cdef void settle(Commit* commit, Group* group, int status) noexcept nogil:
+    """Tell everybody who waits for the group what became of it. With the lock held."""
+    cdef size_t i
+    cdef Operation* operation
+    if status == OK:
+        for i in range(group.operation_count):
+            operation = &group.operations[i]
+            unstage(commit, operation)
+            answer(operation, operation.outcome.status)
+        pthread_mutex_lock(&commit.state.lock)
+        state_forget(commit.state)
+        pthread_mutex_unlock(&commit.state.lock)
+    else:
+        # What was staged behind it rests on it, and goes with it: none of that was written.
+        table_clear(&commit.staging.staged)
+        commit.staging.revision = commit.log.end.revision
+        discard(commit, group, status)
+        discard(commit, commit.filling, POISONED if status == UNKNOWN else status)
+        pthread_cond_broadcast(&commit.filling.settled)
+        group_reset(commit.filling)
+    pthread_cond_broadcast(&group.settled)
+    group_reset(group)
+    if commit.room_waiters:
+        pthread_cond_broadcast(&commit.room)
+    # At worst a loop is rung once too often for events: the watch has a lock of its own.
+    channels_ring(&commit.channels, commit.watch.first != NULL or commit.watch.overflowed)
+    chores_note(commit)
+
+
+cdef void hand_over(Commit* commit) noexcept nogil:
+    """Wake somebody who leads the next group."""
+    if commit.filling.operation_count == 0:
+        if commit.closing:
+            pthread_cond_broadcast(&commit.room)
+            pthread_cond_signal(&commit.work)
+    elif commit.filling.thread_waiters:
+        pthread_cond_signal(&commit.filling.settled)
+    else:
+        pthread_cond_signal(&commit.work)
+
+
+# ---- what settling is made of ----
+
+cdef inline void unstage(Commit* commit, const Operation* operation) noexcept nogil:
+    """Take the write out of the staged table, unless a later one of its key stands there by now.
+
+    Found by its revision: the operation's own record may be freed, where a later write of the group replaced it.
+    """
+    cdef Record* record
+    if operation.record == NULL:
+        return
+    record = table_find_revision(&commit.staging.staged, operation.hash, operation.outcome.revision)
+    if record != NULL:
+        table_remove(&commit.staging.staged, record_key(record), record.key_bytes, operation.hash)
+
+
+cdef void answer(Operation* operation, int status) noexcept nogil:
+    operation.outcome.status = status
+    if operation.waiter != NULL:
+        operation.waiter.outcome = operation.outcome
+        operation.waiter.settled = True
+    if operation.channel != NULL:
+        channel_settle(operation.channel, &operation.outcome)
+
+
+cdef void discard(Commit* commit, Group* group, int status) noexcept nogil:
+    cdef size_t i
+    pthread_mutex_lock(&commit.state.lock)
+    for i in range(group.operation_count):
+        if group.operations[i].record != NULL:
+            state_drop(group.operations[i].record)      # a merge may be reading it
+    pthread_mutex_unlock(&commit.state.lock)
+    for i in range(group.operation_count):
+        answer(&group.operations[i], status)
+
+
+# ---- the ways in ----
+
+cdef inline int refusal(const Commit* commit) noexcept nogil:
+    if commit.closing:
+        return CLOSED
+    if commit.log.failed != NULL:
+        return POISONED
+    if commit.displaced:
+        return DISPLACED
+    return LOG_FULL if commit.log_is_full and commit.checkpoint_error else OK
+
+
+cdef inline bint has_room(const Commit* commit, size_t frame_bytes) noexcept nogil:
+    cdef const Group* group = commit.filling
+    if commit.log_is_full:
+        return False
+    if group.operation_count == 0:
+        return True
+    return (group.body_bytes + frame_bytes <= commit.limits.group_bytes_max
+            and group.record_bytes < RECORDS_FACTOR * commit.limits.group_bytes_max
+            and group.operation_count < OPERATIONS_MAX)
+
+
+cdef Operation* stage(Commit* commit, Request* request, bint by_channel, Outcome* outcome) noexcept nogil:
+    """The staged operation; NULL for a refusal that can be told at once. With the lock held."""
+    cdef Operation* operation = NULL
+    cdef bint unsettled = False
+    outcome.status = stage_write(
+        &commit.staging, request, &commit.limits, commit.filling, &operation, outcome, &unsettled
+    )
+    if outcome.status != OK and (unsettled or (by_channel and outcome.status == MISSING)):
+        # The refusal rests on a write that is not durable yet, so it waits for it like a write of its own.
+        if group_reserve(commit.filling, 0) != 0:
+            outcome.status = NO_MEMORY
+            return NULL
+        operation = group_add_operation(commit.filling)
+    if operation != NULL:
+        operation.outcome = outcome[0]
+    return operation
+
+
+cdef inline int admission(const Commit* commit, const Request* request) noexcept nogil:
+    """OK, WOULD_BLOCK, or why no write is taken."""
+    cdef int status = refusal(commit)
+    return WOULD_BLOCK if status == OK and not has_room(commit, request_frame_bytes(request)) else status
+
+
+cdef void merge_aside(Commit* commit, Request* request) noexcept nogil:
+    """Let go of the lock for the time of a large merge."""
+    pthread_mutex_unlock(&commit.lock)
+    request_merge(request, &commit.limits)
+    pthread_mutex_lock(&commit.lock)
+
+
+cdef int commit_write(Commit* commit, Request* request, Outcome* outcome) noexcept nogil:
+    """Stage a write of this thread and return when its outcome is known, leading the group where nobody does."""
+    cdef Waiter waiter
+    cdef Group* group
+    cdef Operation* operation = NULL
+    waiter.settled = False
+    pthread_mutex_lock(&commit.lock)
+    while True:
+        outcome.status = admission(commit, request)
+        if outcome.status == OK:
+            group = commit.filling
+            operation = stage(commit, request, False, outcome)
+        if outcome.status == MERGE_FIRST:
+            merge_aside(commit, request)
+        elif outcome.status == WOULD_BLOCK:
+            commit.room_waiters += 1
+            pthread_cond_wait(&commit.room, &commit.lock)
+            commit.room_waiters -= 1
+        else:
+            break
+    if operation != NULL:
+        operation.waiter = &waiter
+        group.thread_waiters += 1
+        while not waiter.settled:
+            if commit.leading:
+                pthread_cond_wait(&group.settled, &commit.lock)
+            else:
+                lead(commit)
+        outcome[0] = waiter.outcome
+    pthread_mutex_unlock(&commit.lock)
+    return outcome.status
+
+
+cdef int commit_submit(Commit* commit, Request* request, ChannelState* channel, Outcome* outcome) noexcept nogil:
+    """Stage a write of an event loop. OK: the channel will hear of it."""
+    cdef int status
+    pthread_mutex_lock(&commit.lock)
+    status = submit(commit, request, channel, outcome)
+    while status == MERGE_FIRST:
+        merge_aside(commit, request)
+        status = submit(commit, request, channel, outcome)
+    pthread_mutex_unlock(&commit.lock)
+    return status
+
+
+cdef bint commit_try_submit(
+    Commit* commit, Request* request, ChannelState* channel, Outcome* outcome, int* status,
+) noexcept nogil:
+    if not fluxdb_lock_soon(&commit.lock):
+        return False
+    status[0] = submit(commit, request, channel, outcome)
+    pthread_mutex_unlock(&commit.lock)
+    return status[0] != MERGE_FIRST
+
+
+cdef int submit(Commit* commit, Request* request, ChannelState* channel, Outcome* outcome) noexcept nogil:
+    """With the lock held. OK: it is staged, and outcome is what it will have come to."""
+    cdef Operation* operation
+    outcome.status = admission(commit, request)
+    if outcome.status == WOULD_BLOCK:
+        channel.wants_room = True
+    if outcome.status != OK:
+        return outcome.status
+    operation = stage(commit, request, True, outcome)
+    if operation == NULL:
+        return outcome.status
+    operation.channel = channel
+    channel.submitted += 1
+    if not commit.leading and commit.filling.operation_count == 1 and not channel.leads:
+        pthread_cond_signal(&commit.work)
+    return OK
+
+
+cdef bint commit_lead(Commit* commit, ChannelState* channel, uint64_t sync_ns_max) noexcept nogil:
+    """Lead the group that fills, from the thread of a channel that leads; see commit/write_path.pxd."""
+    cdef bint led = False
+    pthread_mutex_lock(&commit.lock)
+    if commit.filling.operation_count and not commit.leading:
+        if commit.log.counters.sync_ns_last <= sync_ns_max:
+            channel.muted = led = True
+            lead(commit)
+            channel.muted = False
+        else:
+            pthread_cond_signal(&commit.work)
+    pthread_mutex_unlock(&commit.lock)
+    return led

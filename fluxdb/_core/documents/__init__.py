@@ -1,0 +1,1 @@
+"""The documents in memory: table, state, views of one revision."""

@@ -1,0 +1,61 @@
+"""The documents, the tombstones, and the revision that they stand at. Safe from any thread."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fluxdb._core.base.model import Document
+from fluxdb._core.documents.view import View
+from fluxdb.model import Position
+
+class Documents:
+    """All live documents and remembered tombstones.
+
+    ``memory_limit``-free: the caller bounds what goes in. Deleting more than ``tombstones_max`` keys forgets the oldest
+    tombstones; the version floor of their bucket (of 4,096, by CRC-32C of the key) keeps versions from repeating.
+    """
+
+    def __init__(self, *, tombstones_max: int = 65536) -> None: ...
+    def __len__(self) -> int: ...  # live documents
+    @property
+    def tombstones(self) -> int: ...
+    @property
+    def tombstone_entries(self) -> int: ...  # of their queue, stale ones and gaps included
+    @property
+    def data_bytes(self) -> int: ...  # keys and values of live documents
+    @property
+    def position(self) -> Position: ...  # of the last group applied
+    def get(self, key: str) -> tuple[bytes, int] | None:
+        """Stored compact JSON and version. Raises InvalidKeyError, LimitError."""
+    def bound_keys(self, key_bytes_max: int) -> None:
+        """From here on a key that is longer is an error; a Committer over these documents sets its own bound."""
+    def digest(self) -> str:
+        """32 hex digits over documents, versions, tombstones, floors and revision: the same state, the same digest."""
+    def begin(self, position: Position, floors: bytes) -> None:
+        """Set where loading starts: the position and floors of a snapshot (or of an empty log). Only while empty."""
+    def load_block(self, payload: bytes | bytearray | memoryview) -> int:
+        """Take the records of one snapshot block; how many there were. Raises ValueError where they don't parse."""
+    def loaded(self) -> None:
+        """Call once after the last load_block: orders the tombstones by revision."""
+    def open_view(self) -> View:
+        """A view of the documents as they are now, which stops no writer. One at a time: RuntimeError."""
+
+class Reader:
+    """GET, in one compiled call: look up, copy, parse, wrap."""
+
+    def __init__(self, documents: Documents, loads: Callable[[bytes], Any]) -> None: ...
+    def get(self, key: str) -> Document | None:
+        """Raises InvalidKeyError, ClosedError."""
+    def close(self) -> None: ...
+
+# A record as it lies in a block: u64 revision, u64 version, u32 value bytes, u16 key bytes, u8 flags (1: tombstone),
+# u8 0, key, value.
+def pack_record(key: str, text: bytes | None, version: int, revision: int) -> bytes: ...
+def read_records(payload: bytes | bytearray | memoryview) -> list[tuple[str, bytes | None, int, int]]:
+    """(key, text or None of a tombstone, version, revision) of each record of a block. Raises ValueError."""
+
+def block_directories(
+    payload: bytes | bytearray | memoryview, block_bytes_min: int
+) -> list[tuple[int, int, int, bytes]]:
+    """Cut records into blocks, each of as few as have ``block_bytes_min``. Of each block: where it begins and ends in
+    ``payload``, the number of records, and the u32 CRC-32C of each.
+    """

@@ -1,0 +1,1 @@
+"""JSON text: checked, brought to its canonical form, walked member by member, merged."""

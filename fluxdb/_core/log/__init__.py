@@ -1,0 +1,1 @@
+"""The bytes of the log: frames, segments, and who reads them back."""

@@ -1,0 +1,208 @@
+"""Reading the log: whole groups of a segment into documents, and what stands where it stops."""
+
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memcpy
+
+from fluxdb._core.documents.documents cimport Documents
+from fluxdb._core.documents.state cimport LogPosition, State, state_apply, state_forget, state_release
+from fluxdb._core.log.frame cimport (
+    GROUP_HEADER_BYTES, KIND_DELETE, KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET, SECTOR_BYTES, Frame,
+    GroupHeader as Header, frame_decode, group_header_decode, group_is_whole, group_size, round_up,
+)
+from fluxdb._core.log.survey cimport is_zero
+from fluxdb._core.json.merge cimport MERGE_OK, merge_bytes_max, merge_patch
+from fluxdb._core.base.platform cimport pthread_mutex_lock, pthread_mutex_unlock
+from fluxdb._core.documents.table cimport (
+    NUMBER_MAX, RECORD_TOMBSTONE, Record, record_bytes, record_key, record_value, table_find, table_hash,
+)
+from libc.stddef cimport size_t
+from libc.stdint cimport uint8_t, uint64_t
+
+from fluxdb.model import Position
+
+cdef enum StopReason:
+    END = 0
+    HEADER = 1
+    BODY = 2
+    PLACE = 3
+    RECORD = 4
+    NO_MEMORY = 5
+
+STOP_END = END
+STOP_HEADER = HEADER
+STOP_BODY = BODY
+STOP_PLACE = PLACE
+STOP_RECORD = RECORD
+
+
+cdef struct Run:
+    LogPosition position
+    int reason
+    size_t group_bytes
+    bint any_group
+    size_t last_group_offset
+    size_t records
+    size_t groups
+
+
+cdef Record* replayed_record(State* state, const Frame* frame, Record* current, int* reason) noexcept nogil:
+    """The record that the frame makes of its key, as the write that logged it made it."""
+    cdef size_t target_bytes = current.value_bytes if current != NULL else 0
+    cdef bint is_patch = frame.header.kind == KIND_PATCH or frame.header.kind == KIND_PATCH_REMOVE_NULLS
+    cdef size_t value_bytes = frame.header.text_bytes
+    cdef Record* record
+    cdef Record* smaller
+    if is_patch:
+        value_bytes = merge_bytes_max(target_bytes, frame.header.text_bytes)
+    record = <Record*>malloc(sizeof(Record) + frame.header.key_bytes + value_bytes)
+    if record == NULL:
+        reason[0] = NO_MEMORY
+        return NULL
+    record.revision = frame.header.revision
+    record.version = frame.header.version
+    record.key_bytes = frame.header.key_bytes
+    record.flags = RECORD_TOMBSTONE if frame.header.kind == KIND_DELETE else 0
+    record.pins = 0
+    memcpy(record_key(record), frame.key, frame.header.key_bytes)
+    if is_patch:
+        reason[0] = RECORD
+        if merge_patch(
+            record_value(current) if current != NULL and not current.flags & RECORD_TOMBSTONE else NULL, target_bytes,
+            frame.text, frame.header.text_bytes, frame.header.kind == KIND_PATCH_REMOVE_NULLS,
+            record_value(record), &value_bytes,
+        ) != MERGE_OK:
+            free(record)
+            return NULL
+    else:
+        memcpy(record_value(record), frame.text, frame.header.text_bytes)
+    record.value_bytes = <unsigned int>value_bytes
+    if is_patch:
+        smaller = <Record*>realloc(record, record_bytes(record))
+        record = smaller if smaller != NULL else record
+    return record
+
+
+cdef int apply_frame(State* state, const Frame* frame) noexcept nogil:
+    """END, or why it can't be applied."""
+    cdef uint64_t hash = table_hash(&state.table, frame.key, frame.header.key_bytes)
+    cdef Record* current = table_find(&state.table, frame.key, frame.header.key_bytes, hash)
+    cdef Record* replaced = NULL
+    cdef Record* record
+    cdef int reason = END
+    if frame.header.kind < KIND_SET or frame.header.kind > KIND_PATCH_REMOVE_NULLS or frame.header.key_bytes == 0:
+        return RECORD
+    if (frame.header.kind == KIND_DELETE) != (frame.header.text_bytes == 0):
+        return RECORD
+    if frame.header.version > NUMBER_MAX or frame.header.version <= (current.version if current != NULL else 0):
+        return RECORD
+    record = replayed_record(state, frame, current, &reason)
+    if record == NULL:
+        return reason
+    if state_apply(state, record, hash, &replaced) != 0:
+        free(record)
+        return NO_MEMORY
+    if replaced != NULL:
+        state_release(state, replaced, hash)
+    return END
+
+
+cdef int apply_group(State* state, const uint8_t* buffer, size_t offset, const Header* header) noexcept nogil:
+    """Apply the frames of a whole group that the state does not hold yet."""
+    cdef const uint8_t* at = buffer + offset + GROUP_HEADER_BYTES
+    cdef size_t left = header.body_bytes
+    cdef uint64_t known = state.position.revision
+    cdef Frame frame
+    cdef int reason = END
+    while left and reason == END and frame_decode(at, left, &frame):
+        if frame.header.revision > known:
+            reason = apply_frame(state, &frame)
+        at += frame.frame_bytes
+        left -= frame.frame_bytes
+    state_forget(state)
+    return reason
+
+
+cdef void replay_groups(State* state, const uint8_t* buffer, size_t buffer_bytes, Run* run) noexcept nogil:
+    cdef Header header
+    cdef size_t offset, left
+    if state != NULL and state.position.group == run.position.group:
+        # Nothing lies between the two places but the end of a segment.
+        state.position.segment = run.position.segment
+        state.position.offset = run.position.offset
+    while True:
+        offset = run.position.offset
+        left = buffer_bytes - offset if offset < buffer_bytes else 0
+        if is_zero(buffer + offset, left if left < GROUP_HEADER_BYTES else GROUP_HEADER_BYTES):
+            run.reason = END
+            return
+        if not group_header_decode(buffer, buffer_bytes, offset, &header):
+            run.reason = HEADER
+            return
+        if (header.group != run.position.group + 1 or header.segment != run.position.segment
+                or header.first_revision != run.position.revision + 1 or header.chain != run.position.chain):
+            run.reason = PLACE
+            return
+        if not group_is_whole(buffer, buffer_bytes, offset, &header):
+            run.reason = BODY
+            run.group_bytes = group_size(header.body_bytes)
+            return
+        if header.records > NUMBER_MAX - run.position.revision:
+            run.reason = RECORD
+            return
+        if state != NULL:
+            run.reason = apply_group(state, buffer, offset, &header)
+            if run.reason != END:
+                return
+        run.any_group = True
+        run.last_group_offset = offset
+        run.records += header.records
+        run.groups += 1
+        run.position.revision += header.records
+        run.position.group = header.group
+        run.position.offset = offset + round_up(group_size(header.body_bytes), SECTOR_BYTES)
+        run.position.chain = header.checksum
+        if state != NULL:
+            if run.position.revision > state.position.revision:
+                state.position.revision = state.revision = run.position.revision
+            state.position.group = run.position.group
+            state.position.segment = run.position.segment
+            state.position.offset = run.position.offset
+            state.position.chain = run.position.chain
+
+
+cdef class Stop:
+    cdef readonly object position
+    cdef readonly int reason
+    cdef readonly object group_bytes
+    cdef readonly object last_group_offset
+    cdef readonly object records
+    cdef readonly object groups
+
+
+def replay(Documents documents, const uint8_t[::1] segment not None, position not None):
+    cdef Run run
+    cdef size_t buffer_bytes = <size_t>segment.shape[0]
+    cdef const uint8_t* buffer = &segment[0] if buffer_bytes else NULL
+    cdef State* state = &documents.state if documents is not None else NULL
+    run.position.revision, run.position.group, run.position.segment, run.position.offset, run.position.chain = position
+    run.reason = END
+    run.any_group = False
+    run.group_bytes = run.last_group_offset = run.records = run.groups = 0
+    with nogil:
+        if state != NULL:
+            pthread_mutex_lock(&state.lock)
+        replay_groups(state, buffer, buffer_bytes, &run)
+        if state != NULL:
+            pthread_mutex_unlock(&state.lock)
+    if run.reason == NO_MEMORY:
+        raise MemoryError("no memory to replay the log")
+    cdef Stop stop = Stop()
+    stop.position = Position(
+        run.position.revision, run.position.group, run.position.segment, run.position.offset, run.position.chain
+    )
+    stop.reason = run.reason
+    stop.group_bytes = run.group_bytes
+    stop.last_group_offset = run.last_group_offset if run.any_group else -1
+    stop.records = run.records
+    stop.groups = run.groups
+    return stop

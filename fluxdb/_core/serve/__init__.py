@@ -1,0 +1,1 @@
+"""One client's protocol, without sockets: requests, replies, refusals, writes in flight."""

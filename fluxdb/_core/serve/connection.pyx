@@ -1,0 +1,300 @@
+"""The replies of one client, in the order of its requests; serve/connection.pxd says how."""
+
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy, memmove, memset
+
+from fluxdb._core.base.durations cimport durations_count
+from fluxdb._core.serve.large_lines cimport large_line_release
+from fluxdb._core.base.platform cimport pthread_mutex_lock, pthread_mutex_unlock
+from fluxdb._core.serve.replies cimport bytes_put, bytes_shrink, reply_document
+from fluxdb._core.documents.state cimport State
+from fluxdb._core.documents.table cimport RECORD_TOMBSTONE, Record, record_value, table_find, table_hash
+from fluxdb._core.serve.waiting cimport line_leave
+from fluxdb._core.serve.wire cimport WIRE_GET, WIRE_SUBSCRIBE, WIRE_UNSUBSCRIBE
+
+cdef enum:
+    KEPT_PLACES = 64            # of a queue that is empty
+    SQUEEZED_BYTES = 16384      # so much in front of a buffer is given back, where it is more than half
+
+
+cdef Peer* peer_new(
+    Switchboard* board, void* owner, size_t line_bytes_max, size_t output_bytes_max, bint authenticated,
+) noexcept nogil:
+    cdef Peer* peer = <Peer*>calloc(1, sizeof(Peer))
+    if peer != NULL:
+        peer.board = board
+        peer.owner = owner
+        peer.line_bytes_max = line_bytes_max
+        peer.output_bytes_max = output_bytes_max
+        peer.authenticated = authenticated
+        peer.first_line = True
+    return peer
+
+
+cdef void peer_close(Peer* peer) noexcept nogil:
+    cdef size_t i
+    peer.closed = True
+    peer.owner = NULL
+    line_leave(peer)
+    while peer.first_handed != NULL:
+        peer.first_handed.peer = NULL
+        peer_handed_taken(peer)
+    for i in range(peer.place_count):
+        free(peer_place(peer, peer.first_place + i).line)
+    if peer.large != NULL:
+        large_line_release(&peer.board.large_lines, peer.large)
+        peer.large = NULL
+    free(peer.input.data)
+    free(peer.output.data)
+    free(peer.held.data)
+    free(peer.places)
+    memset(&peer.input, 0, sizeof(Bytes))
+    memset(&peer.output, 0, sizeof(Bytes))
+    memset(&peer.held, 0, sizeof(Bytes))
+    peer.places = NULL
+    peer.place_count = peer.place_slots = 0
+    if peer.unsettled == 0 and not peer.noted:
+        free(peer)
+
+
+# ---- replies that are known ----
+
+cdef Bytes* peer_target(Peer* peer) noexcept nogil:
+    """Where the next reply is written that is known at once; then call peer_written, with where it began."""
+    return &peer.held if peer.place_count else &peer.output
+
+
+cdef int peer_written(Peer* peer, bint done, size_t start) noexcept nogil:
+    if not done:
+        return -1
+    return 0 if peer.place_count == 0 else hold(peer, PLACE_TEXT, start)
+
+
+cdef int hold(Peer* peer, PlaceKind kind, size_t start) noexcept nogil:
+    """What was put into held has a place of that kind: the last one, or a new one."""
+    cdef Place* last = peer_place(peer, peer.first_place + peer.place_count - 1) if peer.place_count else NULL
+    if last == NULL or last.kind != kind:
+        last = peer_add_place(peer, kind)
+        if last == NULL:
+            return -1
+        last.start = peer.held_base + start
+        peer.event_places += kind == PLACE_EVENT
+    last.bytes = peer.held_base + peer.held.used - last.start
+    return 0
+
+
+cdef bint put_document(
+    State* state, Bytes* target, const uint8_t* key, size_t key_bytes, const Slice* id,
+) noexcept nogil:
+    cdef uint64_t hash = table_hash(&state.table, key, key_bytes)
+    cdef Record* record
+    cdef bint done
+    pthread_mutex_lock(&state.lock)
+    record = table_find(&state.table, key, key_bytes, hash)
+    if record == NULL or record.flags & RECORD_TOMBSTONE:
+        done = reply_document(target, NULL, 0, 0, id)
+    else:
+        done = reply_document(target, record_value(record), record.value_bytes, record.version, id)
+    pthread_mutex_unlock(&state.lock)
+    return done
+
+
+cdef int peer_put_document(Peer* peer, const uint8_t* key, size_t key_bytes, const Slice* id) noexcept nogil:
+    cdef Bytes* target = peer_target(peer)
+    cdef size_t start = target.used
+    return peer_written(peer, put_document(peer.board.commit.state, target, key, key_bytes, id), start)
+
+
+cdef int peer_push(Peer* peer, const void* line, size_t line_bytes) noexcept nogil:
+    cdef size_t start = peer.held.used
+    if peer_may_push(peer):
+        return 0 if bytes_put(&peer.output, line, line_bytes) else -1
+    return hold(peer, PLACE_EVENT, start) if bytes_put(&peer.held, line, line_bytes) else -1
+
+
+cdef int peer_say(Peer* peer, const void* line, size_t line_bytes) noexcept nogil:
+    cdef Bytes* target = peer_target(peer)
+    cdef size_t start = target.used
+    return peer_written(peer, bytes_put(target, line, line_bytes), start)
+
+
+cdef bint peer_may_push(const Peer* peer) noexcept nogil:
+    cdef const Place* first
+    if peer.place_count == 0:
+        return True
+    first = peer_place(peer, peer.first_place)
+    return peer.event_places == 0 and first.kind == PLACE_PYTHON and not first.filled
+
+
+# ---- the queue ----
+
+cdef Place* peer_add_place(Peer* peer, uint8_t kind) noexcept nogil:
+    """A new place at the end of the queue."""
+    cdef size_t slots = peer.place_slots * 2 if peer.place_slots else 8
+    cdef uint64_t number
+    cdef Place* larger
+    cdef Place* place
+    if peer.place_count == peer.place_slots:
+        larger = <Place*>malloc(slots * sizeof(Place))
+        if larger == NULL:
+            return NULL
+        for number in range(peer.first_place, peer.first_place + peer.place_count):
+            larger[number & (slots - 1)] = peer_place(peer, number)[0]
+        free(peer.places)
+        peer.places = larger
+        peer.place_slots = slots
+    place = peer_place(peer, peer.first_place + peer.place_count)
+    memset(place, 0, sizeof(Place))
+    place.kind = kind
+    peer.place_count += 1
+    return place
+
+
+cdef inline void copy_slice(Slice* to, const Slice* source, uint8_t** room) noexcept nogil:
+    if source.data != NULL:
+        memcpy(room[0], source.data, source.bytes)
+        to.data = room[0]
+        to.bytes = source.bytes
+        room[0] += source.bytes
+
+
+cdef inline void set_waiting(Peer* peer, uint64_t number, size_t waiting_bytes) noexcept nogil:
+    cdef Place* place = peer_place(peer, number)
+    peer.waiting_bytes += waiting_bytes - place.waiting_bytes
+    place.waiting_bytes = waiting_bytes
+
+
+cdef Handed* peer_hand_place(
+    Peer* peer, uint64_t ticket, const Slice* id, const Slice* key, const Slice* password,
+) noexcept nogil:
+    cdef Switchboard* board = peer.board
+    cdef Handed* handed = <Handed*>calloc(1, sizeof(Handed) + id.bytes + key.bytes + password.bytes + 1)
+    cdef uint8_t* room = <uint8_t*>(handed + 1)
+    if handed == NULL:
+        return NULL
+    set_waiting(peer, ticket, sizeof(Handed) + id.bytes + key.bytes + password.bytes)
+    handed.peer = peer
+    handed.ticket = ticket
+    copy_slice(&handed.id, id, &room)
+    copy_slice(&handed.key, key, &room)
+    copy_slice(&handed.password, password, &room)
+    if board.first_handed == NULL:
+        board.first_handed = handed
+    else:
+        board.last_handed.next = handed
+    board.last_handed = handed
+    if peer.first_handed == NULL:
+        peer.first_handed = handed
+    else:
+        peer.last_handed.next_of_peer = handed
+    peer.last_handed = handed
+    return handed
+
+
+cdef Handed* peer_hand_over(Peer* peer, const Slice* id, const Slice* key, const Slice* password) noexcept nogil:
+    if peer_add_place(peer, PLACE_PYTHON) == NULL:
+        return NULL
+    return peer_hand_place(peer, peer.first_place + peer.place_count - 1, id, key, password)
+
+
+cdef int peer_reply(Peer* peer, uint64_t ticket, const void* line, size_t line_bytes) noexcept nogil:
+    cdef Place* place
+    if ticket < peer.first_place or ticket - peer.first_place >= peer.place_count:
+        return 0
+    place = peer_place(peer, ticket)
+    if place.kind != PLACE_PYTHON or place.filled:
+        return 0
+    place.line = <uint8_t*>malloc(line_bytes + 1)
+    if place.line == NULL:
+        return -1
+    memcpy(place.line, line, line_bytes)
+    place.line_bytes = line_bytes
+    place.filled = True
+    if place.wire_kind == WIRE_SUBSCRIBE or place.wire_kind == WIRE_UNSUBSCRIBE:
+        peer.watching = False
+    set_waiting(peer, ticket, line_bytes)
+    return peer_release(peer)
+
+
+cdef bint peer_is_full(const Peer* peer) noexcept nogil:
+    return peer_waiting_bytes(peer) + peer.place_count * sizeof(Place) > peer.output_bytes_max
+
+
+cdef int peer_release(Peer* peer) noexcept nogil:
+    cdef Place* place
+    while peer.place_count:
+        place = peer_place(peer, peer.first_place)
+        if place.kind == PLACE_WRITE and place.sequence >= peer.board.settled:
+            break
+        if place.kind == PLACE_PYTHON and not place.filled:
+            break
+        if peer_unsent(peer) > peer.output_bytes_max:
+            peer.choked = True
+            break
+        if settle_place(peer, place) != 0:
+            return -1
+        peer.first_place += 1
+        peer.place_count -= 1
+    if peer.place_count == 0:
+        peer.held_base += peer.held.used
+        peer.held.used = 0
+        bytes_shrink(&peer.held)
+        if peer.place_slots > KEPT_PLACES:
+            free(peer.places)
+            peer.places = NULL
+            peer.place_slots = 0
+    elif peer_place(peer, peer.first_place).kind != PLACE_PYTHON:
+        squeeze(&peer.held, &peer.held_base, peer_place(peer, peer.first_place).start - peer.held_base)
+    return 0
+
+
+cdef int settle_place(Peer* peer, Place* place) noexcept nogil:
+    """Put the reply of the first place out. -1: there is no memory, and all is as before."""
+    cdef Switchboard* board = peer.board
+    cdef uint8_t* text
+    cdef Slice id
+    if place.kind == PLACE_PYTHON:
+        if not bytes_put(&peer.output, place.line, place.line_bytes):
+            return -1
+        peer.waiting_bytes -= place.waiting_bytes
+        free(place.line)
+        place.line = NULL
+        return 0
+    text = peer.held.data + (place.start - peer.held_base)
+    id.data = text + place.bytes
+    id.bytes = place.id_bytes
+    if place.kind == PLACE_GET:
+        if not put_document(board.commit.state, &peer.output, text, place.bytes, &id):
+            return -1
+        peer.gets_of[place.key_mark] -= 1
+        board.answered[<size_t>WIRE_GET] += 1
+        durations_count(&board.durations[<size_t>WIRE_GET], board.now_ns - place.began, 1)
+        return 0
+    if not bytes_put(&peer.output, text, place.bytes):
+        return -1
+    if place.kind == PLACE_EVENT:
+        peer.event_places -= 1
+    elif place.kind == PLACE_WRITE:
+        peer.writes_of[place.key_mark] -= 1
+        board.answered[place.wire_kind] += 1
+        durations_count(&board.durations[place.wire_kind], board.now_ns - place.began, 1)
+    return 0
+
+
+cdef void squeeze(Bytes* bytes, size_t* base, size_t gone) noexcept nogil:
+    """Give back the room in front of what is kept still."""
+    if gone > SQUEEZED_BYTES and gone > bytes.used // 2:
+        bytes.used -= gone
+        memmove(bytes.data, bytes.data + gone, bytes.used)
+        base[0] += gone
+
+
+cdef void peer_sent(Peer* peer, size_t sent_bytes) noexcept nogil:
+    cdef size_t base = 0
+    peer.output_at += sent_bytes
+    if peer.output_at == peer.output.used:
+        peer.output.used = peer.output_at = 0
+        bytes_shrink(&peer.output)
+    else:
+        squeeze(&peer.output, &base, peer.output_at)
+        peer.output_at -= base

@@ -1,0 +1,63 @@
+"""Large lines, taken apart by a thread of their own: to check and index 64 MiB takes a second.
+
+Who serves many clients hands a large line over and goes on with the others; its client waits (peer.large). The thread
+takes the line apart, prepares the write that it asks for, and rings the bell of the switchboard's channel; what serves
+the clients finds the line ready when it collects. The thread starts with the first large line.
+"""
+
+from libc.stddef cimport size_t
+from libc.stdint cimport uint8_t
+
+from fluxdb._core.commit.outcome cimport Outcome
+from fluxdb._core.base.platform cimport pthread_cond_t, pthread_mutex_t, pthread_t
+from fluxdb._core.commit.stage cimport Request, StageLimits
+from fluxdb._core.documents.state cimport State
+from fluxdb._core.serve.wire cimport WireRequest
+
+cdef enum:
+    LARGE_LINE_BYTES = 65536    # lines up to here are taken apart at once: 1 ms at worst
+
+cdef struct LargeLine:
+    LargeLine* next
+    void* peer              # whose it is; NULL: it is gone
+    bint ready              # and not the thread's any more
+    uint8_t* buffer         # the line begins at begin; NULL once it is taken apart
+    size_t begin
+    size_t line_bytes
+    int status              # WireStatus
+    WireRequest wire        # its slices point into kept; of a write the value is in request
+    uint8_t* kept
+    Request request         # of a write
+    Outcome outcome         # what request_prepare said
+
+# Guarded by lock; what is ready is its peer's alone.
+cdef struct LargeLines:
+    pthread_mutex_t lock
+    pthread_cond_t arrived
+    LargeLine* first        # to be taken apart, in order
+    LargeLine* last
+    LargeLine* done         # and those that are, the latest first
+    const StageLimits* limits
+    State* state
+    const int* bell         # rung when one is done
+    pthread_t thread
+    int process             # that has the thread; 0: there is none
+    bint stopping
+
+cdef void large_lines_init(
+    LargeLines* lines, const StageLimits* limits, State* state, const int* bell,
+) noexcept nogil
+# A line for the thread, which owns buffer from here on. NULL: there is no thread, or no memory; take it apart at once.
+cdef LargeLine* large_lines_add(
+    LargeLines* lines, void* peer, uint8_t* buffer, size_t begin, size_t line_bytes,
+) noexcept nogil
+# All that are ready since the last call, linked by next: those of peers that are gone are freed, and not among them.
+cdef LargeLine* large_lines_take(LargeLines* lines) noexcept nogil
+# Of a ready line, or of a peer that goes.
+cdef void large_line_release(LargeLines* lines, LargeLine* line) noexcept nogil
+# Ends the thread. Nothing is added later, and nothing rung.
+cdef void large_lines_stop(LargeLines* lines) noexcept nogil
+# Behind large_lines_stop, when all peers are gone.
+cdef void large_lines_free(LargeLines* lines) noexcept nogil
+# The write that a line asks for, not prepared yet.
+cdef void fill_write(const WireRequest* wire, Request* request) noexcept nogil

@@ -1,0 +1,202 @@
+"""Large lines, in a thread of their own; serve/large_lines.pxd says why."""
+
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy, memset
+
+from fluxdb._core.log.frame cimport KIND_DELETE, KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET
+from fluxdb._core.base.platform cimport (
+    fluxdb_bell_ring, fluxdb_cond_init, fluxdb_thread_start, pthread_cond_broadcast, pthread_cond_destroy,
+    pthread_cond_wait, pthread_join, pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock,
+    pthread_mutex_unlock,
+)
+from fluxdb._core.commit.stage cimport request_free, request_prepare
+from fluxdb._core.serve.wire cimport (
+    WIRE_DELETE, WIRE_NO_MEMORY, WIRE_OK, WIRE_PATCH, WIRE_SET, Slice, wire_parse, wire_scratch_bytes,
+)
+
+cdef extern from "<unistd.h>" nogil:
+    int getpid() noexcept
+
+
+cdef void large_lines_init(
+    LargeLines* lines, const StageLimits* limits, State* state, const int* bell,
+) noexcept nogil:
+    memset(lines, 0, sizeof(LargeLines))
+    pthread_mutex_init(&lines.lock, NULL)
+    fluxdb_cond_init(&lines.arrived)
+    lines.limits = limits
+    lines.state = state
+    lines.bell = bell
+
+
+cdef bint has_thread(LargeLines* lines) noexcept nogil:
+    """With the lock held."""
+    if lines.process == 0 and not lines.stopping and fluxdb_thread_start(&lines.thread, thread_main, lines) == 0:
+        lines.process = getpid()
+    return lines.process != 0 and not lines.stopping
+
+
+cdef LargeLine* large_lines_add(
+    LargeLines* lines, void* peer, uint8_t* buffer, size_t begin, size_t line_bytes,
+) noexcept nogil:
+    cdef LargeLine* line = <LargeLine*>calloc(1, sizeof(LargeLine))
+    cdef bint added
+    if line == NULL:
+        return NULL
+    line.peer = peer
+    line.buffer = buffer
+    line.begin = begin
+    line.line_bytes = line_bytes
+    pthread_mutex_lock(&lines.lock)
+    added = has_thread(lines)
+    if added:
+        if lines.first == NULL:
+            lines.first = line
+        else:
+            lines.last.next = line
+        lines.last = line
+        pthread_cond_broadcast(&lines.arrived)
+    pthread_mutex_unlock(&lines.lock)
+    if not added:
+        free(line)
+        return NULL
+    return line
+
+
+cdef void* thread_main(void* argument) noexcept nogil:
+    cdef LargeLines* lines = <LargeLines*>argument
+    cdef LargeLine* line
+    pthread_mutex_lock(&lines.lock)
+    while not lines.stopping:
+        line = lines.first
+        if line == NULL:
+            pthread_cond_wait(&lines.arrived, &lines.lock)
+            continue
+        lines.first = line.next
+        pthread_mutex_unlock(&lines.lock)
+        take_apart(lines, line)
+        pthread_mutex_lock(&lines.lock)
+        line.next = lines.done
+        lines.done = line
+        if not lines.stopping:
+            fluxdb_bell_ring(lines.bell)
+    pthread_mutex_unlock(&lines.lock)
+    return NULL
+
+
+cdef void take_apart(LargeLines* lines, LargeLine* line) noexcept nogil:
+    cdef WireRequest* wire = &line.wire
+    cdef uint8_t* scratch = <uint8_t*>malloc(wire_scratch_bytes(line.line_bytes))
+    line.status = WIRE_NO_MEMORY
+    if scratch != NULL:
+        line.status = wire_parse(
+            line.buffer + line.begin, line.line_bytes, lines.limits.depth_max, scratch, wire
+        )
+    free(line.buffer)
+    line.buffer = NULL
+    if line.status == WIRE_OK and wire.kind in (WIRE_SET, WIRE_PATCH, WIRE_DELETE):
+        fill_write(wire, &line.request)
+        line.outcome.status = request_prepare(&line.request, lines.limits, lines.state, &line.outcome)
+    if not keep(line):
+        line.status = WIRE_NO_MEMORY
+    free(scratch)
+
+
+cdef bint keep(LargeLine* line) noexcept nogil:
+    """Keep what is still needed of the line, which is short: the scratch is not, nor the value."""
+    cdef WireRequest* wire = &line.wire
+    cdef uint8_t* room = <uint8_t*>malloc(wire.id.bytes + wire.key.bytes + wire.password.bytes + 1)
+    line.kept = room
+    memset(&wire.value, 0, sizeof(Slice))
+    move(&wire.id, &room)
+    move(&wire.key, &room)
+    move(&wire.password, &room)
+    line.request.key = wire.key.data
+    line.request.text = NULL
+    return line.kept != NULL
+
+
+cdef void move(Slice* slice, uint8_t** room) noexcept nogil:
+    if slice.data == NULL:
+        return
+    if room[0] == NULL:
+        memset(slice, 0, sizeof(Slice))
+        return
+    memcpy(room[0], slice.data, slice.bytes)
+    slice.data = room[0]
+    room[0] += slice.bytes
+
+
+cdef LargeLine* large_lines_take(LargeLines* lines) noexcept nogil:
+    cdef LargeLine* line
+    cdef LargeLine* next
+    cdef LargeLine* taken = NULL
+    if lines.process == 0:
+        return NULL
+    pthread_mutex_lock(&lines.lock)
+    line = lines.done
+    lines.done = NULL
+    pthread_mutex_unlock(&lines.lock)
+    while line != NULL:     # the oldest comes to the front by this
+        next = line.next
+        if line.peer == NULL:
+            free_line(line)
+        else:
+            line.ready = True
+            line.next = taken
+            taken = line
+        line = next
+    return taken
+
+
+cdef void free_line(LargeLine* line) noexcept nogil:
+    free(line.buffer)
+    free(line.kept)
+    request_free(&line.request)
+    free(line)
+
+
+cdef void large_line_release(LargeLines* lines, LargeLine* line) noexcept nogil:
+    if line.ready:
+        free_line(line)
+    else:
+        line.peer = NULL    # nobody but the caller's own lock guards this: the thread does not look at it
+
+
+cdef void large_lines_stop(LargeLines* lines) noexcept nogil:
+    if lines.process and lines.process != getpid():     # a fork's child: the lock may be held by a thread of the parent
+        return
+    pthread_mutex_lock(&lines.lock)
+    lines.stopping = True
+    pthread_cond_broadcast(&lines.arrived)
+    pthread_mutex_unlock(&lines.lock)
+    if lines.process:
+        pthread_join(lines.thread, NULL)
+    lines.process = 0
+
+
+cdef void large_lines_free(LargeLines* lines) noexcept nogil:
+    cdef LargeLine* line
+    while lines.done != NULL:
+        line = lines.done
+        lines.done = line.next
+        free_line(line)
+    while lines.first != NULL:
+        line = lines.first
+        lines.first = line.next
+        free_line(line)
+    pthread_cond_destroy(&lines.arrived)
+    pthread_mutex_destroy(&lines.lock)
+
+
+cdef void fill_write(const WireRequest* wire, Request* request) noexcept nogil:
+    memset(request, 0, sizeof(Request))
+    request.kind = KIND_SET if wire.kind == WIRE_SET else KIND_DELETE
+    if wire.kind == WIRE_PATCH:
+        request.kind = KIND_PATCH_REMOVE_NULLS if wire.remove_nulls else KIND_PATCH
+    request.key = wire.key.data
+    request.key_bytes = wire.key.bytes
+    request.text = wire.value.data
+    request.text_bytes = wire.value.bytes
+    request.is_canonical = True
+    request.if_version = wire.if_version

@@ -1,0 +1,112 @@
+"""What is told to a client whose bytes can't be taken."""
+
+from libc.string cimport memcmp, strchr
+
+from fluxdb._core.commit.boundary cimport outcome_exception
+from fluxdb._core.json.text cimport JSON_DEPTH, json_status_words
+from fluxdb._core.serve.wire cimport (
+    WIRE_BAD_JSON, WIRE_EMPTY_KEY, WIRE_FOREIGN, WIRE_MISSING, WIRE_NO_KIND, WIRE_NO_MEMORY, WIRE_NOT_AN_OBJECT,
+    WIRE_OK, WIRE_TOO_LONG, WIRE_UNAUTHENTICATED, WIRE_UNKNOWN_KIND,
+)
+
+import orjson
+
+from fluxdb.errors import VersionConflictError
+
+# By WireKind.
+WIRE_NAMES = (None, "get", "set", "del", "patch", "snapshot", "subscribe", "unsubscribe", "ping", "info", "auth")
+FOREIGN = "this port speaks FluxDB's protocol: one JSON object a line, no HTTP, no TLS"
+PROXY = (
+    "this port does not speak the PROXY protocol: turn that off in the proxy or load balancer in front of it "
+    "(send-proxy, proxy_protocol)"
+)
+
+
+cdef bytes error_line(const Handed* handed, const Commit* commit):
+    if handed.wire_status == WIRE_OK:
+        members = error_members(handed, commit)
+    else:
+        code, message = complaint(handed, commit.limits.depth_max)
+        members = {"kind": "error", "code": code, "message": message}
+    cdef bytes line = orjson.dumps(members)
+    if handed.id.bytes:
+        return line[: len(line) - 1] + b',"id":' + handed.id.data[:handed.id.bytes] + b"}\n"
+    return line + b"\n"
+
+
+cdef dict error_members(const Handed* handed, const Commit* commit):
+    """Of a write that was refused."""
+    key = handed.key.data[:handed.key.bytes].decode() if handed.key.data != NULL else None
+    error = outcome_exception(&handed.outcome, commit, key)
+    members = {"kind": "error", "code": getattr(error, "code", "no_memory"), "message": str(error)}
+    if isinstance(error, VersionConflictError):
+        members["expected"] = error.expected
+        members["actual"] = error.actual
+    if getattr(error, "maybe_applied", False):
+        members["maybe_applied"] = True
+    return members
+
+
+cdef tuple complaint(const Handed* handed, uint32_t depth_max):
+    """(code, message) of a line that can't be taken."""
+    cdef int status = handed.wire_status
+    cdef str kinds = ", ".join(WIRE_NAMES[1:])
+    if status == WIRE_TOO_LONG:
+        bound = "line_bytes_max" if handed.detail else "auth_line_bytes_max, until the password is told"
+        return "too_large", f"a line of more than {handed.offset} bytes ({bound}); it was passed over"
+    if status == WIRE_BAD_JSON and handed.detail == JSON_DEPTH:
+        message = f"the value is nested deeper than {depth_max} (depth_max), at byte {handed.offset} of the line"
+        return "too_large", message
+    if status == WIRE_UNAUTHENTICATED:
+        return "auth", 'a password is needed first: {"kind":"auth","password":...}'
+    if status == WIRE_EMPTY_KEY:
+        return "invalid_key", "a key can't be empty"
+    if status == WIRE_NO_MEMORY:
+        return "no_memory", "no memory for the request"
+    if status == WIRE_FOREIGN:
+        message = PROXY if handed.detail == FOREIGN_PROXY else FOREIGN
+    elif status == WIRE_BAD_JSON:
+        message = f"{json_status_words(handed.detail).decode()}, at byte {handed.offset} of the line"
+    elif status == WIRE_NOT_AN_OBJECT:
+        message = 'a request is a JSON object, as {"kind":"get","key":"a"}'
+    elif status == WIRE_NO_KIND:
+        message = f"the request has no member kind; it is one of {kinds}"
+    elif status == WIRE_UNKNOWN_KIND:
+        message = f"the kind is none of {kinds}"
+    elif status == WIRE_MISSING:
+        message = f"the request has no member {handed.member.decode()}"
+    else:
+        message = f"the member {handed.member.decode()} is of the wrong type"
+    return "invalid_request", message
+
+
+cdef inline bint is_token(uint8_t byte) noexcept nogil:
+    """May it stand in the method of an HTTP request (RFC 9110, 5.6.2)? Those that a page makes up are free words."""
+    if c"0" <= byte <= c"9" or c"A" <= byte <= c"Z" or c"a" <= byte <= c"z":
+        return True
+    return byte != 0 and strchr(b"!#$%&'*+-.^_`|~", byte) != NULL
+
+
+cdef bint has_method(const uint8_t* line, size_t line_bytes) noexcept nogil:
+    cdef size_t at = 0
+    while at < line_bytes and is_token(line[at]):
+        at += 1
+    return at > 0 and at < line_bytes and (line[at] == c" " or line[at] == c"\t")
+
+
+cdef int foreign_begin(const uint8_t* line, size_t line_bytes, bint whole) noexcept nogil:
+    cdef size_t at = 0
+    if line_bytes >= 2 and line[0] == 0x16 and line[1] == 0x03:
+        return FOREIGN_OTHER
+    # Version 2 begins with \r\n\r\n\0\r\nQUIT\n: two lines that are empty, then this.
+    if line_bytes >= 6 and memcmp(line, b"PROXY ", 6) == 0:
+        return FOREIGN_PROXY
+    if whole and line_bytes == 2 and memcmp(line, b"\0\r", 2) == 0:
+        return FOREIGN_PROXY
+    if not whole or not has_method(line, line_bytes):
+        return FOREIGN_NONE
+    while at + 6 <= line_bytes:
+        if memcmp(line + at, b" HTTP/", 6) == 0:
+            return FOREIGN_OTHER
+        at += 1
+    return FOREIGN_NONE

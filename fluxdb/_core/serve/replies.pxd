@@ -1,0 +1,27 @@
+"""Bytes on their way out of a connection, and the replies that are written into them."""
+
+from libc.stddef cimport size_t
+from libc.stdint cimport uint8_t, uint64_t
+
+from fluxdb._core.serve.wire cimport Slice
+
+cdef struct Bytes:
+    uint8_t* data
+    size_t used
+    size_t capacity
+
+# False: there is no memory; nothing changed.
+cdef bint bytes_reserve(Bytes* bytes, size_t more) noexcept nogil
+cdef bint bytes_put(Bytes* bytes, const void* data, size_t data_bytes) noexcept nogil
+# Of what was used up: gives a large buffer back.
+cdef void bytes_shrink(Bytes* bytes) noexcept nogil
+
+# Each adds one line; id may be empty. False: there is no memory.
+cdef bint reply_written(Bytes* bytes, uint64_t version, uint64_t revision, const Slice* id) noexcept nogil
+cdef bint reply_nothing_deleted(Bytes* bytes, const Slice* id) noexcept nogil
+# value NULL: there is no document.
+cdef bint reply_document(
+    Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version, const Slice* id,
+) noexcept nogil
+# Says where a password is still to be told: whoever connects learns so without asking for a document.
+cdef bint reply_pong(Bytes* bytes, bint authenticated, const Slice* id) noexcept nogil

@@ -1,0 +1,30 @@
+"""Who waits for room in the filling group, in line."""
+
+from fluxdb._core.serve.connection cimport Line, Peer
+
+
+cdef inline void line_join(Line* line, Peer* peer) noexcept nogil:
+    peer.waits_in = line
+    peer.next_waiting = NULL
+    peer.previous_waiting = line.last
+    if line.first == NULL:
+        line.first = peer
+    else:
+        line.last.next_waiting = peer
+    line.last = peer
+
+
+# From whatever place it has in its line; of one that is in none: nothing happens.
+cdef inline void line_leave(Peer* peer) noexcept nogil:
+    cdef Line* line = peer.waits_in
+    if line == NULL:
+        return
+    if peer.previous_waiting == NULL:
+        line.first = peer.next_waiting
+    else:
+        peer.previous_waiting.next_waiting = peer.next_waiting
+    if peer.next_waiting == NULL:
+        line.last = peer.previous_waiting
+    else:
+        peer.next_waiting.previous_waiting = peer.previous_waiting
+    peer.waits_in = NULL
