@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fluxdb._core.commit.channel import Channel
 import select
 
 import fluxdb
@@ -22,7 +23,7 @@ class Codec:
         self.db = fluxdb.open(new_folder())
         for number in range(KEYS):
             self.db.set(key(number), value(number))
-        self.hub = Hub(self.db.handle.committer.channel())
+        self.hub = Hub(Channel(self.db.handle.committer))
         self.connection = Connection(self.hub, line_bytes_max=LINE_BYTES_MAX, authenticated=True)
         self.lines = b"".join(_line(request, number) for number in range(LINES))
 

@@ -6,10 +6,12 @@ loop must not wait: each gets a mailbox of its own (see ``mailbox``).
 
 from __future__ import annotations
 
+from functools import partial
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from fluxdb._core.commit.channel import Channel
 from fluxdb._core.commit.committer import Committer
 from fluxdb._core.base.locked import call_locked
 from fluxdb.engine.handle import Written
@@ -45,7 +47,7 @@ class WriteActor:
         mailbox = self._mailboxes.get(loop)
         if mailbox is None:
             self._forget_closed_loops()
-            mailbox = make(self._committer.channel, loop, self._dispatch)
+            mailbox = make(partial(Channel, self._committer), loop, self._dispatch)
             self._mailboxes[loop] = mailbox
         return mailbox
 

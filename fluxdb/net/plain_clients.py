@@ -5,6 +5,7 @@ Requests that are rare come as news, by a descriptor of the event loop; events g
 
 from __future__ import annotations
 
+from fluxdb._core.commit.channel import Channel
 import logging
 import socket
 from collections.abc import Iterable
@@ -70,7 +71,7 @@ class PlainClients:
         limits = service.limits
         self.service = service
         self.reactor = Reactor(
-            service.engine.committer.channel(),
+            Channel(service.engine.committer),
             events_bytes_max=EVENTS_BYTES_MAX,
             input_bytes_max=limits.input_bytes_max,
             input_words=lines.too_much_input(limits.input_bytes_max),

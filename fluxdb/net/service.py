@@ -5,6 +5,7 @@ A client knows its service, not the server: the server makes the clients, and en
 
 from __future__ import annotations
 
+from fluxdb._core.commit.channel import Channel
 import asyncio
 from collections.abc import Callable
 from functools import partial
@@ -39,7 +40,7 @@ class Service(Generic[C]):
         self.limits = limits
         self.password = None if password is None else Password(password)
         self.loop = asyncio.get_running_loop()
-        self.hub = Hub(engine.committer.channel())
+        self.hub = Hub(Channel(engine.committer))
         self.tick = 0  # counted on about once a second
         self.input_bytes = 0  # in requests that are not whole
         self.client_backlog = partial(engine.notify.client_backlog, limits.client_event_bytes_max)  # makes one

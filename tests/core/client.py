@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fluxdb._core.commit.channel import Channel
 import json
 import select
 from typing import Any
@@ -14,7 +15,7 @@ class Client:
     """A connection, and the loop that a server would be."""
 
     def __init__(self, log: Log, *, line_bytes_max: int = 10_000, authenticated: bool = True) -> None:
-        self.hub = Hub(log.committer.channel())
+        self.hub = Hub(Channel(log.committer))
         self.connection = self.connect(line_bytes_max, authenticated)
         self.handed: list[tuple[str, str | None]] = []
         self.output = b""

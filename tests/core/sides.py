@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fluxdb._core.commit.channel import Channel
 import json
 import select
 import socket
@@ -63,7 +64,7 @@ class Loop:
     def __init__(self, log: Log, *, unread_bytes_max: int = 1 << 30, input_bytes_max: int = 1 << 20) -> None:
         self.log = log
         self.reactor = Reactor(
-            log.committer.channel(),
+            Channel(log.committer),
             events_bytes_max=4096,
             input_bytes_max=input_bytes_max,
             input_words=TOO_MUCH,

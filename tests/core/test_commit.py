@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fluxdb._core.commit.channel import Channel
 import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -71,7 +72,7 @@ def test_versions_never_fall_back_behind_another_forgotten_key_of_the_same_bucke
 
 def test_a_tombstone_queue_of_rewritten_keys_stays_bounded(make_log: MakeLog) -> None:
     log = make_log(tombstones_max=4)
-    channel = log.committer.channel()
+    channel: Any = Channel(log.committer)
     for _ in range(3000):
         channel.submit(Kind.SET, "k", b"1")
         channel.submit(Kind.DELETE, "k", None)
@@ -81,7 +82,7 @@ def test_a_tombstone_queue_of_rewritten_keys_stays_bounded(make_log: MakeLog) ->
 
 
 def test_g3_two_patches_of_one_group_both_take_effect(log: Any) -> None:
-    channel = log.committer.channel()
+    channel: Any = Channel(log.committer)
     versions = [channel.submit(Kind.PATCH, "k", f'{{"m{i}":{i}}}'.encode())[0] for i in range(100)]
     assert drain(channel) == [None] * 100
     assert versions == list(range(1, 101))
@@ -124,7 +125,7 @@ def test_delete_of_a_missing_key_writes_nothing(log: Any) -> None:
 
 
 def test_g1_a_refusal_that_rests_on_an_undurable_write_waits_for_it(log: Any) -> None:
-    channel = log.committer.channel()
+    channel: Any = Channel(log.committer)
     assert channel.submit(Kind.SET, "a", b"1") == (1, 1)
     assert channel.submit(Kind.SET, "a", b"2", 0) is not False
     assert channel.submit(Kind.DELETE, "a", None) == (2, 2)
@@ -137,7 +138,7 @@ def test_g1_a_refusal_that_rests_on_an_undurable_write_waits_for_it(log: Any) ->
 
 
 def test_g1_a_refusal_told_to_a_thread_waits_for_what_it_rests_on(log: Any) -> None:
-    channel = log.committer.channel()
+    channel: Any = Channel(log.committer)
     for i in range(0, 150, 3):  # each time the writes before are on their way
         key = f"k{i}"
         channel.submit(Kind.SET, key, b"1")
@@ -255,7 +256,7 @@ def test_a_spare_segment_that_is_too_small_for_a_record_is_not_taken(make_log: M
 
 def test_a_group_of_many_chunks_is_written_whole(make_log: MakeLog) -> None:
     log = make_log(value_bytes_max=1 << 20, group_bytes_max=64 << 20, segment_bytes=1 << 20)
-    channel = log.committer.channel()
+    channel: Any = Channel(log.committer)
     values = [b'"' + bytes([97 + i % 26]) * 200_000 + b'"' for i in range(100)]
     for i, value in enumerate(values):
         assert channel.submit(Kind.SET, f"k{i}", value)
@@ -268,7 +269,7 @@ def test_a_group_of_many_chunks_is_written_whole(make_log: MakeLog) -> None:
 def test_g3_many_groups_of_writes_to_one_key_lose_none(make_log: MakeLog) -> None:
     """In a group a record is freed as soon as the next one replaces it; its address comes back for a later write."""
     log = make_log(group_bytes_max=4096)
-    channel = log.committer.channel()
+    channel: Any = Channel(log.committer)
     versions = []
     for i in range(10_000):
         while (written := channel.submit(Kind.SET, "shared", b"%05d" % (10_000 + i))) is False:
@@ -283,7 +284,7 @@ def test_g3_many_groups_of_writes_to_one_key_lose_none(make_log: MakeLog) -> Non
 
 def test_a_tombstone_forgotten_at_once_is_no_danger_to_what_is_staged(make_log: MakeLog) -> None:
     log = make_log(tombstones_max=0)
-    channel = log.committer.channel()
+    channel: Any = Channel(log.committer)
     last = 0
     for i in range(3000):
         for kind, text in ((Kind.SET, b"%d" % i), (Kind.DELETE, None)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fluxdb._core.commit.channel import Channel
 import contextlib
 import errno
 import gc
@@ -23,7 +24,7 @@ MakeLog = Callable[..., Any]
 
 def test_backpressure_a_full_group_takes_no_more_and_says_when_it_does(make_log: MakeLog) -> None:
     log = make_log(group_bytes_max=4096)
-    channel = log.committer.channel()
+    channel = Channel(log.committer)
     taken = refused = 0
     for i in range(2000):
         while channel.submit(Kind.SET, f"k{i}", b'"' + b"x" * 200 + b'"') is False:
@@ -54,7 +55,7 @@ def test_g11_what_a_group_of_patches_holds_in_memory_is_bounded(make_log: MakeLo
     """A few bytes in the log, and the whole document in memory until the group is settled."""
     log = make_log(value_bytes_max=1 << 20, group_bytes_max=64 << 10)
     log.committer.write(Kind.SET, "k", b'{"n":0,"text":"%b"}' % (b"x" * 100_000))
-    channel = log.committer.channel()
+    channel = Channel(log.committer)
     taken = 0
     for n in range(200):
         while channel.submit(Kind.PATCH, "k", b'{"n":%d}' % n) is False:
@@ -75,7 +76,7 @@ def test_g11_threads_that_patch_wait_for_room_in_memory(make_log: MakeLog) -> No
 
 
 def test_close_settles_what_is_staged_and_refuses_the_rest(log: Any) -> None:
-    channel = log.committer.channel()
+    channel = Channel(log.committer)
     for i in range(50):
         channel.submit(Kind.SET, f"k{i}", b"1")
     log.committer.close()
@@ -273,7 +274,7 @@ def test_a_committer_that_was_abandoned_touches_nothing(log: Any) -> None:
         lambda: log.committer.write(Kind.SET, "a", b"2"),
         lambda: log.committer.watch("a"),
         lambda: log.committer.take_events(),
-        lambda: log.committer.channel(),
+        lambda: Channel(log.committer),
     ]
     for call in calls:
         with pytest.raises(ClosedError):
@@ -285,7 +286,7 @@ def test_a_forgotten_committer_in_a_cycle_ends_in_order(make_log: MakeLog) -> No
     """The garbage collector finds the channel, the committer and the documents at once, in any order."""
     for _ in range(20):
         log = make_log()
-        cycle: dict[str, Any] = {"channel": log.committer.channel(), "view": log.documents.open_view()}
+        cycle: dict[str, Any] = {"channel": Channel(log.committer), "view": log.documents.open_view()}
         cycle["self"] = cycle
         cycle["channel"].submit(Kind.SET, "a", b"1")
         cycle["log"] = log.__dict__.pop("committer"), log.__dict__.pop("documents")

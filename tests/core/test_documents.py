@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fluxdb._core.commit.channel import Channel
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -43,7 +44,7 @@ def test_every_key_is_found_again_whatever_grows_meanwhile() -> None:
 @settings(max_examples=50, deadline=None)
 def test_the_table_agrees_with_a_dict(log_of: Any, steps: list[tuple[Kind, int]]) -> None:
     log = log_of()
-    channel = log.committer.channel()
+    channel = Channel(log.committer)
     model: dict[str, bytes] = {}
     for i, (kind, number) in enumerate(steps):
         key = f"k{number}"
@@ -139,7 +140,7 @@ def read_all(view: Any, bytes_min: int = 1000) -> dict[str, tuple[bytes | None, 
 
 def test_g9_a_view_shows_one_revision_while_writers_go_on(log: Any) -> None:
     write = log.committer.write
-    channel = log.committer.channel()
+    channel = Channel(log.committer)
     for i in range(3000):
         channel.submit(Kind.SET, f"k{i}", b"0")
     while channel.outstanding:
@@ -172,7 +173,7 @@ def test_g9_a_view_shows_one_revision_while_writers_go_on(log: Any) -> None:
 
 
 def test_g9_a_view_keeps_what_is_replaced_in_the_shard_that_it_copies_next(log: Any) -> None:
-    channel = log.committer.channel()
+    channel = Channel(log.committer)
     keys = [f"k{i}" for i in range(12_000)]  # of 4,096 shards: some are in the first one
     for text in (b"0", b"1"):
         for key in keys:
@@ -189,7 +190,7 @@ def test_g9_a_view_keeps_what_is_replaced_in_the_shard_that_it_copies_next(log: 
 def test_g9_a_view_opens_between_groups_also_while_large_ones_are_applied(make_log: MakeLog) -> None:
     """A large group is applied in several holds of the lock: a view of a part of it is neither made nor refused."""
     log = make_log(group_bytes_max=16 << 20, segment_bytes=16 << 20)
-    channel = log.committer.channel()
+    channel = Channel(log.committer)
     keys = [f"k{i}" for i in range(10_000)]
     stop = threading.Event()
 
@@ -226,7 +227,7 @@ def test_a_view_that_was_dropped_is_closed(log: Any) -> None:
 
 def test_a_reader_gives_documents_that_live_on(log: Any) -> None:
     reader = Reader(log.documents, orjson.loads)
-    channel = log.committer.channel()
+    channel = Channel(log.committer)
     for _ in range(1000):
         channel.submit(Kind.SET, "a", b'{"x":[1,2]}')
     while channel.outstanding:

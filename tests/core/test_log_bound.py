@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fluxdb._core.commit.channel import Channel
 import errno
 import threading
 from collections.abc import Callable
@@ -74,7 +75,7 @@ def test_g11_a_thread_waits_for_a_checkpoint_when_the_log_is_at_its_bound(make_l
 
 
 def test_g11_an_event_loop_hears_when_the_log_has_room_again(full: Any) -> None:
-    channel = full.committer.channel()
+    channel = Channel(full.committer)
     assert channel.submit(Kind.SET, "k", b"2") is False
     assert full.documents.get("k")[0] == b"1"
     checkpoint(full)
@@ -84,7 +85,7 @@ def test_g11_an_event_loop_hears_when_the_log_has_room_again(full: Any) -> None:
 
 def test_a_checkpoint_that_fails_refuses_those_who_wait_for_it(full: Any) -> None:
     writer = Writer(full)
-    channel = full.committer.channel()
+    channel = Channel(full.committer)
     assert channel.submit(Kind.SET, "k", b"2") is False
     full.committer.checkpoint_failed(errno.ENOSPC)
     writer.join(30)

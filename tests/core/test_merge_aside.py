@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fluxdb._core.commit.channel import Channel
 import contextlib
 import json
 import sys
@@ -66,7 +67,7 @@ def no_forced_switches() -> Iterator[None]:
 
 def test_other_threads_run_while_an_event_loop_patches_a_large_document(log: Any, no_forced_switches: None) -> None:
     log.committer.write(Kind.SET, "large", document(500_000))
-    channel = log.committer.channel()
+    channel: Any = Channel(log.committer)
     with running(lambda: time.sleep(0)) as ticks:
         before = ticks[0]
         assert channel.submit(Kind.PATCH, "large", WALKED)
@@ -77,7 +78,7 @@ def test_other_threads_run_while_an_event_loop_patches_a_large_document(log: Any
 def test_other_writers_get_the_lock_while_a_large_document_is_merged(log: Any) -> None:
     """A DELETE of a missing key takes the lock and needs no disk: there is time for thousands."""
     log.committer.write(Kind.SET, "large", document(500_000))
-    channel = log.committer.channel()
+    channel: Any = Channel(log.committer)
     delta = WALKED[:-1] + b',"long":"' + b"x" * 20_000 + b'"}'  # the GIL is let go of for it in any case
     with running(lambda: log.committer.write(Kind.DELETE, "missing", None)) as deletes:
         before = deletes[0]
@@ -119,7 +120,7 @@ def test_g3_large_merges_beside_sets_and_deletes_of_their_key_are_of_the_version
 
     churning = threading.Thread(target=churn)
     churning.start()
-    channel = log.committer.channel()
+    channel: Any = Channel(log.committer)
     try:
         for i in range(100):
             log.committer.write(Kind.PATCH, "large", b'{"patched":%d}' % i)
@@ -136,7 +137,7 @@ def test_g3_large_merges_beside_sets_and_deletes_of_their_key_are_of_the_version
 
 def test_patches_of_a_large_document_in_one_group_see_each_other(log: Any) -> None:
     log.committer.write(Kind.SET, "large", large_object())
-    channel = log.committer.channel()
+    channel: Any = Channel(log.committer)
     versions = [channel.submit(Kind.PATCH, "large", b'{"m%d":1}' % i)[0] for i in range(10)]
     drain(channel)
     assert versions == list(range(2, 12))
@@ -148,7 +149,7 @@ def test_what_a_large_merge_is_refused_for_is_told(log: Any, make_log: MakeLog) 
         log.committer.write(Kind.PATCH, "none", large_object(), 7)
     small = make_log(**(ROOM | {"value_bytes_max": LARGE_BYTES + 100}))
     small.committer.write(Kind.SET, "large", large_object())
-    channel = small.committer.channel()
+    channel: Any = Channel(small.committer)
     over = json.dumps({"more": "y" * 200}).encode()
     for write in (small.committer.write, channel.submit):
         with pytest.raises(LimitError, match="value_bytes_max"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fluxdb._core.commit.channel import Channel
 import json
 import os
 import select
@@ -261,7 +262,7 @@ def test_to_close_ends_the_thread_and_leaves_no_descriptor(log: Log) -> None:
     def threads() -> int:
         return len(list(Path("/proc/self/task").iterdir()))
 
-    log.committer.channel().close()  # the committer's own thread runs from here on
+    Channel(log.committer).close()  # the committer's own thread runs from here on
     before = descriptors(), threads()
     loop = Loop(log)
     sides = [Side(loop) for _ in range(5)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fluxdb._core.commit.channel import Channel
 import struct
 from typing import Any
 
@@ -65,7 +66,7 @@ def test_every_flipped_bit_of_a_group_is_noticed(segment: bytearray) -> None:
 
 
 def test_a_group_is_taken_whole_or_not_at_all(log: Any) -> None:
-    channel = log.committer.channel()
+    channel = Channel(log.committer)
     log.committer.write(Kind.SET, "before", b"1")
     for i in range(20):
         channel.submit(Kind.SET, f"k{i}", b"1")

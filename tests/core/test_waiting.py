@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fluxdb._core.commit.channel import Channel
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,7 @@ class Crowd:
     """Clients of one hub, each known by a letter; the groups that they fill take one or two writes."""
 
     def __init__(self, log: Log) -> None:
-        self.hub = Hub(log.committer.channel())
+        self.hub = Hub(Channel(log.committer))
         self.clients: dict[str, Connection] = {}
 
     def wait(self, name: str) -> Connection:

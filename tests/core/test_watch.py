@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fluxdb._core.commit.channel import Channel
 import resource
 import sys
 from collections.abc import Callable
@@ -48,7 +49,7 @@ def test_events_are_taken_a_piece_at_a_time_and_a_burst_is_what_was_there_at_its
 
 def test_a_commit_group_is_one_burst_however_many_pieces_it_is_taken_in(log: Any) -> None:
     committer = log.committer
-    channel = committer.channel()
+    channel = Channel(committer)
     committer.watch("a")
     for number in range(1_000):
         assert channel.submit(Kind.SET, "a", b"%d" % number) is not False

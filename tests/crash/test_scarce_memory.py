@@ -5,6 +5,7 @@ Functions whose names don't begin with ``test`` run in a worker, under the shim.
 
 from __future__ import annotations
 
+from fluxdb._core.commit.channel import Channel
 import sys
 import time
 from pathlib import Path
@@ -46,7 +47,7 @@ def refusal_is_lost(path: str) -> dict[str, Any]:
     shim = Shim()
     shim.begin(path)
     log = Log(Path(path))
-    channel = log.committer.channel()
+    channel = Channel(log.committer)
     held = shim.hold(Call.SYNC, part="log-")
     channel.submit(Kind.SET, "a", b"1")
     held.wait()
@@ -132,7 +133,7 @@ def group_is_half_applied(path: str) -> dict[str, Any]:
     shim.begin(path)
     database = Database.open(Path(path) / "db", LIMITS)
     database.committer.write(Kind.SET, "x", b"1")
-    channel = database.committer.channel()
+    channel = Channel(database.committer)
     held = shim.hold(Call.SYNC, part="log-")
     channel.submit(Kind.SET, "a", b"1")
     held.wait()

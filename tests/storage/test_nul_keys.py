@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fluxdb._core.commit.channel import Channel
 import time
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def last_group(path: Path, *keys: str) -> int:
 def write_last_group(path: Path, keys: tuple[str, ...], pause_seconds: float) -> int:
     with opened(path, LIMITS) as database:
         put(database, "a")
-        channel = database.committer.channel()
+        channel = Channel(database.committer)
         channel.submit(Kind.SET, "a", long_text(20_000))  # while that is synced the others gather in a group
         time.sleep(pause_seconds)  # until that is being synced
         for key in keys:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fluxdb._core.commit.channel import Channel
 import os
 import struct
 from contextlib import closing
@@ -58,7 +59,7 @@ def test_no_number_is_given_beyond_the_last_one(tmp_path: Path, numbers: dict[st
             put(database, key)
         with pytest.raises(StorageError, match="dump"):
             remove(database, key)
-        channel = database.committer.channel()
+        channel = Channel(database.committer)
         with pytest.raises(StorageError, match="dump"):
             channel.submit(Kind.PATCH, key, b"{}")
         digest = database.documents.digest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fluxdb._core.commit.channel import Channel
 import asyncio
 import contextlib
 import threading
@@ -71,7 +72,7 @@ class SmallServer:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(PATIENCE_SECONDS)
 
     async def _begin(self) -> None:
-        self.hub = Hub(self.engine._database.committer.channel())
+        self.hub = Hub(Channel(self.engine._database.committer))
         self._loop.add_reader(self.hub.fd, self._collect)
 
     async def _end(self) -> None:

@@ -6,6 +6,7 @@ durable. Their replies must be equal, byte for byte, and each must answer its li
 
 from __future__ import annotations
 
+from fluxdb._core.commit.channel import Channel
 import json
 import random
 import select
@@ -34,7 +35,7 @@ class Side:
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
         self.log = Log(folder, segment_bytes=1 << 18, group_bytes_max=8192)
-        self.hub = Hub(self.log.committer.channel())
+        self.hub = Hub(Channel(self.log.committer))
 
     def replies(self, pieces: Iterator[tuple[bytes, bool]], *, authenticated: bool) -> tuple[bytes, bool]:
         """All that it answers to the pieces, each with a pause behind it or not; did it end the stream?"""

@@ -3,8 +3,8 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from fluxdb._core.documents.state cimport LogPosition
 from fluxdb._core.commit.group cimport Group
+from fluxdb._core.documents.state cimport LogPosition
 
 cdef struct LogCounters:
     uint64_t groups

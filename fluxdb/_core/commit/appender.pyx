@@ -2,10 +2,10 @@
 
 from libc.string cimport memcpy, memset
 
-from fluxdb._core.log.frame cimport SECTOR_BYTES, GroupHeader, group_size, round_up
+from fluxdb._core.base.platform cimport fluxdb_free_bytes, fluxdb_note_ns, fluxdb_now_ns, fluxdb_sync_data
 from fluxdb._core.commit.group cimport group_write
 from fluxdb._core.commit.outcome cimport NO_ROOM, OK, REFUSED, UNKNOWN
-from fluxdb._core.base.platform cimport fluxdb_free_bytes, fluxdb_note_ns, fluxdb_now_ns, fluxdb_sync_data
+from fluxdb._core.log.frame cimport SECTOR_BYTES, GroupHeader, group_size, round_up
 from fluxdb._core.log.segment cimport (
     HEADER_BYTES, SEGMENT_FAILED, SEGMENT_NO_ROOM, SEGMENT_OK, SegmentHead, segment_activate, segment_allocate,
     segment_discard,

@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t
 
 from fluxdb._core.commit.outcome cimport Outcome
 from fluxdb._core.commit.stage cimport Request
-from fluxdb._core.commit.write_path cimport Commit
+from fluxdb._core.commit.state cimport Commit
 
 # The request points into key and text: they must outlive it. Raises InvalidKeyError, ValueError.
 cdef int fill_request(Request* request, int kind, object key, bytes text, int64_t if_version) except -1

@@ -4,13 +4,14 @@ from libc.errno cimport EDQUOT, EFBIG, ENOSPC
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memset
 
-from fluxdb._core.log.frame cimport KIND_DELETE, KIND_PATCH_REMOVE_NULLS, KIND_SET
-from fluxdb._core.json.text cimport JSON_DEPTH, json_status_words
 from fluxdb._core.base.keys cimport key_too_long, key_utf8
 from fluxdb._core.commit.outcome cimport (
     BAD_JSON, CLOSED, CONFLICT, DISPLACED, KEY_TOO_LONG, LOG_FULL, NO_MEMORY, NO_ROOM, REFUSED, UNKNOWN, USED_UP,
     VALUE_TOO_LARGE,
 )
+from fluxdb._core.json.reading cimport JSON_DEPTH
+from fluxdb._core.json.text cimport json_status_words
+from fluxdb._core.log.frame cimport KIND_DELETE, KIND_PATCH_REMOVE_NULLS, KIND_SET
 
 import os
 

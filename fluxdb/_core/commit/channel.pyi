@@ -6,7 +6,7 @@ class Channel:
     """Writes of one event loop, which never block it. Use from that loop's thread only."""
 
     def __init__(self, committer: Committer) -> None:
-        """Use Committer.channel(), which also starts the thread. Raises StorageError without a descriptor."""
+        """The first one starts the commit thread. Raises ClosedError; StorageError without thread or descriptor."""
     @property
     def fd(self) -> int:
         """Readable when collect() has something (an eventfd on Linux, a pipe elsewhere), or events are waiting."""

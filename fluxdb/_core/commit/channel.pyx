@@ -5,15 +5,17 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
+from fluxdb._core.base.platform cimport fluxdb_bell_silence, lock_beside_gil, pthread_mutex_lock, pthread_mutex_unlock
+from fluxdb._core.commit.boundary cimport fill_request, outcome_exception
 from fluxdb._core.commit.channel_state cimport (
     ChannelState, Collected, Failure, channel_add, channel_collect, channel_remove,
 )
 from fluxdb._core.commit.committer cimport Committer
-from fluxdb._core.commit.boundary cimport fill_request, outcome_exception
+from fluxdb._core.commit.lifecycle cimport commit_start_thread
 from fluxdb._core.commit.outcome cimport MISSING, OK, UNKNOWN, WOULD_BLOCK, Outcome
-from fluxdb._core.base.platform cimport fluxdb_bell_silence, lock_beside_gil, pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.commit.stage cimport Request, request_free, request_prepare
-from fluxdb._core.commit.write_path cimport Commit, commit_submit, commit_try_submit
+from fluxdb._core.commit.state cimport Commit
+from fluxdb._core.commit.write_path cimport commit_submit, commit_try_submit
 
 import os
 
@@ -29,7 +31,12 @@ cdef class Channel:
 
     def __cinit__(self, Committer owner not None):
         cdef int error = 0
+        owner.check_usable()
         self.owner = owner
+        with nogil:
+            error = commit_start_thread(&owner.commit)
+        if error:
+            raise StorageError(f"can't start the commit thread: {os.strerror(error)}")
         with nogil:
             pthread_mutex_lock(&owner.commit.lock)
             self.state = channel_add(&owner.commit.channels, &error)

@@ -2,8 +2,8 @@
 
 from libc.stdlib cimport calloc, free, malloc
 
-from fluxdb._core.commit.outcome cimport OK
 from fluxdb._core.base.platform cimport fluxdb_bell_close, fluxdb_bell_open, fluxdb_bell_ring
+from fluxdb._core.commit.outcome cimport OK
 
 
 cdef void free_channel(ChannelState* channel) noexcept nogil:

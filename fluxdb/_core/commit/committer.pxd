@@ -1,7 +1,7 @@
 """The committer as Python sees it; the channels reach the write path in C through it."""
 
+from fluxdb._core.commit.state cimport Commit
 from fluxdb._core.documents.documents cimport Documents
-from fluxdb._core.commit.write_path cimport Commit
 
 cdef class Committer:
     cdef Commit commit

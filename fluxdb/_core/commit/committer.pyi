@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from fluxdb._core.commit.channel import Channel
 from fluxdb._core.documents.documents import Documents
 from fluxdb.model import Position
 
@@ -41,8 +40,6 @@ class Committer:
         Raises InvalidKeyError, InvalidValueError, LimitError, VersionConflictError, ClosedError, DiskFullError,
         PoisonedError, StorageError.
         """
-    def channel(self) -> Channel:
-        """A way to write without blocking, for one event loop. Starts the native commit thread at the first call."""
     # Watching: which keys' changes are kept as events
     def watch(self, key: str) -> int:
         """From the return on, commits to this key are kept for take_events (counts: watch twice, unwatch twice).

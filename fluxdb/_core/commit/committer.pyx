@@ -8,26 +8,28 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset, strdup
 
-from fluxdb._core.commit.maintenance cimport (
-    CHECKPOINT, ENDED, SPARE, chores_checkpoint_failed, chores_checkpointed, chores_log_bytes, chores_note_log_bytes,
-    chores_prepare_spare, chores_set_displaced,
-)
-from fluxdb._core.documents.documents cimport Documents, from_position
-from fluxdb._core.commit.boundary cimport displaced_words, failure_words, fill_request, outcome_exception
 from fluxdb._core.base.keys cimport key_too_long, key_utf8
-from fluxdb._core.commit.lifecycle cimport close_descriptors, commit_close, commit_free, commit_init, commit_start_thread
-from fluxdb._core.commit.appender cimport log_next_segment_bytes
-from fluxdb._core.commit.outcome cimport MISSING, OK, Outcome
 from fluxdb._core.base.platform cimport (
     fluxdb_cond_wait_until, fluxdb_noted_ns, fluxdb_now_ns, lock_beside_gil, pthread_cond_broadcast,
     pthread_mutex_lock, pthread_mutex_unlock,
 )
+from fluxdb._core.commit.appender cimport log_next_segment_bytes
+from fluxdb._core.commit.boundary cimport displaced_words, failure_words, fill_request, outcome_exception
+from fluxdb._core.commit.lifecycle cimport close_descriptors, commit_close, commit_free, commit_init
+from fluxdb._core.commit.maintenance cimport (
+    CHECKPOINT, ENDED, SPARE, chores_checkpoint_failed, chores_checkpointed, chores_log_bytes, chores_note_log_bytes,
+    chores_prepare_spare, chores_set_displaced,
+)
+from fluxdb._core.commit.outcome cimport MISSING, OK, Outcome
 from fluxdb._core.commit.stage cimport Request, request_free, request_prepare
+from fluxdb._core.commit.state cimport Commit
+from fluxdb._core.commit.write_path cimport commit_write
+from fluxdb._core.documents.documents cimport Documents
+from fluxdb._core.documents.position cimport from_position
 from fluxdb._core.documents.state cimport LogPosition
 from fluxdb._core.events.watch cimport (
     Event, event_key, event_new, event_old, events_free, watch_add, watch_remove, watch_take,
 )
-from fluxdb._core.commit.write_path cimport Commit, commit_write
 
 import os
 
@@ -105,17 +107,6 @@ cdef class Committer:
         if outcome.status == MISSING:
             return None
         raise outcome_exception(&outcome, &self.commit, key)
-
-    def channel(self):
-        self.check_usable()
-        cdef int error
-        with nogil:
-            error = commit_start_thread(&self.commit)
-        if error:
-            raise StorageError(f"can't start the commit thread: {os.strerror(error)}")
-        from fluxdb._core.commit.channel import Channel
-
-        return Channel(self)
 
     # Watching
 

@@ -3,11 +3,11 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from fluxdb._core.commit.channel_state cimport ChannelState
-from fluxdb._core.log.frame cimport FrameHeader, GroupHeader
-from fluxdb._core.commit.outcome cimport Outcome
 from fluxdb._core.base.platform cimport pthread_cond_t
+from fluxdb._core.commit.channel_state cimport ChannelState
+from fluxdb._core.commit.outcome cimport Outcome
 from fluxdb._core.documents.table cimport Record
+from fluxdb._core.log.frame cimport FrameHeader, GroupHeader
 
 # A thread that waits for its write; lives on that thread's stack.
 cdef struct Waiter:

@@ -4,11 +4,11 @@ from libc.errno cimport EINTR, EIO, errno
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memset
 
+from fluxdb._core.base.platform cimport fluxdb_cond_init, pthread_cond_destroy
 from fluxdb._core.log.frame cimport (
     GROUP_HEADER_BYTES, SECTOR_BYTES, TRAILER_BYTES, frame_encode, frame_size, group_header_encode, group_size,
     round_up, trailer_encode,
 )
-from fluxdb._core.base.platform cimport fluxdb_cond_init, pthread_cond_destroy
 
 cdef extern from "<sys/uio.h>" nogil:
     cdef struct iovec:

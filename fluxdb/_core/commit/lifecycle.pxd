@@ -3,8 +3,8 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport uint64_t
 
+from fluxdb._core.commit.state cimport Commit
 from fluxdb._core.documents.state cimport State
-from fluxdb._core.commit.write_path cimport Commit
 
 # 0, or -1 where there is no memory. Zeroed before; descriptors, limits and positions are the caller's to fill in.
 cdef int commit_init(Commit* commit, State* state, uint64_t seed, size_t event_bytes_max) noexcept nogil

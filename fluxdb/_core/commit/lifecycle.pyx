@@ -2,18 +2,18 @@
 
 from libc.stdlib cimport free
 
-from fluxdb._core.commit.channel_state cimport channels_free
-from fluxdb._core.commit.maintenance cimport ENDED, chores_take_spare
-from fluxdb._core.commit.group cimport group_free, group_init
 from fluxdb._core.base.platform cimport (
     fluxdb_cond_init, fluxdb_thread_start, pthread_cond_broadcast, pthread_cond_destroy, pthread_cond_signal,
     pthread_cond_wait, pthread_join, pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock,
     pthread_mutex_unlock,
 )
-from fluxdb._core.log.segment cimport segment_discard
+from fluxdb._core.commit.channel_state cimport channels_free
+from fluxdb._core.commit.group cimport group_free, group_init
+from fluxdb._core.commit.maintenance cimport ENDED, chores_take_spare
+from fluxdb._core.commit.write_path cimport lead
 from fluxdb._core.documents.table cimport table_free, table_init
 from fluxdb._core.events.watch cimport watch_free, watch_init
-from fluxdb._core.commit.write_path cimport lead
+from fluxdb._core.log.segment cimport segment_discard
 
 cdef extern from "<unistd.h>" nogil:
     int close(int descriptor) noexcept

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint64_t
 
-from fluxdb._core.commit.write_path cimport Commit
+from fluxdb._core.commit.state cimport Commit
 
 cdef enum Chore:
     SPARE = 1

@@ -1,10 +1,10 @@
 """What a committer needs done beside the write path."""
 
-from fluxdb._core.commit.channel_state cimport channels_ring
-from fluxdb._core.commit.appender cimport log_next_segment_bytes
 from fluxdb._core.base.platform cimport (
     pthread_cond_broadcast, pthread_cond_signal, pthread_mutex_lock, pthread_mutex_unlock,
 )
+from fluxdb._core.commit.appender cimport log_next_segment_bytes
+from fluxdb._core.commit.channel_state cimport channels_ring
 from fluxdb._core.log.segment cimport segment_allocate
 
 

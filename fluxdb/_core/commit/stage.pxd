@@ -3,9 +3,9 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from fluxdb._core.documents.state cimport State
 from fluxdb._core.commit.group cimport Group, Operation
 from fluxdb._core.commit.outcome cimport Outcome
+from fluxdb._core.documents.state cimport State
 from fluxdb._core.documents.table cimport Record, Table
 
 cdef struct StageLimits:

@@ -8,21 +8,20 @@ its key does that, and that one would be found in the staged table first.
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy
 
-from fluxdb._core.documents.state cimport state_floor, state_pin, state_unpin
-from fluxdb._core.log.frame cimport (
-    KIND_DELETE, KIND_PATCH_REMOVE_NULLS, KIND_SET, FrameHeader, frame_size,
-)
+from fluxdb._core.base.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.commit.group cimport group_add_frame, group_add_operation, group_reserve
-from fluxdb._core.json.text cimport JSON_OK, json_compact
-from fluxdb._core.json.merge cimport MERGE_OK, merge_bytes_max, merge_patch
 from fluxdb._core.commit.outcome cimport (
     BAD_JSON, CONFLICT, KEY_TOO_LONG, MERGE_FIRST, MISSING, NO_MEMORY, OK, USED_UP, VALUE_TOO_LARGE,
 )
-from fluxdb._core.base.platform cimport pthread_mutex_lock, pthread_mutex_unlock
+from fluxdb._core.documents.state cimport state_floor, state_pin, state_unpin
 from fluxdb._core.documents.table cimport (
     NUMBER_MAX, RECORD_TOMBSTONE, record_bytes, record_key, record_value, table_fetch, table_find, table_hash,
     table_put,
 )
+from fluxdb._core.json.merge cimport MERGE_OK, merge_bytes_max, merge_patch
+from fluxdb._core.json.reading cimport JSON_OK
+from fluxdb._core.json.text cimport json_compact
+from fluxdb._core.log.frame cimport KIND_DELETE, KIND_PATCH_REMOVE_NULLS, KIND_SET, FrameHeader, frame_size
 
 
 cdef enum:

@@ -2,9 +2,11 @@
 
 from libc.errno cimport ENOMEM
 
+from fluxdb._core.commit.group cimport Group, Operation, Waiter, group_add_operation, group_reserve, group_reset
+from fluxdb._core.documents.state cimport State, state_apply, state_drop, state_forget, state_release
+from libc.stddef cimport size_t
 from fluxdb._core.commit.channel_state cimport ChannelState, channel_settle, channels_ring
 from fluxdb._core.commit.maintenance cimport chores_note, chores_take_spare
-from fluxdb._core.commit.group cimport Operation, Waiter, group_add_operation, group_reserve, group_reset
 from fluxdb._core.commit.appender cimport log_append
 from fluxdb._core.commit.outcome cimport (
     CLOSED, DISPLACED, LOG_FULL, MERGE_FIRST, MISSING, NO_MEMORY, OK, POISONED, UNKNOWN, WOULD_BLOCK,
@@ -14,7 +16,6 @@ from fluxdb._core.base.platform cimport (
     pthread_mutex_unlock,
 )
 from fluxdb._core.commit.stage cimport request_frame_bytes, request_merge, stage_write
-from fluxdb._core.documents.state cimport state_apply, state_drop, state_forget, state_release
 from fluxdb._core.documents.table cimport Record, record_key, table_clear, table_find_revision, table_remove
 from fluxdb._core.events.watch cimport watch_commit
 

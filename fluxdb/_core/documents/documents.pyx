@@ -9,10 +9,10 @@ from libc.string cimport memcpy, memset
 from fluxdb._core.base.crc32c cimport fluxdb_crc32c
 from fluxdb._core.base.keys cimport key_too_long, key_utf8
 from fluxdb._core.base.model cimport new_document
-from fluxdb._core.json.parse cimport parse_text
 from fluxdb._core.base.platform cimport (
     lock_beside_gil, pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock,
 )
+from fluxdb._core.documents.position cimport from_position, to_position
 from fluxdb._core.documents.state cimport (
     FLOOR_BUCKETS, LOAD_NO_MEMORY, SHARD_BITS, LogPosition, State, state_digest, state_load, state_loaded,
     state_lock_between_groups,
@@ -21,11 +21,12 @@ from fluxdb._core.documents.table cimport (
     PINS_MAX, RECORD_DEAD, RECORD_TOMBSTONE, Record, record_bytes, record_value, table_find, table_free, table_hash,
     table_init,
 )
+from fluxdb._core.json.parse cimport parse_text
 
 import os
 
+from fluxdb._core.documents.view import View
 from fluxdb.errors import closed_error
-from fluxdb.model import Position
 
 cdef enum:
     PIN_BYTES_MIN = 65536   # larger values are copied without the lock
@@ -126,8 +127,6 @@ cdef class Documents:
             pthread_mutex_unlock(&self.state.lock)
 
     def open_view(self):
-        from fluxdb._core.documents.view import View
-
         return View(self)
 
 
@@ -198,15 +197,6 @@ cdef size_t record_at(const uint8_t* at, size_t left) noexcept nogil:
         return left
     memcpy(&head, at, sizeof(Record))
     return record_bytes(&head) if record_bytes(&head) < left else left
-
-
-cdef object to_position(const LogPosition* position):
-    return Position(position.revision, position.group, position.segment, position.offset, position.chain)
-
-
-cdef int from_position(object source, LogPosition* position) except -1:
-    position.revision, position.group, position.segment, position.offset, position.chain = source
-    return 0
 
 
 cdef object find_text(Documents documents, object key, uint64_t* version):

@@ -11,9 +11,11 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 
-from fluxdb._core.documents.documents cimport Documents, to_position
 from fluxdb._core.base.platform cimport pthread_mutex_lock, pthread_mutex_unlock
-from fluxdb._core.documents.state cimport FLOOR_BUCKETS, SHARD_BITS, LogPosition, State, ViewState, state_lock_between_groups
+from fluxdb._core.documents.position cimport StateOwner, to_position
+from fluxdb._core.documents.state cimport (
+    FLOOR_BUCKETS, SHARD_BITS, LogPosition, State, ViewState, state_lock_between_groups,
+)
 from fluxdb._core.documents.table cimport RECORD_DEAD, RECORD_TOMBSTONE, Record, Shard, record_bytes, slot_record
 
 from fluxdb.errors import StorageError
@@ -55,7 +57,7 @@ cdef void free_kept(ViewState* view) noexcept nogil:
 # No part of any cycle; and the collector must not clear what it points to before its own end, which needs that.
 @cython.no_gc
 cdef class View:
-    cdef Documents documents
+    cdef StateOwner documents
     cdef object at_position
     cdef uint64_t at_logged
     cdef bytes at_floors
@@ -65,7 +67,7 @@ cdef class View:
     cdef size_t buffer_bytes
     cdef bint is_open
 
-    def __cinit__(self, Documents documents not None):
+    def __cinit__(self, StateOwner documents not None):
         cdef State* state = &documents.state
         cdef LogPosition position
         cdef bint busy, half_applied

@@ -7,14 +7,14 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from libc.stdint cimport uint64_t
 
+from fluxdb._core.base.model cimport Event, new_event
 from fluxdb._core.events.backlog cimport ClientBacklog
 from fluxdb._core.events.feed cimport Feed, FeedSubscriber, call_whatever_comes
-from fluxdb._core.base.model cimport Event, new_event
-from fluxdb._core.json.parse cimport is_for_any_stack, parse_text
 from fluxdb._core.events.promise cimport (
-    CANCELLED, PENDING, RESULT, PYGEN_ERROR, PYGEN_NEXT, PYGEN_RETURN, Promise, PyErr_SetObject, PySendResult,
+    CANCELLED, PENDING, PYGEN_ERROR, PYGEN_NEXT, PYGEN_RETURN, RESULT, Promise, PyErr_SetObject, PySendResult,
     PyTypeObject,
 )
+from fluxdb._core.json.parse cimport is_for_any_stack, parse_text
 
 from fluxdb.errors import ClosedError, ForkedError
 

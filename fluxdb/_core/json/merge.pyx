@@ -12,10 +12,10 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy
 
-from fluxdb._core.json.names cimport Name, NameIndex, index_free, index_init, index_slot, same_name, set_name
 from fluxdb._core.json.delta cimport (
     NODE_NULL, NODE_OBJECT, Node, fluxdb_value_end, free_delta, read_delta, read_name, unlikely,
 )
+from fluxdb._core.json.names cimport Name, NameIndex, index_free, index_init, index_slot, same_name, set_name
 from fluxdb._core.json.output cimport Merging, flush, put_member, put_value
 
 cdef extern from "json/skip.h" nogil:

@@ -7,7 +7,14 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, uint8_t
 from libc.string cimport memchr, memcmp, memcpy
 
-from fluxdb._core.json.text cimport JSON_SURROGATE, JSON_SYNTAX, JSON_UTF8
+cdef enum JsonStatus:
+    JSON_OK = 0
+    JSON_SYNTAX = 1         # not JSON (RFC 8259), or something behind it
+    JSON_UTF8 = 2           # bytes that are not UTF-8
+    JSON_SURROGATE = 3      # an escaped surrogate without its other half
+    JSON_NUMBER_RANGE = 4   # an integer beyond [-2^63, 2^64 - 1], or a number beyond a double
+    JSON_DEPTH = 5          # arrays and objects nested deeper than depth_max
+    JSON_MEMORY = 6         # malloc failed
 
 cdef extern from "json/scan.h" nogil:
     const uint8_t* fluxdb_scan_plain(const uint8_t* begin, const uint8_t* at, const uint8_t* end) noexcept

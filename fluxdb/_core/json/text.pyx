@@ -14,7 +14,10 @@ from libc.string cimport memcmp
 from fluxdb._core.json.members cimport Member, Members, has_room, members_free, members_init, push_member, squeeze
 from fluxdb._core.json.names cimport NameIndex, index_free, set_name
 from fluxdb._core.json.number cimport NUMBER_OK, NUMBER_RANGE, is_digit, number_end
-from fluxdb._core.json.reading cimport Reading, fail, flush, likely, read_string, skip_space, unlikely
+from fluxdb._core.json.reading cimport (
+    JSON_DEPTH, JSON_MEMORY, JSON_NUMBER_RANGE, JSON_OK, JSON_SURROGATE, JSON_SYNTAX, JSON_UTF8, Reading, fail, flush,
+    likely, read_string, skip_space, unlikely,
+)
 
 from fluxdb.errors import InvalidValueError, LimitError
 

@@ -8,6 +8,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
+from fluxdb._core.base.platform cimport fluxdb_now_ns
 from fluxdb._core.load.histogram cimport LatencyHistogram
 from fluxdb._core.load.loop cimport (
     LOAD_BROKEN, LOAD_CLOSED, LOAD_DEADLINE, LOAD_DONE, LOAD_NOT_UNDERSTOOD, LOAD_SILENCE, LOAD_TICK, Load,
@@ -15,7 +16,6 @@ from fluxdb._core.load.loop cimport (
 )
 from fluxdb._core.load.poller cimport fluxdb_poller_add, fluxdb_poller_close, fluxdb_poller_open
 from fluxdb._core.load.replies cimport REPLIES_LINES, REPLIES_RESP, ReplyTally
-from fluxdb._core.base.platform cimport fluxdb_now_ns
 
 import os
 from typing import NamedTuple

@@ -3,12 +3,12 @@
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport int64_t
 
+from fluxdb._core.base.platform cimport fluxdb_now_ns
 from fluxdb._core.load.histogram cimport histogram_record
 from fluxdb._core.load.poller cimport (
     FLUXDB_READABLE, FLUXDB_SEND_FLAGS, FLUXDB_WRITABLE, fluxdb_poller_wait, fluxdb_poller_want,
 )
 from fluxdb._core.load.replies cimport replies_read
-from fluxdb._core.base.platform cimport fluxdb_now_ns
 
 cdef extern from "<sys/socket.h>" nogil:
     Py_ssize_t c_recv "recv"(int socket, void* data, size_t data_bytes, int flags)

@@ -12,10 +12,10 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memchr
 
+from fluxdb._core.base.platform cimport fluxdb_now_ns
 from fluxdb._core.load.poller cimport (
     FLUXDB_SEND_FLAGS, fluxdb_poller, fluxdb_poller_add, fluxdb_poller_close, fluxdb_poller_open, fluxdb_poller_wait,
 )
-from fluxdb._core.base.platform cimport fluxdb_now_ns
 
 import os
 

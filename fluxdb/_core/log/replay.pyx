@@ -3,18 +3,18 @@
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy
 
+from fluxdb._core.base.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.documents.documents cimport Documents
 from fluxdb._core.documents.state cimport LogPosition, State, state_apply, state_forget, state_release
+from fluxdb._core.documents.table cimport (
+    NUMBER_MAX, RECORD_TOMBSTONE, Record, record_bytes, record_key, record_value, table_find, table_hash,
+)
+from fluxdb._core.json.merge cimport MERGE_OK, merge_bytes_max, merge_patch
 from fluxdb._core.log.frame cimport (
     GROUP_HEADER_BYTES, KIND_DELETE, KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET, SECTOR_BYTES, Frame,
     GroupHeader as Header, frame_decode, group_header_decode, group_is_whole, group_size, round_up,
 )
 from fluxdb._core.log.survey cimport is_zero
-from fluxdb._core.json.merge cimport MERGE_OK, merge_bytes_max, merge_patch
-from fluxdb._core.base.platform cimport pthread_mutex_lock, pthread_mutex_unlock
-from fluxdb._core.documents.table cimport (
-    NUMBER_MAX, RECORD_TOMBSTONE, Record, record_bytes, record_key, record_value, table_find, table_hash,
-)
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint64_t
 

@@ -6,9 +6,9 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 
 from fluxdb._core.base.crc32c cimport fluxdb_crc32c
-from fluxdb._core.log.frame cimport SECTOR_BYTES as SECTOR
 from fluxdb._core.base.platform cimport fluxdb_allocate, fluxdb_sync_file
 from fluxdb._core.documents.table cimport NUMBER_MAX
+from fluxdb._core.log.frame cimport SECTOR_BYTES as SECTOR
 
 import os
 from typing import NamedTuple

@@ -7,9 +7,9 @@ for whatever Python code runs meanwhile.
 from libc.stddef cimport size_t
 from libc.stdint cimport uint64_t
 
-from fluxdb._core.serve.connection cimport Handed
+from fluxdb._core.reactor.state cimport ReactorState
 from fluxdb._core.serve.replies cimport Bytes
-from fluxdb._core.reactor.sockets cimport ReactorState
+from fluxdb._core.serve.state cimport Handed
 
 cdef enum:
     NO_NUMBER = -1              # of a socket: there is none

@@ -3,19 +3,17 @@
 from libc.stdlib cimport malloc
 from libc.string cimport memset
 
-from fluxdb._core.serve.connection cimport peer_handed_taken, peer_reply, peer_unread_bytes, peer_unsent
-from fluxdb._core.base.platform cimport (
-    fluxdb_bell_ring, fluxdb_bell_silence, pthread_mutex_lock, pthread_mutex_unlock,
-)
+from fluxdb._core.base.platform cimport fluxdb_bell_ring, fluxdb_bell_silence, pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.reactor.poller cimport fluxdb_is_sending
-from fluxdb._core.reactor.thread cimport reactor_goes_first
-from fluxdb._core.serve.replies cimport bytes_put
 from fluxdb._core.reactor.sending cimport line_release
 from fluxdb._core.reactor.socket_slots cimport socket_find, socket_new, sockets_forget_gone
 from fluxdb._core.reactor.sockets cimport (
-    SharedLine, Socket, socket_close, socket_drain, socket_pump, socket_push, socket_send,
-    socket_send_away, sockets_close, tell_python,
+    socket_close, socket_drain, socket_pump, socket_push, socket_send, socket_send_away, sockets_close, tell_python,
 )
+from fluxdb._core.reactor.state cimport SharedLine, Socket
+from fluxdb._core.reactor.thread cimport reactor_goes_first
+from fluxdb._core.serve.connection cimport peer_handed_taken, peer_reply, peer_unread_bytes, peer_unsent
+from fluxdb._core.serve.replies cimport bytes_put
 
 cdef enum:
     PUSHED_AT_ONCE = 8          # sockets that are sent an event in one hold of the lock

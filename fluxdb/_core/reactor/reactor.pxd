@@ -3,8 +3,8 @@
 from libc.stdint cimport uint64_t
 
 from fluxdb._core.commit.channel cimport Channel
-from fluxdb._core.serve.connection cimport Handed
-from fluxdb._core.reactor.sockets cimport ReactorState
+from fluxdb._core.reactor.state cimport ReactorState
+from fluxdb._core.serve.state cimport Handed
 
 cdef class Reactor:
     cdef Channel channel

@@ -9,23 +9,24 @@ from libc.stdint cimport UINT64_MAX, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
-from fluxdb._core.serve.refusals cimport error_line
-from fluxdb._core.serve.sans_io cimport board_count, board_counts, board_durations, is_problem, request_of
-from fluxdb._core.serve.connection cimport Handed
 from fluxdb._core.base.platform cimport (
     fluxdb_bell_close, fluxdb_bell_open, fluxdb_bell_ring, fluxdb_now_ns, fluxdb_thread_start, pthread_join,
     pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock,
 )
-from fluxdb._core.reactor.poller cimport fluxdb_poller_add, fluxdb_poller_open
 from fluxdb._core.reactor.calls cimport (
     NO_NUMBER, News, Totals, ask_abort, ask_adopt, ask_authenticate, ask_close, ask_drain, ask_news, ask_push,
     ask_reply, ask_send_away, ask_tick, ask_totals,
 )
-from fluxdb._core.reactor.thread cimport BELL, CHANNEL_BELL, reactor_main
-from fluxdb._core.serve.replies cimport Bytes, bytes_put
+from fluxdb._core.reactor.poller cimport fluxdb_poller_add, fluxdb_poller_open
 from fluxdb._core.reactor.shifts cimport shifts_free, shifts_init, shifts_stop, shifts_wait_for_end
-from fluxdb._core.reactor.sockets cimport RECEIVE_BYTES, ReactorThread, sockets_close
+from fluxdb._core.reactor.sockets cimport sockets_close
+from fluxdb._core.reactor.state cimport RECEIVE_BYTES, ReactorThread
+from fluxdb._core.reactor.thread cimport BELL, CHANNEL_BELL, reactor_main
 from fluxdb._core.serve.inflight cimport switchboard_end, switchboard_free, switchboard_init
+from fluxdb._core.serve.refusals cimport error_line
+from fluxdb._core.serve.replies cimport Bytes, bytes_put
+from fluxdb._core.serve.sans_io cimport board_count, board_counts, board_durations, is_problem, request_of
+from fluxdb._core.serve.state cimport Handed
 
 import os
 

@@ -8,7 +8,7 @@ Guarded by the reactor's lock. Nothing here closes a socket: -1 says that this i
 
 from libc.stddef cimport size_t
 
-from fluxdb._core.reactor.sockets cimport ReactorState, SharedLine, Socket
+from fluxdb._core.reactor.state cimport ReactorState, SharedLine, Socket
 
 # What was to be sent and is not yet.
 cdef size_t socket_unsent(const Socket* socket) noexcept nogil

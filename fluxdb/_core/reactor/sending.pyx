@@ -5,9 +5,10 @@ from libc.stdint cimport uint8_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from fluxdb._core.serve.connection cimport Peer, peer_may_push, peer_sent, peer_unsent
 from fluxdb._core.reactor.poller cimport fluxdb_is_sending, fluxdb_send
+from fluxdb._core.serve.connection cimport peer_may_push, peer_sent, peer_unsent
 from fluxdb._core.serve.replies cimport bytes_put
+from fluxdb._core.serve.state cimport Peer
 
 cdef enum:
     SHARED_BYTES_MIN = 4096     # of a line, left to be sent; less is not worth sharing

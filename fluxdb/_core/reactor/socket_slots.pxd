@@ -6,7 +6,7 @@ A slot is used again; its number says how often it was, so one of a socket that 
 from libc.stddef cimport size_t
 from libc.stdint cimport uint32_t, uint64_t
 
-from fluxdb._core.reactor.sockets cimport ReactorState, Socket
+from fluxdb._core.reactor.state cimport ReactorState, Socket
 
 # A new socket for a descriptor, which it owns; NULL where there is no memory.
 cdef Socket* socket_new(

@@ -2,8 +2,8 @@
 
 from libc.stdlib cimport calloc, realloc
 
-from fluxdb._core.serve.connection cimport peer_close, peer_new
 from fluxdb._core.reactor.poller cimport fluxdb_poller_add
+from fluxdb._core.serve.connection cimport peer_close, peer_new
 
 
 cdef Socket* free_slot(ReactorState* reactor) noexcept nogil:

@@ -2,13 +2,17 @@
 
 from libc.errno cimport EAGAIN
 
-from fluxdb._core.serve.connection cimport peer_close, peer_push, peer_reply_memory_bytes, peer_say, peer_unread_bytes, peer_unsent
 from fluxdb._core.base.platform cimport fluxdb_bell_ring
 from fluxdb._core.reactor.poller cimport fluxdb_is_sending, fluxdb_receive
-from fluxdb._core.serve.requests cimport TAKEN_BROKEN, TAKEN_HANDED, requests_feed, requests_take
 from fluxdb._core.reactor.sending cimport (
     line_release, sending_go_on, sending_is_free, sending_let_go, sending_push, socket_unsent,
 )
+from fluxdb._core.reactor.state cimport RECEIVE_BYTES
+from fluxdb._core.serve.connection cimport (
+    peer_close, peer_push, peer_reply_memory_bytes, peer_say, peer_unread_bytes, peer_unsent,
+)
+from fluxdb._core.serve.requests cimport TAKEN_BROKEN, TAKEN_HANDED, requests_feed, requests_take
+from fluxdb._core.serve.state cimport Peer
 
 cdef extern from "<sys/socket.h>" nogil:
     int shutdown(int descriptor, int how) noexcept

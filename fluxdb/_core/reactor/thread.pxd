@@ -10,7 +10,7 @@ it up and takes it again at once gets it before a thread that was woken for it. 
 a little at a time, and lets the reactor go first in between: events for many then hold up nobody's replies.
 """
 
-from fluxdb._core.reactor.sockets cimport ReactorState
+from fluxdb._core.reactor.state cimport ReactorState
 
 # The poller's numbers of the reactor's bell, and of its channel's: no slot is as high.
 cdef enum:

@@ -1,19 +1,18 @@
 """The reactor's threads. Nothing here needs the GIL."""
 
-from fluxdb._core.serve.connection cimport Peer
-from fluxdb._core.base.platform cimport (
-    fluxdb_bell_ring, fluxdb_bell_silence, pthread_mutex_lock, pthread_mutex_unlock,
-)
+from fluxdb._core.base.platform cimport fluxdb_bell_ring, fluxdb_bell_silence, pthread_mutex_lock, pthread_mutex_unlock
+from fluxdb._core.commit.write_path cimport commit_lead
 from fluxdb._core.reactor.poller cimport (
     FLUXDB_HAPPENINGS_MAX, FLUXDB_HUNG_UP, FLUXDB_READABLE, FLUXDB_WRITABLE, fluxdb_happening, fluxdb_poller_wait,
 )
 from fluxdb._core.reactor.shifts cimport shifts_come_back, shifts_go_out, shifts_leave, shifts_wait
 from fluxdb._core.reactor.socket_slots cimport socket_find
-from fluxdb._core.reactor.sockets cimport ReactorThread, Socket, socket_pump, socket_serve, tell_python
+from fluxdb._core.reactor.sockets cimport socket_pump, socket_serve, tell_python
+from fluxdb._core.reactor.state cimport ReactorThread, Socket
 from fluxdb._core.serve.inflight cimport (
     switchboard_begin_turn, switchboard_collect, switchboard_end_turn, switchboard_next, switchboard_waits,
 )
-from fluxdb._core.commit.write_path cimport commit_lead
+from fluxdb._core.serve.state cimport Peer
 
 cdef extern from *:
     """

@@ -4,11 +4,12 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memmove, memset
 
 from fluxdb._core.base.durations cimport durations_count
-from fluxdb._core.serve.large_lines cimport large_line_release
 from fluxdb._core.base.platform cimport pthread_mutex_lock, pthread_mutex_unlock
-from fluxdb._core.serve.replies cimport bytes_put, bytes_shrink, reply_document
 from fluxdb._core.documents.state cimport State
 from fluxdb._core.documents.table cimport RECORD_TOMBSTONE, Record, record_value, table_find, table_hash
+from fluxdb._core.serve.large_lines cimport large_line_release
+from fluxdb._core.serve.replies cimport bytes_put, bytes_shrink, reply_document
+from fluxdb._core.serve.state cimport PLACE_EVENT, PLACE_GET, PLACE_PYTHON, PLACE_TEXT, PLACE_WRITE, PlaceKind
 from fluxdb._core.serve.waiting cimport line_leave
 from fluxdb._core.serve.wire cimport WIRE_GET, WIRE_SUBSCRIBE, WIRE_UNSUBSCRIBE
 

@@ -5,9 +5,9 @@ from libc.stdint cimport uint64_t
 
 from fluxdb._core.commit.channel_state cimport ChannelState
 from fluxdb._core.commit.outcome cimport Outcome
-from fluxdb._core.serve.connection cimport Handed, Peer, Switchboard
 from fluxdb._core.commit.stage cimport Request
-from fluxdb._core.commit.write_path cimport Commit
+from fluxdb._core.commit.state cimport Commit
+from fluxdb._core.serve.state cimport Handed, Peer, Switchboard
 
 cdef void switchboard_init(Switchboard* board, Commit* commit, ChannelState* channel) noexcept nogil
 # No more writes are taken, and no large lines: before the channel is closed, when nobody serves the peers any more.

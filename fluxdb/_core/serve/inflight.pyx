@@ -3,20 +3,20 @@
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
-from fluxdb._core.commit.channel_state cimport Collected, Failure, channel_collect, is_lost
 from fluxdb._core.base.durations cimport durations_count
+from fluxdb._core.base.platform cimport fluxdb_now_ns, pthread_mutex_lock, pthread_mutex_unlock
+from fluxdb._core.commit.channel_state cimport Collected, Failure, channel_collect, is_lost
+from fluxdb._core.commit.outcome cimport MISSING, NO_MEMORY, OK, UNKNOWN, WOULD_BLOCK
+from fluxdb._core.commit.write_path cimport commit_submit
+from fluxdb._core.serve.connection cimport peer_hand_place, peer_handed_taken, peer_place, peer_release
 from fluxdb._core.serve.large_lines cimport (
     LargeLine, large_lines_free, large_lines_init, large_lines_stop, large_lines_take,
 )
-from fluxdb._core.commit.outcome cimport MISSING, NO_MEMORY, OK, UNKNOWN, WOULD_BLOCK
-from fluxdb._core.serve.connection cimport (
-    PLACE_PYTHON, Line, Place, Writer, peer_hand_place, peer_handed_taken, peer_place, peer_release,
-)
-from fluxdb._core.base.platform cimport fluxdb_now_ns, pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.serve.replies cimport bytes_shrink
+from fluxdb._core.serve.slice cimport Slice
+from fluxdb._core.serve.state cimport PLACE_PYTHON, Line, Place, Writer
 from fluxdb._core.serve.waiting cimport line_join
-from fluxdb._core.serve.wire cimport WIRE_GET, Slice
-from fluxdb._core.commit.write_path cimport commit_submit
+from fluxdb._core.serve.wire cimport WIRE_GET
 
 cdef enum:
     WRITER_SLOTS_MIN = 256

@@ -8,8 +8,8 @@ the clients finds the line ready when it collects. The thread starts with the fi
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t
 
-from fluxdb._core.commit.outcome cimport Outcome
 from fluxdb._core.base.platform cimport pthread_cond_t, pthread_mutex_t, pthread_t
+from fluxdb._core.commit.outcome cimport Outcome
 from fluxdb._core.commit.stage cimport Request, StageLimits
 from fluxdb._core.documents.state cimport State
 from fluxdb._core.serve.wire cimport WireRequest

@@ -3,15 +3,16 @@
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from fluxdb._core.log.frame cimport KIND_DELETE, KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET
 from fluxdb._core.base.platform cimport (
     fluxdb_bell_ring, fluxdb_cond_init, fluxdb_thread_start, pthread_cond_broadcast, pthread_cond_destroy,
     pthread_cond_wait, pthread_join, pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock,
     pthread_mutex_unlock,
 )
 from fluxdb._core.commit.stage cimport request_free, request_prepare
+from fluxdb._core.log.frame cimport KIND_DELETE, KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET
+from fluxdb._core.serve.slice cimport Slice
 from fluxdb._core.serve.wire cimport (
-    WIRE_DELETE, WIRE_NO_MEMORY, WIRE_OK, WIRE_PATCH, WIRE_SET, Slice, wire_parse, wire_scratch_bytes,
+    WIRE_DELETE, WIRE_NO_MEMORY, WIRE_OK, WIRE_PATCH, WIRE_SET, wire_parse, wire_scratch_bytes,
 )
 
 cdef extern from "<unistd.h>" nogil:

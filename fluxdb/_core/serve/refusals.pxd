@@ -3,8 +3,8 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint32_t
 
-from fluxdb._core.serve.connection cimport Handed
-from fluxdb._core.commit.write_path cimport Commit
+from fluxdb._core.commit.state cimport Commit
+from fluxdb._core.serve.state cimport Handed
 
 # The reply to what was wrong: a line that can't be taken, or a write that was refused.
 cdef bytes error_line(const Handed* handed, const Commit* commit)

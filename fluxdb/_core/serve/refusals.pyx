@@ -3,9 +3,10 @@
 from libc.string cimport memcmp, strchr
 
 from fluxdb._core.commit.boundary cimport outcome_exception
-from fluxdb._core.json.text cimport JSON_DEPTH, json_status_words
+from fluxdb._core.json.reading cimport JSON_DEPTH
+from fluxdb._core.json.text cimport json_status_words
 from fluxdb._core.serve.wire cimport (
-    WIRE_BAD_JSON, WIRE_EMPTY_KEY, WIRE_FOREIGN, WIRE_MISSING, WIRE_NO_KIND, WIRE_NO_MEMORY, WIRE_NOT_AN_OBJECT,
+    WIRE_BAD_JSON, WIRE_EMPTY_KEY, WIRE_FOREIGN, WIRE_MISSING, WIRE_NOT_AN_OBJECT, WIRE_NO_KIND, WIRE_NO_MEMORY,
     WIRE_OK, WIRE_TOO_LONG, WIRE_UNAUTHENTICATED, WIRE_UNKNOWN_KIND,
 )
 

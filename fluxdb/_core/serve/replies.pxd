@@ -3,7 +3,7 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint64_t
 
-from fluxdb._core.serve.wire cimport Slice
+from fluxdb._core.serve.slice cimport Slice
 
 cdef struct Bytes:
     uint8_t* data

@@ -3,7 +3,7 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t
 
-from fluxdb._core.serve.connection cimport Peer
+from fluxdb._core.serve.state cimport Peer
 
 cdef enum Taken:
     TAKEN_ALL = 0           # what is left waits for more bytes, or for what peer.stalled and peer.choked say

@@ -3,24 +3,24 @@
 from libc.stdlib cimport free
 from libc.string cimport memchr, memmove, memset
 
-from fluxdb._core.serve.refusals cimport FOREIGN_NONE, FOREIGN_OTHER, foreign_begin, has_method
-from fluxdb._core.serve.large_lines cimport (
-    LARGE_LINE_BYTES, LargeLine, fill_write, large_line_release, large_lines_add,
-)
 from fluxdb._core.commit.outcome cimport CLOSED, KEY_TOO_LONG, MISSING, OK, WOULD_BLOCK, Outcome
+from fluxdb._core.commit.stage cimport Request, request_free, request_prepare
+from fluxdb._core.documents.table cimport table_hash
 from fluxdb._core.serve.connection cimport (
-    KEY_MARKS, PLACE_GET, PLACE_WRITE, Handed, Place, Switchboard, peer_add_place, peer_hand_over, peer_is_full,
-    peer_place, peer_put_document, peer_release, peer_target, peer_written,
+    peer_add_place, peer_hand_over, peer_is_full, peer_place, peer_put_document, peer_release, peer_target,
+    peer_written,
 )
+from fluxdb._core.serve.inflight cimport switchboard_submit
+from fluxdb._core.serve.large_lines cimport LARGE_LINE_BYTES, LargeLine, fill_write, large_line_release, large_lines_add
+from fluxdb._core.serve.refusals cimport FOREIGN_NONE, FOREIGN_OTHER, foreign_begin, has_method
 from fluxdb._core.serve.replies cimport (
     Bytes, bytes_put, bytes_reserve, bytes_shrink, reply_nothing_deleted, reply_pong, reply_written,
 )
-from fluxdb._core.commit.stage cimport Request, request_free, request_prepare
-from fluxdb._core.serve.inflight cimport switchboard_submit
-from fluxdb._core.documents.table cimport table_hash
+from fluxdb._core.serve.slice cimport Slice
+from fluxdb._core.serve.state cimport KEY_MARKS, PLACE_GET, PLACE_WRITE, Handed, Place, Switchboard
 from fluxdb._core.serve.wire cimport (
     WIRE_AUTH, WIRE_DELETE, WIRE_EMPTY_KEY, WIRE_FOREIGN, WIRE_GET, WIRE_NONE, WIRE_OK, WIRE_PATCH, WIRE_PING,
-    WIRE_SET, WIRE_SUBSCRIBE, WIRE_TOO_LONG, WIRE_UNAUTHENTICATED, WIRE_UNSUBSCRIBE, Slice, WireRequest, wire_parse,
+    WIRE_SET, WIRE_SUBSCRIBE, WIRE_TOO_LONG, WIRE_UNAUTHENTICATED, WIRE_UNSUBSCRIBE, WireRequest, wire_parse,
     wire_scratch_bytes,
 )
 

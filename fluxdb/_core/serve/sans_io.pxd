@@ -1,7 +1,7 @@
 """One client of an event loop, and all of them: peers as Python sees them. Used in the loop's thread, under the GIL."""
 
 from fluxdb._core.commit.channel cimport Channel
-from fluxdb._core.serve.connection cimport Handed, Peer, Switchboard
+from fluxdb._core.serve.state cimport Handed, Peer, Switchboard
 
 cdef class Hub:
     cdef Channel channel

@@ -6,15 +6,16 @@ from libc.stddef cimport size_t
 from libc.stdint cimport SIZE_MAX, uint8_t, uint64_t
 from libc.stdlib cimport free
 
-from fluxdb._core.serve.refusals cimport error_line
 from fluxdb._core.base.durations cimport DURATION_BITS, Durations
-from fluxdb._core.serve.connection cimport Handed, peer_close, peer_new, peer_push, peer_reply, peer_sent, peer_unread_bytes
 from fluxdb._core.base.platform cimport fluxdb_bell_silence
-from fluxdb._core.serve.requests cimport TAKEN_BROKEN, requests_feed, requests_take
+from fluxdb._core.serve.connection cimport peer_close, peer_new, peer_push, peer_reply, peer_sent, peer_unread_bytes
 from fluxdb._core.serve.inflight cimport (
     switchboard_begin_turn, switchboard_collect, switchboard_end, switchboard_end_turn, switchboard_free,
     switchboard_init, switchboard_next, switchboard_take_handed,
 )
+from fluxdb._core.serve.refusals cimport error_line
+from fluxdb._core.serve.requests cimport TAKEN_BROKEN, requests_feed, requests_take
+from fluxdb._core.serve.state cimport Handed
 from fluxdb._core.serve.wire cimport WIRE_DELETE, WIRE_GET, WIRE_KINDS, WIRE_OK, WIRE_PATCH, WIRE_SET
 
 from fluxdb._core.serve.refusals import WIRE_NAMES

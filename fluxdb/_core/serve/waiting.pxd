@@ -1,6 +1,6 @@
 """Who waits for room in the filling group, in line."""
 
-from fluxdb._core.serve.connection cimport Line, Peer
+from fluxdb._core.serve.state cimport Line, Peer
 
 
 cdef inline void line_join(Line* line, Peer* peer) noexcept nogil:

@@ -10,6 +10,8 @@ clients of a later version can say more. The line is brought to canonical form o
 from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
+from fluxdb._core.serve.slice cimport Slice
+
 cdef enum WireKind:
     WIRE_NONE = 0
     WIRE_GET = 1
@@ -38,11 +40,6 @@ cdef enum WireStatus:
     WIRE_FOREIGN = 9        # another protocol
     WIRE_UNAUTHENTICATED = 10
     WIRE_EMPTY_KEY = 11
-
-# Bytes of a line in canonical form; data NULL: not there.
-cdef struct Slice:
-    const uint8_t* data
-    size_t bytes
 
 cdef struct WireRequest:
     int kind

@@ -2,7 +2,8 @@
 
 from libc.string cimport memcmp, memset
 
-from fluxdb._core.json.text cimport JSON_DEPTH, JSON_NUMBER_RANGE, JSON_OK, JSON_SURROGATE, json_compact
+from fluxdb._core.json.reading cimport JSON_DEPTH, JSON_NUMBER_RANGE, JSON_OK, JSON_SURROGATE
+from fluxdb._core.json.text cimport json_compact
 from fluxdb._core.serve.wire_id cimport wire_find_id
 
 cdef extern from "json/skip.h" nogil:

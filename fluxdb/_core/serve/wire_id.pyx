@@ -2,7 +2,8 @@
 
 from libc.string cimport memcmp, memcpy
 
-from fluxdb._core.json.text cimport JSON_NUMBER_RANGE, JSON_OK, json_compact
+from fluxdb._core.json.reading cimport JSON_NUMBER_RANGE, JSON_OK
+from fluxdb._core.json.text cimport json_compact
 
 cdef extern from "json/skip.h" nogil:
     const uint8_t* fluxdb_string_end(const uint8_t* begin, const uint8_t* at, const uint8_t* end) noexcept
