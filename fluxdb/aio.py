@@ -9,9 +9,9 @@ from collections.abc import Generator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fluxdb._core.events.stream import EventStream, TaskSubscriber
 from fluxdb._core.base.locked import Kept
 from fluxdb._core.base.model import Document, Event
+from fluxdb._core.events.stream import EventStream, TaskSubscriber
 from fluxdb.engine.events import PARSER, parse_event
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, AsyncSubscriber, EngineHandle
 from fluxdb.engine.loop_engine import LoopEngine

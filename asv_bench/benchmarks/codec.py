@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from fluxdb._core.commit.channel import Channel
 import select
 
 import fluxdb
 from benchmarks.common import KEYS, key, new_folder, value
+from fluxdb._core.commit.channel import Channel
 from fluxdb._core.serve.sans_io import Connection, Hub
 
 LINES = 1_000

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 
 from benchmarks.common import text_of
-from fluxdb._core.json.text import compact
 from fluxdb._core.json.merge import merge
+from fluxdb._core.json.text import compact
 
 CALLS = 5
 SIZE = 2_000_000  # calls so long that handing the GIL over does not count

@@ -23,10 +23,9 @@ from fluxdb.cli.environment import misspelt, warnings
 from fluxdb.cli.password import PASSWORD_VARIABLE, STANDARD_INPUT, read_password
 from fluxdb.cli.server_help import DATABASE_LIMITS, PAGE_LIMITS, SERVER_LIMITS
 from fluxdb.cli.setting_words import WORDS
-from fluxdb.limits import RANGES, SERVER_RANGES, Limits, ServerLimits
+from fluxdb.limits import RANGES, SERVER_RANGES, SETTINGS_PREFIX, WEB_RANGES, Limits, ServerLimits, WebLimits
 from fluxdb.net.certificate import Certificate, CertificateError
 from fluxdb.net.web_access import origin_host
-from fluxdb.net.web_limits import SETTINGS_PREFIX, WEB_RANGES, WebLimits
 
 logger = logging.getLogger("fluxdb.server")
 

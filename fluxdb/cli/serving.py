@@ -24,14 +24,13 @@ from fluxdb.cli.reloading import Reloading
 from fluxdb.cli.server_signals import Signals
 from fluxdb.engine.loop_engine import LoopEngine
 from fluxdb.engine.runtime import Engine
-from fluxdb.limits import Limits, ServerLimits
+from fluxdb.limits import Limits, ServerLimits, WebLimits
 from fluxdb.net.certificate import Certificate
 from fluxdb.net.health import problems
 from fluxdb.net.listener import Listener, distinct, is_loopback, listen_tcp, listen_unix
 from fluxdb.net.metrics import render
 from fluxdb.net.server import Server
 from fluxdb.net.web import WebServer, start_web
-from fluxdb.net.web_limits import WebLimits
 from fluxdb.opening import open_engine
 
 logger = logging.getLogger("fluxdb.server")

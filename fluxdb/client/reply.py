@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
-from fluxdb._core.json.text import compact
 from fluxdb._core.base.model import Document
+from fluxdb._core.json.text import compact
 from fluxdb.client import failure
 from fluxdb.engine.handle import RawEvent, Written
 from fluxdb.errors import ConnectionLostError, LimitError

@@ -7,8 +7,8 @@ from typing import Final
 
 import orjson
 
-from fluxdb._core.events.stream import EventParser
 from fluxdb._core.base.model import Event
+from fluxdb._core.events.stream import EventParser
 from fluxdb.engine.handle import RawEvent
 from fluxdb.model import OPERATION_OF
 

@@ -10,9 +10,9 @@ from functools import partial
 from threading import get_ident
 from typing import Any, NoReturn
 
-from fluxdb._core.events.backlog import ClientBacklog
 from fluxdb._core.base.locked import Kept
 from fluxdb._core.base.model import Document
+from fluxdb._core.events.backlog import ClientBacklog
 from fluxdb.engine import threads
 from fluxdb.engine.asked import Asked
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, Written

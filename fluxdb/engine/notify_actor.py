@@ -17,9 +17,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
-from fluxdb._core.events.backlog import ClientBacklog
-from fluxdb._core.commit.committer import Committer
 from fluxdb._core.base.locked import Kept, call_locked
+from fluxdb._core.commit.committer import Committer
+from fluxdb._core.events.backlog import ClientBacklog
 from fluxdb._core.events.dispatcher import Teller
 from fluxdb.engine import threads
 from fluxdb.engine.feed import Feed

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import orjson
 
-from fluxdb._core.documents.documents import Documents, Reader
 from fluxdb._core.base.model import Document
+from fluxdb._core.documents.documents import Documents, Reader
 from fluxdb.errors import closed_error
 
 

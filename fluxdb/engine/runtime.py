@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from fluxdb._core.commit.committer import Committer
 from fluxdb._core.base.locked import Kept, call_locked
 from fluxdb._core.base.model import Document
+from fluxdb._core.commit.committer import Committer
 from fluxdb.engine import threads
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Written
 from fluxdb.engine.notify_actor import NotifyActor

@@ -17,8 +17,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from fluxdb._core.commit.committer import CHORE_CHECKPOINT, CHORE_CLOSED, CHORE_SPARE, Committer
 from fluxdb._core.base.locked import call_locked
+from fluxdb._core.commit.committer import CHORE_CHECKPOINT, CHORE_CLOSED, CHORE_SPARE, Committer
 from fluxdb.engine import threads
 from fluxdb.engine.asked import Asked
 from fluxdb.errors import ClosedError

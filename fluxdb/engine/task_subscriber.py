@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from fluxdb._core.events.stream import TaskSubscriber
 from fluxdb._core.events.promise import Promise, resolve
+from fluxdb._core.events.stream import TaskSubscriber
 
 
 class LoopBell:

@@ -6,14 +6,14 @@ loop must not wait: each gets a mailbox of its own (see ``mailbox``).
 
 from __future__ import annotations
 
-from functools import partial
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
+from fluxdb._core.base.locked import call_locked
 from fluxdb._core.commit.channel import Channel
 from fluxdb._core.commit.committer import Committer
-from fluxdb._core.base.locked import call_locked
 from fluxdb.engine.handle import Written
 from fluxdb.errors import ClosedError
 

@@ -5,12 +5,12 @@ Requests that are rare come as news, by a descriptor of the event loop; events g
 
 from __future__ import annotations
 
-from fluxdb._core.commit.channel import Channel
 import logging
 import socket
 from collections.abc import Iterable
 from typing import Any
 
+from fluxdb._core.commit.channel import Channel
 from fluxdb._core.reactor.reactor import Reactor
 from fluxdb.net import lines
 from fluxdb.net.deliveries import EventDeliveries

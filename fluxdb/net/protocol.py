@@ -17,8 +17,8 @@ import socket
 from collections.abc import Iterable
 from typing import cast
 
-from fluxdb._core.serve.sans_io import Connection
 from fluxdb._core.reactor.sending import is_sending
+from fluxdb._core.serve.sans_io import Connection
 from fluxdb.net import lines
 from fluxdb.net.deliveries import EventDeliveries
 from fluxdb.net.service import Service

@@ -5,12 +5,12 @@ A client knows its service, not the server: the server makes the clients, and en
 
 from __future__ import annotations
 
-from fluxdb._core.commit.channel import Channel
 import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
+from fluxdb._core.commit.channel import Channel
 from fluxdb._core.serve.sans_io import Connection, Hub
 from fluxdb.engine.runtime import Engine
 from fluxdb.limits import ServerLimits

@@ -24,10 +24,10 @@ from websockets.http11 import Request, Response
 
 from fluxdb.engine.loop_engine import LoopEngine
 from fluxdb.errors import FluxDBError
+from fluxdb.limits import DEFAULT_WEB_LIMITS, WebLimits
 from fluxdb.net.send_buffer import bound_send_buffer
 from fluxdb.net.web_access import Access, is_loopback
 from fluxdb.net.web_http import HttpSite, method_refusal
-from fluxdb.net.web_limits import DEFAULT_WEB_LIMITS, WebLimits
 from fluxdb.net.web_session import Count, Session, count_nothing, peer_of
 
 DRAIN_SECONDS = 8.0

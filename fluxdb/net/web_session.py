@@ -14,11 +14,11 @@ from websockets.exceptions import ConnectionClosed
 from fluxdb.engine.handle import ANY_VERSION
 from fluxdb.engine.loop_engine import LoopEngine
 from fluxdb.errors import AuthError, FluxDBError, InvalidKeyError, LimitError
+from fluxdb.limits import WebLimits
 from fluxdb.net import lines
 from fluxdb.net import web_messages as messages
 from fluxdb.net.web_access import Access
 from fluxdb.net.web_events import PageEvents
-from fluxdb.net.web_limits import WebLimits
 from fluxdb.net.web_messages import RequestError
 
 logger = logging.getLogger("fluxdb.web")

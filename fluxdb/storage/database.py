@@ -10,9 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from fluxdb._core.base.locked import call_locked
 from fluxdb._core.commit.committer import Committer
 from fluxdb._core.documents.documents import Documents
-from fluxdb._core.base.locked import call_locked
 from fluxdb._core.log.segment import segment_name
 from fluxdb.errors import ClosedError, StorageError
 from fluxdb.limits import DEFAULT_LIMITS, Limits

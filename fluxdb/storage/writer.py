@@ -7,8 +7,8 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from fluxdb._core.commit.committer import Committer
 from fluxdb._core.base.descriptor import Descriptor, give, owned
+from fluxdb._core.commit.committer import Committer
 from fluxdb._core.log.segment import SegmentHeader, create_segment, segment_name
 from fluxdb.limits import FIRST_SEGMENT_BYTES, Limits
 from fluxdb.model import Position

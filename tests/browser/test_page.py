@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fluxdb.net.web_limits import WebLimits
+from fluxdb.limits import WebLimits
 from tests.browser.conftest import Server
 from tests.support.prefix_proxy import prefix_proxy
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from fluxdb._core.commit.channel import Channel
 import json
 import select
 from typing import Any
 
+from fluxdb._core.commit.channel import Channel
 from fluxdb._core.serve.sans_io import Connection, Hub
 from tests.core.conftest import Log
 

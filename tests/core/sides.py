@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from fluxdb._core.commit.channel import Channel
 import json
 import select
 import socket
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fluxdb._core.commit.channel import Channel
 from fluxdb._core.reactor.reactor import Reactor
 
 if TYPE_CHECKING:

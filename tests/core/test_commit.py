@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fluxdb._core.commit.channel import Channel
 import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from fluxdb._core.base.crc32c import crc32c
+from fluxdb._core.commit.channel import Channel
 from fluxdb._core.log.replay import STOP_END
 from fluxdb._core.log.segment import SEGMENT_HEADER_BYTES, decode_header, segment_name
 from fluxdb.errors import InvalidKeyError, InvalidValueError, LimitError, VersionConflictError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fluxdb._core.commit.channel import Channel
 import contextlib
 import errno
 import gc
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from fluxdb._core.commit.channel import Channel
 from fluxdb._core.commit.committer import CHORE_CHECKPOINT, CHORE_CLOSED, CHORE_SPARE
 from fluxdb.errors import ClosedError, StorageError
 from fluxdb.model import Kind

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fluxdb._core.commit.channel import Channel
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -15,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fluxdb._core.base.crc32c import crc32c
-from fluxdb._core.documents.documents import Documents, Reader, pack_record, read_records
 from fluxdb._core.base.model import Document
+from fluxdb._core.commit.channel import Channel
+from fluxdb._core.documents.documents import Documents, Reader, pack_record, read_records
 from fluxdb.errors import ClosedError, InvalidKeyError
 from fluxdb.model import Kind, Position
 from tests.core.conftest import drain, wait_readable

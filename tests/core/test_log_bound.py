@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fluxdb._core.commit.channel import Channel
 import errno
 import threading
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fluxdb._core.commit.channel import Channel
 from fluxdb._core.commit.committer import CHORE_CHECKPOINT
 from fluxdb.errors import ClosedError, DiskFullError, StorageError
 from fluxdb.model import Kind

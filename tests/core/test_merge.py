@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxdb._core.json.text import compact
 from fluxdb._core.json.merge import merge
+from fluxdb._core.json.text import compact
 
 # RFC 7396 appendix A: original, patch, result.
 RFC_7396 = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fluxdb._core.commit.channel import Channel
 import contextlib
 import json
 import sys
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from fluxdb._core.commit.channel import Channel
 from fluxdb.errors import LimitError, StorageError, VersionConflictError
 from fluxdb.model import Kind
 from tests.core.conftest import drain, wait_readable

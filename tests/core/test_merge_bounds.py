@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxdb._core.json.text import compact
 from fluxdb._core.json.merge import merge
+from fluxdb._core.json.text import compact
 
 DEPTH_MAX = 1024
 TARGET = orjson.dumps({"a": 1, "b": {"c": ["x", {"y": "\\"}], "d": {"e": None}}, '"': '"', "l": "x" * 60, "z": True})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fluxdb._core.commit.channel import Channel
 import json
 import os
 import select
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from fluxdb._core.commit.channel import Channel
 from tests.core.conftest import Log
 from tests.core.sides import TOO_MUCH, Loop, Side
 

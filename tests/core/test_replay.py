@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from fluxdb._core.commit.channel import Channel
 import struct
 from typing import Any
 
 import pytest
 
 from fluxdb._core.base.crc32c import crc32c
+from fluxdb._core.commit.channel import Channel
 from fluxdb._core.documents.documents import Documents
 from fluxdb._core.log.replay import STOP_BODY, STOP_END, STOP_HEADER, STOP_PLACE, STOP_RECORD, replay
 from fluxdb._core.log.segment import FORMAT_VERSION, SegmentHeader, decode_header, encode_header, segment_name

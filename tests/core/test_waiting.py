@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from fluxdb._core.commit.channel import Channel
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from fluxdb._core.commit.channel import Channel
 from fluxdb._core.serve.sans_io import Connection, Hub
 from tests.core.conftest import Log, wait_readable
 

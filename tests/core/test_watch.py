@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fluxdb._core.commit.channel import Channel
 import resource
 import sys
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from fluxdb._core.commit.channel import Channel
 from fluxdb.model import Kind
 from tests.core.conftest import drain
 

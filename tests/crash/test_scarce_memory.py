@@ -5,7 +5,6 @@ Functions whose names don't begin with ``test`` run in a worker, under the shim.
 
 from __future__ import annotations
 
-from fluxdb._core.commit.channel import Channel
 import sys
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from fluxdb._core.commit.channel import Channel
 from fluxdb.model import Kind
 from fluxdb.storage.database import Database
 from tests.core.client import Client

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from fluxdb._core.events.stream import EventStream
 from fluxdb._core.events.promise import Promise
+from fluxdb._core.events.stream import EventStream
 from fluxdb.engine.events import PARSER
 from fluxdb.engine.feed import Feed
 from fluxdb.engine.task_subscriber import LoopBell, TaskSubscriber

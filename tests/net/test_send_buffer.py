@@ -14,9 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from fluxdb.limits import DEFAULT_SERVER_LIMITS
+from fluxdb.limits import DEFAULT_SERVER_LIMITS, DEFAULT_WEB_LIMITS
 from fluxdb.net.send_buffer import bound_send_buffer
-from fluxdb.net.web_limits import DEFAULT_WEB_LIMITS
 from tests.core.sides import tcp_pair
 from tests.net.web_client import Site, run
 from tests.net.wire import PATIENCE_SECONDS, Wire, threaded

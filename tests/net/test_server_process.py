@@ -17,8 +17,7 @@ import fluxdb
 from fluxdb.cli.server import main as server_program
 from fluxdb.cli.serving import CLOSE_SECONDS
 from fluxdb.errors import LockedError
-from fluxdb.limits import DEFAULT_SERVER_LIMITS
-from fluxdb.net.web_limits import WEB_RANGES
+from fluxdb.limits import DEFAULT_SERVER_LIMITS, WEB_RANGES
 from tests.net.wire import Process, Wire, run_program
 
 

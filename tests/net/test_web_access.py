@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from fluxdb.limits import DEFAULT_LIMITS
+from fluxdb.limits import DEFAULT_LIMITS, WebLimits
 from fluxdb.net.web_access import Access, is_loopback
-from fluxdb.net.web_limits import WebLimits
 from tests.net.web_client import Site, ask, run
 
 SECRET = "open sésame"

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidMessage
 
-from fluxdb.limits import Limits
-from fluxdb.net.web_limits import WEB_RANGES, WebLimits
+from fluxdb.limits import WEB_RANGES, Limits, WebLimits
 from tests.net.web_client import Site, ask, run
 
 VALUE = b'"' + b"x" * 60_000 + b'"'

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from fluxdb._core.commit.channel import Channel
 import time
 from pathlib import Path
 
 import pytest
 
+from fluxdb._core.commit.channel import Channel
 from fluxdb._core.log.survey import read_group_header
 from fluxdb.limits import MIB, Limits
 from fluxdb.model import Kind

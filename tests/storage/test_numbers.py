@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fluxdb._core.commit.channel import Channel
 import os
 import struct
 from contextlib import closing
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fluxdb._core.base.crc32c import crc32c
+from fluxdb._core.commit.channel import Channel
 from fluxdb._core.documents.documents import Documents, pack_record
 from fluxdb._core.log.segment import SegmentHeader, create_segment, encode_header
 from fluxdb.errors import StorageError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fluxdb._core.commit.channel import Channel
 import asyncio
 import contextlib
 import threading
@@ -13,6 +12,7 @@ from typing import Any
 import orjson
 
 import fluxdb
+from fluxdb._core.commit.channel import Channel
 from fluxdb._core.serve.sans_io import Connection, Hub
 from fluxdb.engine.runtime import Engine
 from fluxdb.engine.subscriber import ThreadSubscriber

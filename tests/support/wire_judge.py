@@ -6,7 +6,6 @@ durable. Their replies must be equal, byte for byte, and each must answer its li
 
 from __future__ import annotations
 
-from fluxdb._core.commit.channel import Channel
 import json
 import random
 import select
@@ -16,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from fluxdb._core.commit.channel import Channel
 from fluxdb._core.serve.sans_io import Connection, Hub
 from tests.core.conftest import Log
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+from fluxdb._core.base.model import Event
 from fluxdb._core.events.backlog import ClientBacklog
 from fluxdb._core.events.feed import Feed, FeedSubscriber
-from fluxdb._core.base.model import Event
 from fluxdb._core.events.promise import Promise
 
 class EventParser:
