@@ -14,10 +14,10 @@ from fluxdb._core.base.model import Document, Event
 from fluxdb._core.events.stream import EventStream, TaskSubscriber
 from fluxdb.engine.events import PARSER, parse_event
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, AsyncSubscriber, EngineHandle
-from fluxdb.engine.loop_engine import LoopEngine
-from fluxdb.engine.read_only import ReadOnlyEngine, ReadOnlyLoopEngine
+from fluxdb.engine.local.engine import Engine
+from fluxdb.engine.local.loop import LoopEngine
+from fluxdb.engine.local.read_only import ReadOnlyEngine, ReadOnlyLoopEngine
 from fluxdb.engine.running_loop import running_loop
-from fluxdb.engine.runtime import Engine
 from fluxdb.engine.uncopied import DATABASE, SUBSCRIPTION, Uncopied
 from fluxdb.errors import ClosedError, ForkedError
 from fluxdb.limits import DEFAULT_LIMITS, Limits

@@ -9,8 +9,8 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from fluxdb.engine.handle import EngineHandle
-from fluxdb.engine.read_only import ReadOnlyEngine
-from fluxdb.engine.runtime import Engine
+from fluxdb.engine.local.engine import Engine
+from fluxdb.engine.local.read_only import ReadOnlyEngine
 from fluxdb.limits import Limits
 from fluxdb.storage.database import Database
 from fluxdb.target import Target, folder_path, is_url
@@ -18,8 +18,8 @@ from fluxdb.target import Target, folder_path, is_url
 if TYPE_CHECKING:
     import ssl
 
-    from fluxdb.client.aio_handle import RemoteLoopEngine
-    from fluxdb.client.settings import Settings
+    from fluxdb.engine.remote.loop import RemoteLoopEngine
+    from fluxdb.engine.remote.settings import Settings
 
 TIMEOUT_SECONDS = 30.0
 HEARTBEAT_SECONDS = 20.0
@@ -70,7 +70,7 @@ def open_handle(target: Target, limits: Limits, local: Local, remote: Remote) ->
     """
     check_options(limits, remote)
     if is_url(target):
-        from fluxdb.client.sync_handle import RemoteEngine
+        from fluxdb.engine.remote.engine import RemoteEngine
 
         return RemoteEngine(_settings(target, limits, local, remote))
     return open_folder(target, limits, local, remote)
@@ -78,8 +78,8 @@ def open_handle(target: Target, limits: Limits, local: Local, remote: Remote) ->
 
 async def connect(target: Target, limits: Limits, local: Local, remote: Remote) -> RemoteLoopEngine:
     """Connect to a server, for the running event loop."""
-    from fluxdb.client import forgotten
-    from fluxdb.client.aio_handle import RemoteLoopEngine
+    from fluxdb.engine.remote import forgotten
+    from fluxdb.engine.remote.loop import RemoteLoopEngine
 
     handle = await RemoteLoopEngine.connect(_settings(target, limits, local, remote))
     forgotten.know(handle)
@@ -111,8 +111,8 @@ def open_engine(target: Target, limits: Limits, *, create: bool = True) -> Engin
 
 
 def _settings(target: Target, limits: Limits, local: Local, remote: Remote) -> Settings:
-    from fluxdb.client.address import parse_url
-    from fluxdb.client.settings import Settings
+    from fluxdb.engine.remote.address import parse_url
+    from fluxdb.engine.remote.settings import Settings
 
     if local.read_only:
         raise ValueError("read_only is for a folder: a server takes writes from every client")

@@ -14,7 +14,7 @@ from fluxdb._core.base.model import Document, Event
 from fluxdb.engine.events import PARSER, parse_event
 from fluxdb.engine.feed import FeedSubscriber
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Subscriber
-from fluxdb.engine.runtime import Engine
+from fluxdb.engine.local.engine import Engine
 from fluxdb.engine.uncopied import DATABASE, SUBSCRIPTION, Uncopied
 from fluxdb.errors import ClosedError, ForkedError
 from fluxdb.limits import DEFAULT_LIMITS, Limits

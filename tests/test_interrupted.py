@@ -16,9 +16,9 @@ import pytest
 import fluxdb
 from fluxdb import ClosedError, Document
 from fluxdb.engine import threads
-from fluxdb.engine.runtime import Engine
+from fluxdb.engine.local.engine import Engine
 from fluxdb.limits import KIB
-from fluxdb.storage import snapshot_writer
+from fluxdb.storage.snapshot import writer as snapshot_writer
 from tests.support.interrupting import BYTECODE, HandlerError, interrupted
 from tests.support.leftovers import is_no_more, needs_proc, quick_collections, resources, until
 

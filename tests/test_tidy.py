@@ -12,6 +12,7 @@ CODE = {".py", ".pyi", ".pyx", ".pxd", ".h", ".c", ".sh", ""}
 SUFFIXES = CODE | {".html", ".css", ".js", ".md", ".toml", ".in"}
 
 LINES_MAX = 400
+MODULES_MAX = 16  # of a folder in fluxdb/; a .pyx and its .pxd are one
 LINE_LENGTH_MAX = 120  # where ruff does not look
 
 UNFINISHED = re.compile("TO" + "DO|FIX" + "ME|X" + "XX")
@@ -75,6 +76,15 @@ def test_untidy_white_space_is_noticed() -> None:
 def test_a_file_is_short_enough_to_have_one_purpose() -> None:
     lines = {relative(path): text.count("\n") for path, text in CODE_TEXTS.items()}
     assert [f"{name} has {count} lines" for name, count in lines.items() if count > LINES_MAX] == []
+
+
+def test_a_folder_holds_few_enough_modules_to_know_them() -> None:
+    modules: dict[str, set[str]] = {}
+    for path in CODE_TEXTS:
+        if path.relative_to(ROOT).parts[0] == "fluxdb" and path.suffix in {".py", ".pyx", ".pxd"}:
+            modules.setdefault(relative(path.parent), set()).add(path.stem)
+    counts = {folder: len(stems - {"__init__"}) for folder, stems in modules.items()}
+    assert [f"{folder} has {count} modules" for folder, count in counts.items() if count > MODULES_MAX] == []
 
 
 def test_lines_fit_where_ruff_does_not_look() -> None:

@@ -36,7 +36,7 @@ class Server:
 
     def setup(self, *_: object) -> None:
         self.stack = contextlib.ExitStack()
-        command = [sys.executable, "-c", "from fluxdb.cli.server import main; main()", "--log-level", "error"]
+        command = [sys.executable, "-c", "from fluxdb.cli.server.main import main; main()", "--log-level", "error"]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         self.process = subprocess.Popen(
             [*command, "--port", "0", "--data-dir", new_folder()], stdout=subprocess.PIPE, text=True, env=environment

@@ -13,8 +13,8 @@ from typing import Any
 import orjson
 
 from fluxdb.bench.requests import FLUX, resp
-from fluxdb.client import failure, reply, request
-from fluxdb.client.address import Address
+from fluxdb.engine.remote import failure, reply, request
+from fluxdb.engine.remote.address import Address
 from fluxdb.errors import AuthError, ConnectionLostError, FluxDBError, LimitError, RequestTimeoutError
 
 REPLY_BYTES_MAX = 65_536

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from fluxdb.client.address import Address
+from fluxdb.engine.remote.address import Address
 from fluxdb.errors import ConnectionLostError, RequestTimeoutError
 
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 READY = b"server listening on "
-COMMAND = (sys.executable, "-m", "fluxdb.cli.server", "--host", "127.0.0.1", "--port", "0", "--data-dir")
+COMMAND = (sys.executable, "-m", "fluxdb.cli.server.main", "--host", "127.0.0.1", "--port", "0", "--data-dir")
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from fluxdb.bench.network import NetworkTarget
 from fluxdb.bench.own_server import own_server
 from fluxdb.bench.requests import FLUX
 from fluxdb.bench.work import Target
-from fluxdb.client.address import Address
+from fluxdb.engine.remote.address import Address
 
 DEADLINE_SECONDS = 24 * 3600.0
 

@@ -43,7 +43,7 @@ class Seconds(click.FloatRange):
 
 def server_url(address: str, tls: bool = False) -> str:
     """The URL for HOST:PORT, for PORT on this machine, or for a URL. Raises BadParameter."""
-    from fluxdb.client.address import parse_url
+    from fluxdb.engine.remote.address import parse_url
 
     if _PORT.fullmatch(address):
         address = f"{LOOPBACK}:{address.removeprefix(':')}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 
-from fluxdb.cli.environment import OTHERS, PREFIX, misspelt, warnings
+from fluxdb.cli.server.environment import OTHERS, PREFIX, misspelt, warnings
 
 logger = logging.getLogger("fluxdb.cli")
 
@@ -15,7 +15,7 @@ def warn_of_misspelt(*own: str) -> None:
     names = {name.removeprefix(PREFIX) for name in os.environ if name.startswith(PREFIX)}
     if names <= {*OTHERS, *map(str.upper, own)}:
         return
-    from fluxdb.cli.server import main as server  # here: it takes a while, and is rarely needed
+    from fluxdb.cli.server.main import main as server  # here: it takes a while, and is rarely needed
 
     settings = [str(option.name) for option in server.params]
     for warning in warnings(misspelt(os.environ, own, [*settings, "password"])):

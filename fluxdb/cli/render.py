@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from fluxdb.cli.commands import SYNTAX, Syntax
+from fluxdb.cli.shell.commands import SYNTAX, Syntax
 from fluxdb.cli.text import escape_text, one_line, quote_key
 
 NIL = "nil"

@@ -6,7 +6,7 @@ import logging
 import time
 from typing import Any
 
-from fluxdb.engine.runtime import Engine
+from fluxdb.engine.local.engine import Engine
 
 logger = logging.getLogger("fluxdb.server")
 

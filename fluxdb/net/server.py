@@ -24,13 +24,13 @@ from typing import Any
 
 from fluxdb._core.reactor.reactor import Reactor
 from fluxdb._core.serve.sans_io import Hub
-from fluxdb.engine.runtime import Engine
+from fluxdb.engine.local.engine import Engine
 from fluxdb.limits import DEFAULT_SERVER_LIMITS, ServerLimits, WebLimits
 from fluxdb.net import lines
 from fluxdb.net.answers import Answers
+from fluxdb.net.clients import PlainClients
 from fluxdb.net.disk_watch import DiskWatch
 from fluxdb.net.listener import Listener
-from fluxdb.net.plain_clients import PlainClients
 from fluxdb.net.protocol import ClientProtocol
 from fluxdb.net.send_buffer import bound_send_buffer
 from fluxdb.net.service import Service

@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from fluxdb._core.commit.channel import Channel
 from fluxdb._core.serve.sans_io import Connection, Hub
-from fluxdb.engine.runtime import Engine
+from fluxdb.engine.local.engine import Engine
 from fluxdb.limits import ServerLimits
 from fluxdb.net.evictions import Evictions
 from fluxdb.net.passwords import Password

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from fluxdb._core.events.backlog import ClientBacklog
 from fluxdb.engine.feed import Feed
 from fluxdb.engine.handle import RawEvent
-from fluxdb.engine.subscriber import FeedSubscriber
+from fluxdb.engine.local.subscribers import FeedSubscriber
 from fluxdb.net import lines
 
 EVENTS_BYTES_MAX = 16 * 1024  # of a connection, waiting to be sent, when no more events are taken

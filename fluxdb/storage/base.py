@@ -14,7 +14,7 @@ from fluxdb.model import Position
 from fluxdb.storage.layout import Folder, snapshot_name
 from fluxdb.storage.progress import Progress
 from fluxdb.storage.segments import SegmentFile
-from fluxdb.storage.snapshot_reader import SnapshotReader, load_snapshot
+from fluxdb.storage.snapshot.reader import SnapshotReader, load_snapshot
 
 FIRST_POSITION = Position(revision=0, group=0, segment=1, offset=SEGMENT_HEADER_BYTES, chain=0)
 

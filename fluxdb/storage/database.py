@@ -27,11 +27,11 @@ from fluxdb.storage.layout import (
 )
 from fluxdb.storage.lock import FolderLock
 from fluxdb.storage.log_end import LogEnd, write_log_end
-from fluxdb.storage.oserrors import as_storage_error
-from fluxdb.storage.pace import CheckpointPace, calm_log_bytes
 from fluxdb.storage.progress import ProgressCallback
 from fluxdb.storage.reader import UNKNOWN_END, Recovered, read_folder
-from fluxdb.storage.snapshot_writer import Pace, Share, write_snapshot
+from fluxdb.storage.snapshot.pace import CheckpointPace, calm_log_bytes
+from fluxdb.storage.snapshot.writer import Pace, Share, write_snapshot
+from fluxdb.storage.system.oserrors import as_storage_error
 from fluxdb.storage.writer import retire, take_over
 
 log = logging.getLogger("fluxdb.storage")

@@ -20,9 +20,9 @@ from typing import NamedTuple
 
 from fluxdb._core.log.segment import segment_name
 from fluxdb.errors import CorruptionError, StorageError
-from fluxdb.storage.files import read_only
 from fluxdb.storage.log_end import END_NAME, read_log_end
-from fluxdb.storage.oserrors import as_storage_error, storage_errors
+from fluxdb.storage.system.files import read_only
+from fluxdb.storage.system.oserrors import as_storage_error, storage_errors
 
 LOCK_NAME = "LOCK"
 SPARE_NAME = "log.spare"

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from fluxdb._core.base.descriptor import Descriptor
 from fluxdb.errors import LockedError
-from fluxdb.storage.files import open_file, open_folder, read_only
 from fluxdb.storage.layout import LOCK_NAME
-from fluxdb.storage.oserrors import storage_errors
 from fluxdb.storage.place import Place
+from fluxdb.storage.system.files import open_file, open_folder, read_only
+from fluxdb.storage.system.oserrors import storage_errors
 
 _PID_BYTES = 21
 _ADDRESS_BYTES_MAX = 300

@@ -36,9 +36,9 @@ from fluxdb._core.base.descriptor import Descriptor
 from fluxdb._core.log.segment import SECTOR_BYTES, segment_name
 from fluxdb.errors import CorruptionError
 from fluxdb.model import Position
-from fluxdb.storage.durable import sync_file, sync_open_directory, write_all
-from fluxdb.storage.files import open_inside, read_only
-from fluxdb.storage.oserrors import storage_errors
+from fluxdb.storage.system.durable import sync_file, sync_open_directory, write_all
+from fluxdb.storage.system.files import open_inside, read_only
+from fluxdb.storage.system.oserrors import storage_errors
 
 END_NAME = "log.end"
 

@@ -13,7 +13,7 @@ from fluxdb.storage.layout import absolute, require_database, require_folder
 from fluxdb.storage.lock import FolderLock
 from fluxdb.storage.progress import ProgressCallback
 from fluxdb.storage.reader import Recovered, read_folder
-from fluxdb.storage.usage import folder_bytes, ordinary_first
+from fluxdb.storage.system.usage import folder_bytes, ordinary_first
 
 
 @contextmanager

@@ -16,10 +16,10 @@ from fluxdb.model import Position
 from fluxdb.storage.base import FIRST_POSITION, find_base, find_foreign
 from fluxdb.storage.layout import Folder, list_folder, snapshot_name
 from fluxdb.storage.log_end import END_NAME, LogEnd, read_log_end
-from fluxdb.storage.oserrors import storage_errors
 from fluxdb.storage.progress import Progress, ProgressCallback
 from fluxdb.storage.recovery import CLOSED_BEHIND, Row, Seen, Verdict, decide
 from fluxdb.storage.segments import SegmentFile, read_segment, read_segment_file
+from fluxdb.storage.system.oserrors import storage_errors
 
 _GROUP_HEADER_BYTES = 64
 

@@ -12,10 +12,10 @@ from fluxdb._core.documents.documents import Documents
 from fluxdb._core.log.segment import SegmentHeader, create_segment, segment_name
 from fluxdb.limits import FIRST_SEGMENT_BYTES
 from fluxdb.storage.base import FIRST_POSITION
-from fluxdb.storage.durable import sync_directory
-from fluxdb.storage.files import open_folder
-from fluxdb.storage.oserrors import storage_errors
-from fluxdb.storage.snapshot_writer import BLOCK_BYTES_MIN, SnapshotWriter
+from fluxdb.storage.snapshot.writer import BLOCK_BYTES_MIN, SnapshotWriter
+from fluxdb.storage.system.durable import sync_directory
+from fluxdb.storage.system.files import open_folder
+from fluxdb.storage.system.oserrors import storage_errors
 
 
 def write_database(

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from fluxdb._core.log.segment import SEGMENT_HEADER_BYTES, SegmentHeader, decode_header, segment_name
 from fluxdb.errors import StorageError
 from fluxdb.model import Position
-from fluxdb.storage.files import read_only
-from fluxdb.storage.oserrors import storage_errors
+from fluxdb.storage.system.files import read_only
+from fluxdb.storage.system.oserrors import storage_errors
 
 
 class SegmentFile(NamedTuple):

@@ -17,10 +17,10 @@ from pathlib import Path
 from fluxdb._core.base.descriptor import Descriptor
 from fluxdb.limits import MIB
 from fluxdb.model import Position
-from fluxdb.storage.durable import sync_directory, sync_file, write_all
-from fluxdb.storage.files import create_private, open_file, read_only
 from fluxdb.storage.layout import NOTE_NAME  # a leftover once the tail is settled: removed as all of them
 from fluxdb.storage.reader import Recovered
+from fluxdb.storage.system.durable import sync_directory, sync_file, write_all
+from fluxdb.storage.system.files import create_private, open_file, read_only
 
 _CHUNK_BYTES = 1 * MIB
 _NOTE_BYTES_MAX = 1024

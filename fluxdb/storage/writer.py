@@ -13,13 +13,13 @@ from fluxdb._core.log.segment import SegmentHeader, create_segment, segment_name
 from fluxdb.limits import FIRST_SEGMENT_BYTES, Limits
 from fluxdb.model import Position
 from fluxdb.storage.base import FIRST_POSITION
-from fluxdb.storage.durable import sync_ancestors, sync_directory
-from fluxdb.storage.files import open_folder
 from fluxdb.storage.layout import list_folder, snapshot_name
-from fluxdb.storage.oserrors import storage_errors
-from fluxdb.storage.pace import calm_log_bytes
 from fluxdb.storage.reader import Recovered
 from fluxdb.storage.segments import SegmentFile, read_segment_file
+from fluxdb.storage.snapshot.pace import calm_log_bytes
+from fluxdb.storage.system.durable import sync_ancestors, sync_directory
+from fluxdb.storage.system.files import open_folder
+from fluxdb.storage.system.oserrors import storage_errors
 from fluxdb.storage.tail import settle_tail
 
 

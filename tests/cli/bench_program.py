@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.cli.conftest import Ended, environment
 
 PATIENCE_SECONDS = 120
-COMMAND = (sys.executable, "-m", "fluxdb.cli.bench")
+COMMAND = (sys.executable, "-m", "fluxdb.cli.bench.main")
 ROW = re.compile(r"([A-Z]+) +([\d,]+) op/s" + r" +([\d.]+ (?:us|ms|s))" * 3)
 
 Bench = Callable[..., Ended]

@@ -11,7 +11,7 @@ import threading
 import time
 from pathlib import Path
 
-from fluxdb.cli.terminal import run_terminal
+from fluxdb.cli.shell.terminal import run_terminal
 from tests.cli.fake_engine import FakeEngine
 
 

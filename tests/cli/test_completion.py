@@ -6,8 +6,8 @@ import pytest
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
-from fluxdb.cli.completion import CommandCompleter
-from fluxdb.cli.recent import RecentKeys
+from fluxdb.cli.shell.completion import CommandCompleter
+from fluxdb.cli.shell.recent import RecentKeys
 
 
 def complete(text: str, *keys: str) -> list[str]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fluxdb.cli.environment import misspelt
-from fluxdb.cli.server import main as server_program
+from fluxdb.cli.server.environment import misspelt
+from fluxdb.cli.server.main import main as server_program
 from tests.net.wire import Process, clean_environment, run_program
 
 SETTINGS = [*(str(option.name) for option in server_program.params), "password"]
@@ -74,8 +74,8 @@ def run(*program: str, **environment: str) -> tuple[str, str]:
     ("program", "variable", "meant"),
     [
         (("fluxdb", "exec", "HELP"), "FLUXDB_DATADIR", "FLUXDB_DATA_DIR"),
-        (("fluxdb.cli.client", "--addr", "127.0.0.1:1", "ping"), "FLUXDB_ADDRESS", "FLUXDB_ADDR"),
-        (("fluxdb.cli.client", "--addr", "127.0.0.1:1", "ping"), "FLUXDB_PASSWD", "FLUXDB_PASSWORD"),
+        (("fluxdb.cli.client.main", "--addr", "127.0.0.1:1", "ping"), "FLUXDB_ADDRESS", "FLUXDB_ADDR"),
+        (("fluxdb.cli.client.main", "--addr", "127.0.0.1:1", "ping"), "FLUXDB_PASSWD", "FLUXDB_PASSWORD"),
     ],
 )
 def test_terminal_and_client_warn_of_their_own(program: tuple[str, ...], variable: str, meant: str) -> None:
@@ -84,7 +84,7 @@ def test_terminal_and_client_warn_of_their_own(program: tuple[str, ...], variabl
     assert variable not in output
 
 
-@pytest.mark.parametrize("program", [("fluxdb", "exec", "HELP"), ("fluxdb.cli.client", "--help")])
+@pytest.mark.parametrize("program", [("fluxdb", "exec", "HELP"), ("fluxdb.cli.client.main", "--help")])
 def test_terminal_and_client_pass_over_the_settings_of_a_server(program: tuple[str, ...]) -> None:
     server = {f"FLUXDB_{name.upper()}": "1" for name in SETTINGS if name not in ("data_dir", "password")}
     assert "is no setting" not in run(*program, FLUXDB_SERVICE_HOST="10.0.0.1", **server)[1]

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import fluxdb
-from fluxdb.cli.commands import Exit
-from fluxdb.cli.events_in_turn import EventsInTurn, Printers
-from fluxdb.cli.grammar import parse
-from fluxdb.cli.session import Session
+from fluxdb.cli.shell.commands import Exit
+from fluxdb.cli.shell.events_in_turn import EventsInTurn, Printers
+from fluxdb.cli.shell.grammar import parse
+from fluxdb.cli.shell.session import Session
 from fluxdb.engine.handle import EngineHandle
 
 

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from fluxdb import __version__
-from fluxdb.cli.client import main as client
-from fluxdb.cli.main import main
+from fluxdb.cli.client.main import main as client
+from fluxdb.cli.fluxdb.main import main
 from tests.cli.conftest import PATIENCE_SECONDS, Program, environment
 
 
@@ -258,7 +258,7 @@ def test_an_unexpected_error_is_one_line_without_a_traceback(monkeypatch: pytest
     def fail(*arguments: object) -> None:
         raise ZeroDivisionError("of no kind that we know\nand of two lines")
 
-    monkeypatch.setattr("fluxdb.cli.online.open_folder", fail)
+    monkeypatch.setattr("fluxdb.cli.fluxdb.run.open_folder", fail)
     result = CliRunner().invoke(main, ["--data-dir", str(tmp_path / "data"), "exec", "GET k"])
     assert result.exit_code == 1
     assert result.stdout == ""
@@ -269,9 +269,9 @@ def test_an_unexpected_error_is_one_line_without_a_traceback(monkeypatch: pytest
 def test_exec_imports_no_line_editor(tmp_path: Path) -> None:
     program = (
         "import sys\n"
-        "from fluxdb.cli.main import main\n"
+        "from fluxdb.cli.fluxdb.main import main\n"
         "main(['exec', 'SET k 1'], standalone_mode=False)\n"
-        "assert 'fluxdb.engine.runtime' in sys.modules\n"
+        "assert 'fluxdb.engine.local.engine' in sys.modules\n"
         "print([name for name in sys.modules if name.startswith('prompt_toolkit')])\n"
     )
     done = subprocess.run(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from fluxdb.cli.main import main
+from fluxdb.cli.fluxdb.main import main
 from tests.cli.conftest import Program
 
 NOBODY = 65534

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxdb.cli.commands import (
+from fluxdb.cli.shell.commands import (
     NAMES,
     SYNTAX,
     Checkpoint,
@@ -21,7 +21,7 @@ from fluxdb.cli.commands import (
     Subscribe,
     Unsubscribe,
 )
-from fluxdb.cli.grammar import GrammarError, is_unfinished, parse, split_statements
+from fluxdb.cli.shell.grammar import GrammarError, is_unfinished, parse, split_statements
 from fluxdb.cli.text import escape_text, quote_key
 
 KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)

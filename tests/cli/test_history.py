@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fluxdb.cli import history
-from fluxdb.cli.history import ENTRY_BYTES_MAX, FileHistory, history_path
+from fluxdb.cli.shell import history
+from fluxdb.cli.shell.history import ENTRY_BYTES_MAX, FileHistory, history_path
 
 
 def kept(path: Path) -> list[str]:

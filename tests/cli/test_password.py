@@ -97,7 +97,7 @@ def test_server_and_client_take_the_same_password_from_the_same_file(tmp_path: P
     file.chmod(0o600)
     arguments = ("--port", "0", "--data-dir", str(tmp_path / "data"), "--password-file", str(file))
     with Process(*arguments) as server:
-        client = [sys.executable, "-m", "fluxdb.cli.client", "--addr", f"127.0.0.1:{server.port}"]
+        client = [sys.executable, "-m", "fluxdb.cli.client.main", "--addr", f"127.0.0.1:{server.port}"]
         done = subprocess.run(
             [*client, "--password-file", str(file), "ping"], env=clean_environment(), capture_output=True, timeout=30
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fluxdb.cli import render
-from fluxdb.cli.commands import NAMES, SYNTAX
+from fluxdb.cli.shell.commands import NAMES, SYNTAX
 
 
 def test_a_document_is_printed_exactly_so() -> None:

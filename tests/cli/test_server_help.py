@@ -7,8 +7,8 @@ import re
 import pytest
 from click.testing import CliRunner
 
-from fluxdb.cli.server import main
-from fluxdb.cli.server_help import SECTIONS
+from fluxdb.cli.server.help import SECTIONS
+from fluxdb.cli.server.main import main
 
 HELP = CliRunner().invoke(main, ["--help"], prog_name="fluxdb-server").output
 

@@ -6,10 +6,11 @@ import io
 
 import pytest
 
-from fluxdb.cli import exits, script
-from fluxdb.cli.events import EventsInStep
-from fluxdb.cli.script import find_grammar_error, run_arguments, run_lines
-from fluxdb.cli.session import Session
+from fluxdb.cli import exits
+from fluxdb.cli.shell import script
+from fluxdb.cli.shell.events import EventsInStep
+from fluxdb.cli.shell.script import find_grammar_error, run_arguments, run_lines
+from fluxdb.cli.shell.session import Session
 from fluxdb.errors import (
     AuthError,
     ConnectionLostError,

@@ -14,8 +14,8 @@ import pytest
 
 import fluxdb
 from fluxdb import ConnectionLostError, Document, Limits
-from fluxdb.client.address import Address, parse_url
-from fluxdb.client.settings import Settings
+from fluxdb.engine.remote.address import Address, parse_url
+from fluxdb.engine.remote.settings import Settings
 from fluxdb.net.listener import listen_tcp, listen_unix
 from fluxdb.net.server import Server
 from fluxdb.opening import open_engine

@@ -26,7 +26,7 @@ Client = Callable[..., Done]
 
 
 def command(server: SmallServer, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "fluxdb.cli.client", "--addr", f"127.0.0.1:{server.port}", *arguments]
+    return [sys.executable, "-m", "fluxdb.cli.client.main", "--addr", f"127.0.0.1:{server.port}", *arguments]
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -16,8 +16,8 @@ import pytest
 
 import fluxdb
 from fluxdb import ClosedError, ConnectionLostError
-from fluxdb.client.link import Link
-from fluxdb.client.sync_handle import RemoteEngine
+from fluxdb.engine.remote.engine import RemoteEngine
+from fluxdb.engine.remote.link import Link
 from tests.client.test_faults import PATIENCE_SECONDS, until
 from tests.support.small_server import SmallServer
 

@@ -15,9 +15,9 @@ import uvloop
 
 import fluxdb
 from fluxdb import ConnectionLostError
-from fluxdb.client import dialing
-from fluxdb.client.address import Address
-from fluxdb.client.dialing import Place, alternated
+from fluxdb.engine.remote import dialing
+from fluxdb.engine.remote.address import Address
+from fluxdb.engine.remote.dialing import Place, alternated
 from tests.support.small_server import SmallServer
 
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}

@@ -16,11 +16,11 @@ import pytest
 
 import fluxdb
 from fluxdb import ClosedError, ConnectionLostError, Limits
-from fluxdb.client import reconnecting
-from fluxdb.client.link import Link, words
-from fluxdb.client.reconnecting import Reconnecting
-from fluxdb.client.subscriber import RemoteSubscriber
-from fluxdb.client.watchers import Watchers
+from fluxdb.engine.remote import reconnecting
+from fluxdb.engine.remote.link import Link, words
+from fluxdb.engine.remote.reconnecting import Reconnecting
+from fluxdb.engine.remote.subscribers import RemoteSubscriber
+from fluxdb.engine.remote.watchers import Watchers
 from fluxdb.model import Kind
 from tests.client.test_faults import PATIENCE_SECONDS, until
 from tests.support.odd_peer import odd_peer

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxdb.client import reply
-from fluxdb.client.protocol import Protocol
-from fluxdb.client.reply import UnexpectedReplyError
+from fluxdb.engine.remote import reply
+from fluxdb.engine.remote.protocol import Protocol
+from fluxdb.engine.remote.reply import UnexpectedReplyError
 from fluxdb.model import Kind
 
 VALUES = st.recursive(

@@ -9,8 +9,8 @@ import pytest
 
 import fluxdb
 from fluxdb import ClosedError, ConnectionLostError, Limits
-from fluxdb.client.subscriber import RemoteSubscriber
-from fluxdb.client.watchers import Watchers
+from fluxdb.engine.remote.subscribers import RemoteSubscriber
+from fluxdb.engine.remote.watchers import Watchers
 from fluxdb.model import Kind
 from tests.client.test_faults import until
 from tests.support.small_server import SmallServer, small_server

@@ -21,7 +21,7 @@ PROMPT = "fluxdb>"
 def shell(server: SmallServer, tmp_path: Path) -> Iterator[pexpect.spawn[str]]:
     child = pexpect.spawn(
         sys.executable,
-        ["-m", "fluxdb.cli.client", "--addr", f"127.0.0.1:{server.port}", "shell"],
+        ["-m", "fluxdb.cli.client.main", "--addr", f"127.0.0.1:{server.port}", "shell"],
         env={
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),

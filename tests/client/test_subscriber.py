@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from fluxdb.client.subscriber import ThreadSubscriber
-from fluxdb.client.watchers import Watchers
+from fluxdb.engine.remote.subscribers import ThreadSubscriber
+from fluxdb.engine.remote.watchers import Watchers
 from fluxdb.errors import ClosedError, SubscriberEvictedError
 from fluxdb.limits import Limits
 from fluxdb.net import lines

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import fluxdb
-from fluxdb.engine.runtime import Engine
+from fluxdb.engine.local.engine import Engine
 from fluxdb.model import Kind
 from fluxdb.storage.database import Database
 from fluxdb.storage.lock import FolderLock

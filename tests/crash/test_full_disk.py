@@ -14,8 +14,8 @@ import fluxdb
 from fluxdb import Document
 from fluxdb.errors import DiskFullError, StorageError
 from fluxdb.limits import MIB
-from fluxdb.storage.dump import dump_database
-from fluxdb.storage.load import load_database
+from fluxdb.storage.dump.dump import dump_database
+from fluxdb.storage.dump.load import load_database
 from tests.support.mounts import fill, mounted, run, why_not
 from tests.support.script import LIMITS, sectors
 from tests.support.worker import Worker

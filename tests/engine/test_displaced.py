@@ -15,8 +15,8 @@ import pytest
 
 import fluxdb
 from fluxdb import Document, StorageError
-from fluxdb.engine import snapshot_actor
-from fluxdb.engine.runtime import Engine
+from fluxdb.engine.local import maintenance as snapshot_actor
+from fluxdb.engine.local.engine import Engine
 
 WORDS = "was deleted while the database was open"
 

@@ -8,7 +8,7 @@ import pytest
 
 from fluxdb.engine.feed import Feed
 from fluxdb.engine.handle import RawEvent
-from fluxdb.engine.subscriber import FeedSubscriber, ThreadSubscriber
+from fluxdb.engine.local.subscribers import FeedSubscriber, ThreadSubscriber
 from fluxdb.errors import ClosedError, SubscriberEvictedError
 
 

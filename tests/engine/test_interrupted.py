@@ -12,10 +12,10 @@ import pytest
 
 import fluxdb
 from fluxdb.engine.feed import Feed, FeedSubscriber
-from fluxdb.engine.notify_actor import NotifyActor
-from fluxdb.engine.runtime import Engine
-from fluxdb.engine.subscriber import ThreadSubscriber
-from fluxdb.engine.task_subscriber import LoopBell, TaskSubscriber
+from fluxdb.engine.local.engine import Engine
+from fluxdb.engine.local.notifier import NotifyActor
+from fluxdb.engine.local.subscribers import ThreadSubscriber
+from fluxdb.engine.local.task_subscriber import LoopBell, TaskSubscriber
 from tests.support.interrupting import HandlerError, interrupted, steps
 
 

@@ -13,7 +13,7 @@ import pytest
 
 import fluxdb
 import fluxdb.aio
-from fluxdb.engine import snapshot_actor
+from fluxdb.engine.local import maintenance as snapshot_actor
 from fluxdb.errors import ClosedError, DiskFullError
 from fluxdb.limits import KIB, Limits
 from fluxdb.storage import database as database_module

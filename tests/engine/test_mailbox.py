@@ -12,7 +12,7 @@ import pytest
 
 from fluxdb._core.commit.channel import Channel
 from fluxdb._core.events.promise import Promise
-from fluxdb.engine.mailbox import Mailbox
+from fluxdb.engine.local.mailbox import Mailbox
 from fluxdb.errors import FluxDBError, VersionConflictError
 
 

@@ -12,9 +12,9 @@ from typing import cast
 import pytest
 
 import fluxdb
-from fluxdb.engine import notify_actor
-from fluxdb.engine.notify_actor import NotifyActor
-from fluxdb.engine.runtime import Engine
+from fluxdb.engine.local import notifier as notify_actor
+from fluxdb.engine.local.engine import Engine
+from fluxdb.engine.local.notifier import NotifyActor
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from typing import cast
 import pytest
 
 from fluxdb._core.commit.committer import CHORE_CHECKPOINT, CHORE_SPARE, Committer
-from fluxdb.engine import snapshot_actor
-from fluxdb.engine.snapshot_actor import SnapshotActor
+from fluxdb.engine.local import maintenance as snapshot_actor
+from fluxdb.engine.local.maintenance import SnapshotActor
 from fluxdb.errors import ClosedError, DiskFullError
 from fluxdb.limits import Limits
 

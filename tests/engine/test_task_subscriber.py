@@ -9,7 +9,7 @@ from fluxdb._core.events.promise import Promise
 from fluxdb._core.events.stream import EventStream
 from fluxdb.engine.events import PARSER
 from fluxdb.engine.feed import Feed
-from fluxdb.engine.task_subscriber import LoopBell, TaskSubscriber
+from fluxdb.engine.local.task_subscriber import LoopBell, TaskSubscriber
 
 
 def test_tasks_that_share_a_subscription_leave_nothing_behind_however_often_they_wait() -> None:

@@ -12,7 +12,7 @@ from fluxdb._core.events.backlog import ClientBacklog
 from fluxdb._core.events.dispatcher import Teller
 from fluxdb.engine.feed import Feed
 from fluxdb.engine.handle import RawEvent
-from fluxdb.engine.subscriber import FeedSubscriber, ThreadSubscriber
+from fluxdb.engine.local.subscribers import FeedSubscriber, ThreadSubscriber
 from fluxdb.errors import ClosedError, LimitError, SubscriberEvictedError
 
 

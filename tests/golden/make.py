@@ -16,9 +16,9 @@ from unittest import mock
 
 from fluxdb.limits import KIB, Limits
 from fluxdb.model import Kind
-from fluxdb.storage import snapshot_writer
 from fluxdb.storage.database import Database
-from fluxdb.storage.snapshot_format import SNAPSHOT_FORMAT_VERSION
+from fluxdb.storage.snapshot import writer as snapshot_writer
+from fluxdb.storage.snapshot.format import SNAPSHOT_FORMAT_VERSION
 
 HERE = Path(__file__).parent
 LIMITS = Limits(segment_bytes=64 * KIB, group_bytes_max=16 * KIB, tombstones_max=4, checkpoint_log_bytes=0)

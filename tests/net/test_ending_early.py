@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fluxdb.engine.runtime import Engine
+from fluxdb.engine.local.engine import Engine
 from fluxdb.limits import DEFAULT_LIMITS, ServerLimits
 from fluxdb.net import server as server_module
 from fluxdb.net.listener import listen_tcp

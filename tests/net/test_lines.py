@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from fluxdb.client.failure import failure
+from fluxdb.engine.remote.failure import failure
 from fluxdb.errors import FluxDBError, LimitError, PoisonedError, VersionConflictError
 from fluxdb.net import lines
 

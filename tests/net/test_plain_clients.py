@@ -12,9 +12,9 @@ from typing import Any, cast
 import pytest
 
 from fluxdb.limits import ServerLimits
-from fluxdb.net import plain_clients
+from fluxdb.net import clients as plain_clients
 from fluxdb.net.answers import Answers
-from fluxdb.net.plain_clients import PlainClients
+from fluxdb.net.clients import PlainClients
 from tests.net.wire import Wire, threaded
 
 News = tuple[list[tuple[Any, ...]], list[int], list[int]]

@@ -102,7 +102,7 @@ def test_an_expired_certificate_is_warned_about_at_the_start_and_measured(tmp_pa
 
 SHORT_DAYS = """
 import sys
-from fluxdb.cli.server import main
+from fluxdb.cli.server.main import main
 from fluxdb.net import certificate
 certificate.DAY_SECONDS = 0.1
 sys.argv[:] = ["fluxdb-server", *sys.argv[4:]]

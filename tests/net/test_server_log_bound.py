@@ -12,7 +12,7 @@ from fluxdb.errors import DiskFullError
 from fluxdb.limits import KIB, Limits
 from fluxdb.net.health import problems
 from fluxdb.storage import database as database_module
-from fluxdb.storage.snapshot_writer import write_snapshot
+from fluxdb.storage.snapshot.writer import write_snapshot
 from tests.net.wire import Wire, threaded, until
 
 LIMITS = Limits(

@@ -14,8 +14,8 @@ import pytest
 from websockets.sync.client import connect
 
 import fluxdb
-from fluxdb.cli.server import main as server_program
-from fluxdb.cli.serving import CLOSE_SECONDS
+from fluxdb.cli.server.main import main as server_program
+from fluxdb.cli.server.run import CLOSE_SECONDS
 from fluxdb.errors import LockedError
 from fluxdb.limits import DEFAULT_SERVER_LIMITS, WEB_RANGES
 from tests.net.wire import Process, Wire, run_program

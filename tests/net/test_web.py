@@ -12,7 +12,7 @@ from websockets.exceptions import InvalidHandshake
 
 from fluxdb.errors import FluxDBError
 from fluxdb.limits import DEFAULT_LIMITS, Limits, WebLimits
-from fluxdb.net.web import start_web
+from fluxdb.net.web.server import start_web
 from tests.net import web_client
 from tests.net.web_client import Site, ask, ask_text, run, serving
 from tests.support.loops import run_on

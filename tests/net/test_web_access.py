@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from fluxdb.limits import DEFAULT_LIMITS, WebLimits
-from fluxdb.net.web_access import Access, is_loopback
+from fluxdb.net.web.access import Access, is_loopback
 from tests.net.web_client import Site, ask, run
 
 SECRET = "open sésame"

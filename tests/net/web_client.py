@@ -11,9 +11,9 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
-from fluxdb.engine.loop_engine import LoopEngine
+from fluxdb.engine.local.loop import LoopEngine
 from fluxdb.limits import DEFAULT_LIMITS, Limits
-from fluxdb.net.web import WebServer, start_web
+from fluxdb.net.web.server import WebServer, start_web
 from fluxdb.opening import open_engine
 from tests.support.loops import run_on
 

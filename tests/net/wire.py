@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fluxdb.engine.runtime import Engine
+from fluxdb.engine.local.engine import Engine
 from fluxdb.limits import DEFAULT_LIMITS, Limits, ServerLimits
 from fluxdb.net.listener import listen_tcp, listen_unix
 from fluxdb.net.server import Server
@@ -179,8 +179,8 @@ class Process:
         self.process.communicate(timeout=PATIENCE_SECONDS)
 
 
-PROGRAM = (sys.executable, "-m", "fluxdb.cli.server")
-_WITHOUT_UVLOOP = "import sys; sys.modules['uvloop'] = None; from fluxdb.cli.server import main; main()"
+PROGRAM = (sys.executable, "-m", "fluxdb.cli.server.main")
+_WITHOUT_UVLOOP = "import sys; sys.modules['uvloop'] = None; from fluxdb.cli.server.main import main; main()"
 PROGRAMS = {"uvloop": PROGRAM, "asyncio": (sys.executable, "-c", _WITHOUT_UVLOOP)}
 
 

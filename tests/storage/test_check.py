@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fluxdb.errors import LockedError, StorageError
-from fluxdb.storage.check import CheckReport, check_database
+from fluxdb.storage.repair.check import CheckReport, check_database
 from tests.storage.folders import (
     SECTOR_BYTES,
     SMALL,

@@ -11,9 +11,9 @@ import pytest
 
 from fluxdb.errors import DiskFullError, StorageError
 from fluxdb.limits import KIB
-from fluxdb.storage import snapshot_writer
 from fluxdb.storage.layout import list_folder
-from fluxdb.storage.snapshot_writer import Share
+from fluxdb.storage.snapshot import writer as snapshot_writer
+from fluxdb.storage.snapshot.writer import Share
 from tests.storage.folders import (
     contents,
     digest_of,

@@ -13,10 +13,10 @@ import pytest
 
 from fluxdb.errors import ClosedError, LimitError, LockedError, StorageError
 from fluxdb.limits import KIB, Limits
-from fluxdb.storage import snapshot_writer
 from fluxdb.storage.database import Database
 from fluxdb.storage.layout import list_folder
-from fluxdb.storage.snapshot_writer import Share
+from fluxdb.storage.snapshot import writer as snapshot_writer
+from fluxdb.storage.snapshot.writer import Share
 from tests.storage.folders import (
     SMALL,
     contents,

@@ -18,10 +18,10 @@ from fluxdb.errors import (
     StorageError,
 )
 from fluxdb.limits import KIB, RANGES, Limits
-from fluxdb.storage.check import check_database
-from fluxdb.storage.dump import dump_database
-from fluxdb.storage.load import Loaded, load_database
+from fluxdb.storage.dump.dump import dump_database
+from fluxdb.storage.dump.load import Loaded, load_database
 from fluxdb.storage.offline import database_info
+from fluxdb.storage.repair.check import check_database
 from tests.storage.folders import SMALL, contents, digest_of, fill, opened, put, remove
 
 TIGHT = Limits(key_bytes_max=10, value_bytes_max=20, depth_max=3, segment_bytes=64 * KIB)

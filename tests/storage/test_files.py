@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from fluxdb.errors import StorageError
-from fluxdb.storage.durable import write_all
-from fluxdb.storage.files import create_private, open_file, read_only
 from fluxdb.storage.layout import LOCK_NAME, NOTE_NAME
 from fluxdb.storage.offline import read_database
+from fluxdb.storage.system.durable import write_all
+from fluxdb.storage.system.files import create_private, open_file, read_only
 from tests.storage.folders import opened, put
 
 VICTIM = b"precious data of 31 characters!"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fluxdb.storage.check import check_database
+from fluxdb.storage.repair.check import check_database
 from tests.golden.make import HERE, LIMITS, STATE_NAME
 from tests.storage.folders import opened, put
 

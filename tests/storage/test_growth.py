@@ -9,12 +9,12 @@ import pytest
 
 from fluxdb.limits import DEFAULT_LIMITS, FIRST_SEGMENT_BYTES, KIB, MIB, Limits
 from fluxdb.storage import writer
-from fluxdb.storage.check import check_database
 from fluxdb.storage.database import Database
-from fluxdb.storage.dump import dump_database
+from fluxdb.storage.dump.dump import dump_database
+from fluxdb.storage.dump.load import load_database
 from fluxdb.storage.layout import list_folder
-from fluxdb.storage.load import load_database
-from fluxdb.storage.repair import repair_database
+from fluxdb.storage.repair.check import check_database
+from fluxdb.storage.repair.repair import repair_database
 from tests.storage.folders import digest_of, long_text, opened, put, segment_path
 
 GROWING = Limits(segment_bytes=1 * MIB, group_bytes_max=16 * KIB, checkpoint_log_bytes=0)

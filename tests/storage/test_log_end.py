@@ -15,13 +15,13 @@ from fluxdb._core.base.crc32c import crc32c
 from fluxdb._core.base.descriptor import Descriptor
 from fluxdb.errors import StorageError
 from fluxdb.storage import database as database_module
-from fluxdb.storage.check import check_database
 from fluxdb.storage.database import Database
-from fluxdb.storage.files import open_folder
-from fluxdb.storage.load import load_database
+from fluxdb.storage.dump.load import load_database
 from fluxdb.storage.log_end import END_NAME, LogEnd, read_log_end, write_log_end
 from fluxdb.storage.reader import read_folder
-from fluxdb.storage.repair import repair_database
+from fluxdb.storage.repair.check import check_database
+from fluxdb.storage.repair.repair import repair_database
+from fluxdb.storage.system.files import open_folder
 from tests.storage.folders import (
     SECTOR_BYTES,
     SMALL,

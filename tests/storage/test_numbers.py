@@ -17,8 +17,8 @@ from fluxdb.errors import StorageError
 from fluxdb.limits import KIB
 from fluxdb.model import Kind
 from fluxdb.storage.base import FIRST_POSITION
-from fluxdb.storage.repair import repair_database
-from fluxdb.storage.snapshot_writer import SnapshotWriter
+from fluxdb.storage.repair.repair import repair_database
+from fluxdb.storage.snapshot.writer import SnapshotWriter
 from tests.storage.folders import HEADER_BYTES, digest_of, opened, overwrite, put, refusal, remove, segment_path
 
 LAST = 2**63 - 1  # what a client can name as if_version

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from fluxdb.errors import DiskFullError, FluxDBError, StorageError
-from fluxdb.storage.oserrors import storage_errors
+from fluxdb.storage.system.oserrors import storage_errors
 
 
 def raised(number: int) -> FluxDBError:

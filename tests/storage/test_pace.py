@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from fluxdb.limits import KIB, MIB, Limits
-from fluxdb.storage.pace import LONE_SECONDS, PAUSE_SECONDS_MAX, PAUSE_SYNCS, CheckpointPace, calm_log_bytes
-from fluxdb.storage.snapshot_writer import Share
+from fluxdb.storage.snapshot.pace import LONE_SECONDS, PAUSE_SECONDS_MAX, PAUSE_SYNCS, CheckpointPace, calm_log_bytes
+from fluxdb.storage.snapshot.writer import Share
 
 CALM_BYTES = 1000
 SYNC_SECONDS = 0.001

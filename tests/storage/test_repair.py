@@ -13,13 +13,13 @@ import pytest
 from fluxdb._core.documents.documents import Documents
 from fluxdb.errors import LockedError, StorageError
 from fluxdb.limits import KIB
-from fluxdb.storage import snapshot_writer
-from fluxdb.storage.check import check_database
 from fluxdb.storage.database import Database
 from fluxdb.storage.layout import list_folder
 from fluxdb.storage.reader import read_folder
-from fluxdb.storage.repair import repair_database
-from fluxdb.storage.repair_report import RepairReport
+from fluxdb.storage.repair.check import check_database
+from fluxdb.storage.repair.repair import repair_database
+from fluxdb.storage.repair.report import RepairReport
+from fluxdb.storage.snapshot import writer as snapshot_writer
 from tests.storage.folders import (
     SECTOR_BYTES,
     SMALL,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from fluxdb.errors import StorageError
-from fluxdb.storage.repair import repair_database
+from fluxdb.storage.repair.repair import repair_database
 from tests.storage.folders import (
     SMALL,
     fill,

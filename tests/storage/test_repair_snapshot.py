@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from fluxdb.storage.check import check_database
-from fluxdb.storage.dump import dump_database
-from fluxdb.storage.load import load_database
-from fluxdb.storage.repair import repair_database
-from fluxdb.storage.repair_report import RepairReport
-from fluxdb.storage.snapshot_format import BLOCK_MAGIC, TAIL_MAGIC
+from fluxdb.storage.dump.dump import dump_database
+from fluxdb.storage.dump.load import load_database
+from fluxdb.storage.repair.check import check_database
+from fluxdb.storage.repair.repair import repair_database
+from fluxdb.storage.repair.report import RepairReport
+from fluxdb.storage.snapshot.format import BLOCK_MAGIC, TAIL_MAGIC
 from tests.storage.folders import SECTOR_BYTES, SMALL, flip, newest_snapshot, opened, overwrite, put, remove
 
 

@@ -11,10 +11,11 @@ import pytest
 from fluxdb._core.documents.documents import Documents, block_directories, pack_record
 from fluxdb.errors import CorruptionError, StorageError
 from fluxdb.model import Position
-from fluxdb.storage import snapshot_format, snapshot_writer
 from fluxdb.storage.layout import snapshot_name
-from fluxdb.storage.snapshot_reader import SnapshotReader, load_snapshot
-from fluxdb.storage.snapshot_writer import Share, SnapshotWriter, write_snapshot
+from fluxdb.storage.snapshot import format as snapshot_format
+from fluxdb.storage.snapshot import writer as snapshot_writer
+from fluxdb.storage.snapshot.reader import SnapshotReader, load_snapshot
+from fluxdb.storage.snapshot.writer import Share, SnapshotWriter, write_snapshot
 
 POSITION = Position(revision=900, group=40, segment=3, offset=8192, chain=0xDEADBEEF)
 DATABASE_ID = bytes(range(16))

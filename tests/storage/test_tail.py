@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from fluxdb.errors import CorruptionError, StorageError
-from fluxdb.storage import durable
-from fluxdb.storage.check import check_database
 from fluxdb.storage.database import Database
 from fluxdb.storage.layout import NOTE_NAME
 from fluxdb.storage.log_end import END_NAME
 from fluxdb.storage.reader import read_folder
-from fluxdb.storage.repair import repair_database
+from fluxdb.storage.repair.check import check_database
+from fluxdb.storage.repair.repair import repair_database
+from fluxdb.storage.system import durable
 from tests.storage.folders import (
     HEADER_BYTES,
     SECTOR_BYTES,

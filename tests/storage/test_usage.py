@@ -11,7 +11,7 @@ import pytest
 
 import fluxdb
 from fluxdb.storage.offline import database_info
-from fluxdb.storage.usage import Usage, memory_bytes
+from fluxdb.storage.system.usage import Usage, memory_bytes
 
 FIRST = ["path", "keys", "revision", "data_bytes", "disk_bytes", "memory_bytes", "uptime_seconds"]
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from fluxdb.aio import FluxDB as AsyncFluxDB
 from fluxdb.engine.handle import Written
-from fluxdb.engine.runtime import Engine
+from fluxdb.engine.local.engine import Engine
 from fluxdb.sync import FluxDB
 from tests.support.model import fingerprint
 

@@ -10,8 +10,8 @@ import sys
 import threading
 from pathlib import Path
 
-from fluxdb.cli import serving
-from fluxdb.cli.server import main
+from fluxdb.cli.server import run as serving
+from fluxdb.cli.server.main import main
 from tests.support.shim import Call, Shim
 
 

@@ -14,8 +14,8 @@ import orjson
 import fluxdb
 from fluxdb._core.commit.channel import Channel
 from fluxdb._core.serve.sans_io import Connection, Hub
-from fluxdb.engine.runtime import Engine
-from fluxdb.engine.subscriber import ThreadSubscriber
+from fluxdb.engine.local.engine import Engine
+from fluxdb.engine.local.subscribers import ThreadSubscriber
 from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.model import OPERATION_OF
 

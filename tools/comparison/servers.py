@@ -23,7 +23,7 @@ DURABLE_REDIS = ("--appendonly", "yes", "--appendfsync", "always", "--auto-aof-r
 @contextlib.contextmanager
 def fluxdb_server(folder: Path, *options: str) -> Iterator[int]:
     """Its port. Ended with SIGTERM."""
-    command = [sys.executable, "-c", "from fluxdb.cli.server import main; main()"]
+    command = [sys.executable, "-c", "from fluxdb.cli.server.main import main; main()"]
     command += ["--port", "0", "--data-dir", str(folder), "--log-level", "error", *OURS, *options]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)

@@ -1,0 +1,1 @@
+"""``fluxdb-bench``: the options, the run, the table."""

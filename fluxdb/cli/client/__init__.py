@@ -1,0 +1,1 @@
+"""``fluxdb-client``: one command, or a shell, on a server."""

@@ -1,0 +1,270 @@
+"""``fluxdb-client``: one command for a server, or the shell."""
+
+from __future__ import annotations
+
+import itertools
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from click.types import StringParamType
+
+import fluxdb
+from fluxdb.cli.connecting import DEFAULT_ADDRESS, QUOTING, Seconds, Server, server_url
+from fluxdb.cli.folder import ExpandedPath
+from fluxdb.cli.own_variables import warn_of_misspelt
+from fluxdb.cli.password import read_password
+from fluxdb.cli.program import Program
+from fluxdb.cli.shell.grammar import VERSION_MAX, json_problem, lacks_quotes
+
+
+class Key(StringParamType):
+    """A key as the shell hands it over: bytes that are not UTF-8 come as surrogates."""
+
+    name = "key"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        key = str(value)
+        try:
+            key.encode()
+        except UnicodeEncodeError:
+            self.fail("the key is not valid UTF-8", param, ctx)
+        return key
+
+
+class JsonText(StringParamType):
+    """JSON as it was typed. Judged here, as in the shell: what is not understood is sent to no server."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = str(value)
+        problem = json_problem(text)
+        if problem:
+            self.fail(f"{problem} ({QUOTING})" if lacks_quotes(text) else problem, param, ctx)
+        return text
+
+
+KEY = click.argument("key", type=Key())
+JSON = click.argument("json", metavar="JSON", type=JsonText())
+json_option = click.option("--json", "raw", is_flag=True, help="Print the server's reply as it is.")
+IF_VERSION = click.option(
+    "--if-version", type=click.IntRange(0, VERSION_MAX), metavar="N", help="Only if the version is N."
+)
+
+
+class Command(click.Command):
+    """A command whose JSON may begin with a minus; what begins with two is an option, up to ``--``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own, before = _options(self, ctx), _options(main, ctx)
+        for word in itertools.takewhile(lambda word: word != "--", args):
+            name = word.partition("=")[0]
+            if word.startswith("--") and name not in own:
+                hint = "it stands before the command" if name in before else "a key that begins so goes behind a --"
+                raise click.UsageError(f"No such option: {name} ({hint})", ctx)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            if type(error) is click.UsageError and any(parameter.name == "json" for parameter in self.params):
+                raise click.UsageError(f"{error.message} ({QUOTING})", ctx) from None
+            raise
+
+
+def _options(command: click.Command, ctx: click.Context) -> set[str]:
+    return {name for parameter in command.get_params(ctx) for name in parameter.opts}
+
+
+_NAMES = {"del": "delete", "snapshot": "checkpoint"}  # second names, as the wire has them
+_TOOLS = frozenset({"check", "repair", "dump", "load"})  # of fluxdb, for a folder
+
+
+class Client(Program):
+    """Commands are found as in the shell: in any case, and by their second names."""
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        name = name.lower()
+        return super().get_command(ctx, _NAMES.get(name, name))
+
+    def meant(self, args: list[str]) -> str:
+        if args[0] in _TOOLS:
+            return f"That is for a folder that no server has open: fluxdb {args[0]} DIR"
+        return super().meant(args)
+
+
+@click.group(cls=Client, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--addr",
+    default=DEFAULT_ADDRESS,
+    envvar="FLUXDB_ADDR",
+    show_default=True,
+    show_envvar=True,
+    metavar="HOST:PORT",
+    help="The server; PORT alone is one of this machine. Or fluxdb://HOST:PORT, fluxdbs://HOST:PORT (TLS), fluxdb+unix:///PATH.",
+)
+@click.option(
+    "--password-file",
+    type=ExpandedPath(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    metavar="FILE",
+    help="A file of one line, the password (-: the first line of stdin); else FLUXDB_PASSWORD is.",
+)
+@click.option(
+    "--timeout",
+    type=Seconds(0, min_open=True),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="A server that does not answer for so long is given up.",
+)
+@click.option("--tls", is_flag=True, help="Talk TLS.")
+@click.option(
+    "--tls-ca",
+    type=ExpandedPath(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The certificates to trust, instead of the system's.",
+)
+@json_option
+@click.version_option(fluxdb.__version__, message="fluxdb-client %(version)s")
+@click.pass_context
+def main(
+    context: click.Context,
+    addr: str,
+    password_file: Path | None,
+    timeout: float,
+    tls: bool,
+    tls_ca: Path | None,
+    raw: bool,
+) -> None:
+    """Run one command on a FluxDB server, or talk to it in the shell.
+
+    Exit codes: 0 ok, 1 the database said no, 2 not understood (an option, a command, JSON), 3 can't connect or timed
+    out, 4 not authenticated, 5 storage, 130 Ctrl-C, 141 nobody reads the output any more.
+    """
+    warn_of_misspelt("addr", "password", "history")
+    url = server_url(addr, tls or tls_ca is not None)
+    trusted = None if tls_ca is None else _trusting(tls_ca)
+    context.obj = Server(url, read_password(password_file), timeout, trusted, raw=raw)
+
+
+def _trusting(path: Path) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=str(path))
+    except ssl.SSLError as error:
+        raise click.BadParameter(f"no certificates: {error.reason}", param_hint="--tls-ca") from None
+
+
+def _command(name: str, *parameters: Callable[[Any], Any], as_json: bool = True) -> Callable[[Any], Any]:
+    """Register a command; it gets the server first, and returns the exit code."""
+
+    def register(function: Callable[..., int]) -> Callable[..., int]:
+        def run(**arguments: Any) -> None:
+            context = click.get_current_context()
+            if as_json:
+                arguments["raw"] = arguments["raw"] or context.obj.raw
+            elif context.obj.raw and name == "shell":
+                raise click.UsageError("--json is for one command: the shell prints for people", context)
+            context.exit(function(context.obj, **arguments))
+
+        run.__doc__ = function.__doc__
+        wrapped: Any = run
+        if as_json:
+            wrapped = json_option(wrapped)
+        for parameter in reversed(parameters):
+            wrapped = parameter(wrapped)
+        main.command(name, cls=Command, context_settings={"ignore_unknown_options": True})(wrapped)
+        return function
+
+    return register
+
+
+@_command("set", IF_VERSION, KEY, JSON)
+def _set(server: Server, key: str, json: str, if_version: int | None, raw: bool) -> int:
+    """Store JSON under KEY."""
+    from fluxdb.cli.client import run as remote
+
+    return remote.write(server, "set", key, json, if_version, raw=raw)
+
+
+@_command(
+    "patch", IF_VERSION, click.option("--remove-nulls", is_flag=True, help="A null removes the member."), KEY, JSON
+)
+def _patch(server: Server, key: str, json: str, if_version: int | None, remove_nulls: bool, raw: bool) -> int:
+    """Merge JSON into the document of KEY."""
+    from fluxdb.cli.client import run as remote
+
+    return remote.write(server, "patch", key, json, if_version, remove_nulls=remove_nulls, raw=raw)
+
+
+@_command("delete", IF_VERSION, KEY)
+def _delete(server: Server, key: str, if_version: int | None, raw: bool) -> int:
+    """Delete the document of KEY (also: del)."""
+    from fluxdb.cli.client import run as remote
+
+    return remote.write(server, "del", key, "", if_version, raw=raw)
+
+
+@_command("get", click.option("--value", "value_only", is_flag=True, help="Print only the value, for | jq."), KEY)
+def _get(server: Server, key: str, value_only: bool, raw: bool) -> int:
+    """Print the document of KEY, or nil.
+
+    With --value its value and nothing else, as one line of JSON; exit code 1 if there is no such key.
+    """
+    from fluxdb.cli.client import run as remote
+
+    if raw and value_only:
+        raise click.UsageError("--value prints the value, --json the whole reply: choose one of them")
+    return remote.get(server, key, value_only=value_only, raw=raw)
+
+
+@_command("checkpoint")
+def _snapshot(server: Server, raw: bool) -> int:
+    """Have the server write a snapshot (also: snapshot)."""
+    from fluxdb.cli.client import run as remote
+
+    return remote.snapshot(server, raw=raw)
+
+
+@_command("ping")
+def _ping(server: Server, raw: bool) -> int:
+    """See whether the server answers."""
+    from fluxdb.cli.client import run as remote
+
+    return remote.ping(server, raw=raw)
+
+
+@_command("info")
+def _info(server: Server, raw: bool) -> int:
+    """Print the server's state, counters and limits."""
+    from fluxdb.cli.client import run as remote
+
+    return remote.info(server, raw=raw)
+
+
+@_command("subscribe", click.argument("keys", nargs=-1, required=True, metavar="KEY...", type=Key()))
+def _subscribe(server: Server, keys: tuple[str, ...], raw: bool) -> int:
+    """Print each change of KEY as a line of JSON.
+
+    Until Ctrl-C; --json changes nothing of that. A connection that is lost is made anew; stderr says that events may
+    have been missed.
+    """
+    from fluxdb.cli.client import run as remote
+
+    return remote.subscribe(server, keys)
+
+
+@_command("shell", as_json=False)
+def _shell(server: Server) -> int:
+    """Talk to the server in a terminal.
+
+    With history, completion, and events while you type. Fed by a pipe, it runs each line, and prints the events of
+    others between them, as long as the pipe is open.
+    """
+    from fluxdb.cli.client import run as remote
+
+    return remote.shell(server)
+
+
+if __name__ == "__main__":
+    main()

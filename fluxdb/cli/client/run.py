@@ -1,0 +1,161 @@
+"""What ``fluxdb-client`` does once it knows its server."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import orjson
+
+from fluxdb import __version__
+from fluxdb.cli import exits, render
+from fluxdb.cli.output import Lines, standard_lines
+from fluxdb.cli.password import PASSWORD_VARIABLE
+from fluxdb.cli.shell import commands
+from fluxdb.cli.shell.events import EventsInStep
+from fluxdb.cli.shell.events_in_turn import EventsInTurn
+from fluxdb.cli.shell.script import run_lines
+from fluxdb.cli.shell.session import Session
+from fluxdb.cli.text import escape_text
+from fluxdb.engine.handle import ANY_VERSION, RawEvent, Subscriber
+from fluxdb.engine.remote import failure, reply, request
+from fluxdb.engine.remote.engine import RemoteEngine
+from fluxdb.errors import AuthError, ConnectionLostError
+from fluxdb.limits import DEFAULT_LIMITS
+from fluxdb.model import OPERATION_OF
+from fluxdb.opening import Local, Remote, open_handle
+from fluxdb.values import star_note
+
+if TYPE_CHECKING:
+    from fluxdb.cli.connecting import Server
+
+
+@contextmanager
+def connected(server: Server) -> Iterator[RemoteEngine]:
+    try:
+        handle = open_handle(server.url, DEFAULT_LIMITS, Local(), Remote(server.password, server.timeout, server.tls))
+    except AuthError:
+        raise AuthError(_password_words(server)) from None
+    assert isinstance(handle, RemoteEngine)
+    with closing(handle):
+        yield handle
+
+
+def _password_words(server: Server) -> str:
+    """The library speaks of the wire, and of arguments that nobody here has given."""
+    if server.password is None:
+        return f"{server.url} wants a password: --password-file FILE before the command, or {PASSWORD_VARIABLE}"
+    return f"{server.url} did not take the password (from --password-file, or else {PASSWORD_VARIABLE})"
+
+
+def write(
+    server: Server, kind: str, key: str, text: str, if_version: int | None, *, remove_nulls: bool = False, raw: bool
+) -> int:
+    condition = ANY_VERSION if if_version is None else if_version
+    if raw:
+        if kind == "set":
+            body = request.set(key, text.encode(), condition)
+        elif kind == "patch":
+            body = request.patch(key, text.encode(), condition, remove_nulls)
+        else:
+            body = request.delete(key, condition)
+        return _print_raw(server, body, changes=True)
+    if kind == "set":
+        return _run(server, commands.Set(key, text, if_version))
+    if kind == "patch":
+        return _run(server, commands.Patch(key, text, if_version, remove_nulls))
+    return _run(server, commands.Delete(key, if_version))
+
+
+def get(server: Server, key: str, *, value_only: bool, raw: bool) -> int:
+    return _print_raw(server, request.get(key)) if raw else _run(server, commands.Get(key, value_only))
+
+
+def snapshot(server: Server, *, raw: bool) -> int:
+    return _print_raw(server, request.CHECKPOINT) if raw else _run(server, commands.Checkpoint())
+
+
+def info(server: Server, *, raw: bool) -> int:
+    return _print_raw(server, request.INFO) if raw else _run(server, commands.Info())
+
+
+def ping(server: Server, *, raw: bool) -> int:
+    if raw:
+        return _print_raw(server, request.PING)
+    with connected(server) as handle:
+        handle.ping()
+    standard_lines().line("pong")
+    return exits.OK
+
+
+def subscribe(server: Server, keys: Sequence[str]) -> int:
+    """Until Ctrl-C. Raises SubscriberEvictedError where whoever reads our output does not keep up."""
+    lines = standard_lines()
+    with connected(server) as handle, closing(handle.subscribe(keys)) as subscriber:
+        for note in filter(None, map(star_note, keys)):
+            lines.note(f"note: {escape_text(note)}")
+        while True:
+            event = _next_event(subscriber, lines)
+            if event is not None:
+                lines.line(event_json(event))
+
+
+def _next_event(subscriber: Subscriber, lines: Lines) -> RawEvent | None:
+    try:
+        event = subscriber.take()
+    except ConnectionLostError as error:  # the subscription goes on by itself
+        lines.error(render.error(str(error)))
+        return None
+    if event is None:
+        subscriber.wait(None)
+    return event
+
+
+def shell(server: Server) -> int:
+    with connected(server) as handle:
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            from fluxdb.cli.shell.terminal import run_terminal
+
+            return run_terminal(handle, _greeting(handle))
+        lines = standard_lines()
+        events = EventsInTurn(lines.event, lines.error)
+        session = Session(handle, events, lines.line)
+        try:
+            code = run_lines(session, sys.stdin.buffer, lines.error)
+        finally:
+            session.close()
+        events.raise_failure()
+        return code
+
+
+def event_json(event: RawEvent) -> str:
+    """``{"key":...,"old":...,"new":...,"version":...,"op":...,"revision":...}``"""
+    kind, key, old, new, version, revision = event
+    values = tuple("null" if text is None else text.decode() for text in (old, new))
+    name = orjson.dumps(key).decode()
+    head = f'{{"key":{name},"old":{values[0]},"new":{values[1]}'
+    return f'{head},"version":{version},"op":"{OPERATION_OF[kind]}","revision":{revision}}}'
+
+
+def _run(server: Server, command: commands.Command) -> int:
+    lines: Lines = standard_lines()
+    with connected(server) as handle:
+        Session(handle, EventsInStep(lines.event, lines.error), lines.line).run(command)
+    return exits.OK
+
+
+def _print_raw(server: Server, body: bytes, *, changes: bool = False) -> int:
+    """The reply's line, an error's too."""
+    with connected(server) as handle:
+        line = handle.ask_raw(body, changes=changes)
+    found = reply.members(line)
+    standard_lines().line(reply.without_id(line).decode())
+    return exits.exit_code(failure.failure(found)) if found["kind"] == "error" else exits.OK
+
+
+def _greeting(handle: RemoteEngine) -> str:
+    keys = handle.info().get("keys")
+    count = f": {keys:,} {'key' if keys == 1 else 'keys'}" if isinstance(keys, int) else ""
+    return f"FluxDB {__version__}, {handle.name}{count}\n{render.HINT}"

@@ -1,0 +1,1 @@
+"""``fluxdb``: the terminal, pipes, exec, and the tools for a folder."""

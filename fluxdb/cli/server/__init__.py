@@ -1,0 +1,1 @@
+"""``fluxdb-server``: settings, and the process from opening the folder to its last word."""

@@ -1,0 +1,285 @@
+"""One line of text to one command, without any I/O: the one grammar of terminal, pipes and the client's shell.
+
+    line    = [ command ] | "#" anything
+    command = name { option } [ key [ json ] | key { key } ]
+    option  = "--if-version" ( " " | "=" ) number | "--remove-nulls" | "--value"
+    key     = word | '"' JSON string '"' | "'" the same with ' instead of " "'"
+
+Names are taken in any case. A word ends at the next space. Options come before the key, so that everything behind the
+key is JSON as typed, spaces and all; a key that begins with ``--`` or a quote has to be quoted.
+"""
+
+from __future__ import annotations
+
+import re
+
+import orjson
+
+from fluxdb.cli.shell import commands
+from fluxdb.cli.shell.commands import IF_VERSION, NAMES, SYNTAX, Command, Syntax
+from fluxdb.cli.text import closest, short
+
+VERSION_MAX = (1 << 63) - 1
+"""The largest number that --if-version takes."""
+
+_OPTIONS_FIRST = "options come before the key"
+_SPACE = " \t\r\n"
+_SPACES = re.compile(r"[ \t\r\n]*")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_WORD = re.compile(r"[^ \t\r\n]+")
+_WHOLE_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_NO_NUMBER = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)  # to JSON, though many languages write it
+_QUOTED = {'"': re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL), "'": re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)}
+_INSIDE_SINGLE = re.compile(r'\\.|"', re.DOTALL)
+
+
+class GrammarError(Exception):
+    """The line is no command. ``column`` (from 1) is where that was noticed; ``example`` is a line that is one."""
+
+    def __init__(self, reason: str, column: int, example: str | None = None) -> None:
+        super().__init__(f"column {column}: {reason}" + (f", for example: {example}" if example else ""))
+        self.reason = reason
+        self.column = column
+        self.example = example
+
+
+class UnfinishedJsonError(GrammarError):
+    """The JSON is right as far as it goes, and an object or an array is still open."""
+
+
+def parse(line: str) -> Command | None:
+    """The command that ``line`` says; None where it is empty or a comment. Raises GrammarError."""
+    line = line.rstrip(_SPACE)
+    start = _skip_spaces(line, 0)
+    if start == len(line) or line[start] == "#":
+        return None
+    surrogate = _SURROGATE.search(line)
+    if surrogate is not None:
+        raise GrammarError("this is not valid UTF-8", surrogate.start() + 1)
+    word = _match(_WORD, line, start)
+    name = NAMES.get(word.upper())
+    if name is None:
+        raise GrammarError(_no_command(word), start + 1)
+    return _Line(line, start + len(word), SYNTAX[name]).command()
+
+
+def split_statements(text: str) -> list[str]:
+    """The commands of a text of several lines, such as one pasted: each begins at a line that begins with its name.
+
+    Lines that don't are the rest of the JSON of the command before them. Empty lines and comments are left out.
+    """
+    statements: list[str] = []
+    for line in text.replace("\r\n", "\n").split("\n"):
+        word = _match(_WORD, line, _skip_spaces(line, 0))
+        if not word or word.startswith("#"):
+            continue
+        if word.upper() in NAMES or not statements:
+            statements.append(line)
+        else:
+            statements[-1] += "\n" + line
+    return statements
+
+
+def is_unfinished(text: str) -> bool:
+    """Does the last command of ``text`` end within an object or an array, so that more lines may follow?
+
+    Not after an empty line, nor within a string, which can't go on in the next line.
+    """
+    statements = split_statements(text)
+    if not statements or text.rstrip(" \t").endswith("\n"):
+        return False
+    try:
+        parse(statements[-1])
+    except UnfinishedJsonError:
+        return True
+    except GrammarError:
+        pass
+    return False
+
+
+class _Line:
+    """What is left to read of one line. The methods take the parts in their order."""
+
+    def __init__(self, line: str, position: int, syntax: Syntax) -> None:
+        self.line = line
+        self.position = _skip_spaces(line, position)
+        self.syntax = syntax
+        self.if_version: int | None = None
+        self.switches: set[str] = set()  # of the options, those that stand for themselves
+
+    def command(self) -> Command:
+        self.options()
+        name = self.syntax.name
+        if name == "SET":
+            return commands.Set(self.key(), self.json(), self.if_version)
+        if name == "PATCH":
+            return commands.Patch(self.key(), self.json(), self.if_version, commands.REMOVE_NULLS in self.switches)
+        if name == "DELETE":
+            return self.end(commands.Delete(self.key(), self.if_version))
+        if name == "GET":
+            return self.end(commands.Get(self.key(), commands.VALUE in self.switches))
+        if name == "SUBSCRIBE":
+            return commands.Subscribe(self.keys())
+        if name == "UNSUBSCRIBE":
+            return commands.Unsubscribe(self.keys())
+        if name == "HELP":
+            return self.end(commands.Help(self.topic()))
+        plain: dict[str, Command] = {
+            "CHECKPOINT": commands.Checkpoint(),
+            "INFO": commands.Info(),
+            "EXIT": commands.Exit(),
+        }
+        return self.end(plain[name])
+
+    def options(self) -> None:
+        while self.line.startswith("--", self.position) and self.syntax.takes_key:
+            word = _match(_WORD, self.line, self.position)
+            option, equals, _ = word.partition("=")
+            if option.lower() not in self.syntax.options or (equals and option.lower() != IF_VERSION):
+                known = " or ".join(self.syntax.options) or "no option"
+                raise self.error(f"{short(word)}: {self.syntax.name} takes {known} (quote a key that begins with --)")
+            if option.lower() != IF_VERSION:
+                self.switches.add(option.lower())
+                self.advance(len(word))
+                continue
+            self.advance(len(option) + len(equals))
+            self.if_version = self.version()
+
+    def version(self) -> int:
+        word = _match(_WORD, self.line, self.position)
+        if not (word.isascii() and word.isdigit() and len(word) < 20 and int(word) <= VERSION_MAX):
+            raise self.error(
+                f"expected a version behind {IF_VERSION}, a whole number (0: the key must not exist)",
+                example=self.example_with_option(),
+            )
+        self.advance(len(word))
+        return int(word)
+
+    def key(self) -> str:
+        if self.position == len(self.line):
+            raise self.error("expected a key")
+        if self.line[self.position] in _QUOTED:
+            return self.quoted_key()
+        word = _match(_WORD, self.line, self.position)
+        self.advance(len(word))
+        return word
+
+    def keys(self) -> tuple[str, ...]:
+        """One or more, each once."""
+        keys = [self.key()]
+        while self.position < len(self.line):
+            keys.append(self.key())
+        return tuple(dict.fromkeys(keys))
+
+    def quoted_key(self) -> str:
+        quote = self.line[self.position]
+        match = _QUOTED[quote].match(self.line, self.position)
+        if match is None:
+            raise self.error(f"the quoted key does not end, expected another {quote}")
+        body = match[1] if quote == '"' else _INSIDE_SINGLE.sub(_double_quoted, match[1])
+        try:
+            key = orjson.loads(f'"{body}"')
+        except orjson.JSONDecodeError as error:
+            raise self.error(f"the quoted key is not a JSON string ({error.msg})") from None
+        if match.end() < len(self.line) and self.line[match.end()] not in _SPACE:
+            self.position = match.end()
+            raise self.error("expected a space behind the quoted key")
+        self.advance(match.end() - match.start())
+        return str(key)
+
+    def json(self) -> str:
+        text = self.line[self.position :]
+        if not text:
+            raise self.error("expected JSON after the key")
+        try:
+            orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            # Right at the error, or one before it, where its first - passed for a sign.
+            place = text.find("--", max(error.pos - 1, 0), error.pos + 2)
+            if place >= 0 and text[place - 1 : place].strip(_SPACE) == "":
+                self.position += place
+                raise self.error(_OPTIONS_FIRST, example=self.example_with_option()) from None
+            self.position += min(error.pos, len(text))
+            is_open = error.pos >= len(text) and text[0] in "{[" and '"' not in _WHOLE_STRING.sub("", text)
+            raise self.error(_json_reason(text, error), kind=UnfinishedJsonError if is_open else GrammarError) from None
+        return text
+
+    def topic(self) -> str | None:
+        word = _match(_WORD, self.line, self.position)
+        if not word:
+            return None
+        name = NAMES.get(word.upper())
+        if name is None:
+            raise GrammarError(_no_command(word), self.position + 1)
+        self.advance(len(word))
+        return name
+
+    def end(self, command: Command) -> Command:
+        if self.position == len(self.line):
+            return command
+        if self.line.startswith("--", self.position) and self.syntax.options:
+            raise self.error(_OPTIONS_FIRST, example=self.example_with_option())
+        more = " (quote a key with spaces)" if self.syntax.takes_key else ""
+        raise self.error(f"expected nothing more{more}")
+
+    def example_with_option(self) -> str:
+        option = self.syntax.options[0]
+        written = f"{option} 3" if option == IF_VERSION else option
+        return f"{self.syntax.name} {written} {self.syntax.example.partition(' ')[2]}"
+
+    def advance(self, count: int) -> None:
+        self.position = _skip_spaces(self.line, self.position + count)
+
+    def error(
+        self, reason: str, *, example: str | None = None, kind: type[GrammarError] = GrammarError
+    ) -> GrammarError:
+        return kind(reason, self.position + 1, example or self.syntax.example)
+
+
+def _skip_spaces(line: str, position: int) -> int:
+    match = _SPACES.match(line, position)
+    return match.end() if match else position
+
+
+def _match(pattern: re.Pattern[str], line: str, position: int) -> str:
+    match = pattern.match(line, position)
+    return match[0] if match else ""
+
+
+def _double_quoted(match: re.Match[str]) -> str:
+    r"""Inside single quotes: ``\'`` is a plain quote, and ``"`` needs no backslash."""
+    return {"\\'": "'", '"': '\\"'}.get(match[0], match[0])
+
+
+def json_problem(text: str) -> str:
+    """Why ``text`` is not JSON; "" if it is."""
+    if not text:
+        return "expected JSON, not an empty argument"
+    if _SURROGATE.search(text):
+        return "this is not valid UTF-8"
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        return f"{_json_reason(text, error)}, at character {error.pos + 1}"
+    return ""
+
+
+def lacks_quotes(text: str) -> bool:
+    """Text that is not JSON: did a shell probably take the quotes away?"""
+    return (
+        not _NO_NUMBER.fullmatch(text) and re.search("[\"']", text) is None and re.search(r"[^\W\d]", text) is not None
+    )
+
+
+def _json_reason(text: str, error: orjson.JSONDecodeError) -> str:
+    if _NO_NUMBER.fullmatch(text):
+        return f"{text} is not a JSON number"
+    if error.pos == 0 and (text[0] == "'" or text[0].isalpha()):
+        return "expected JSON after the key (a string needs double quotes)"
+    return f"this is not valid JSON ({error.msg})"
+
+
+def _no_command(word: str) -> str:
+    close = closest(word.upper(), NAMES)
+    meant = f"did you mean {close}? " if close else ""
+    return f"{short(word)} is no command, {meant}HELP lists them"

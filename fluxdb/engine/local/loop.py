@@ -1,0 +1,141 @@
+"""The engine in this process, for the tasks of one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from threading import get_ident
+from typing import Any, NoReturn
+
+from fluxdb._core.base.locked import Kept
+from fluxdb._core.base.model import Document
+from fluxdb._core.events.backlog import ClientBacklog
+from fluxdb.engine import threads
+from fluxdb.engine.asked import Asked
+from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, Written
+from fluxdb.engine.local.engine import DELETE, PATCH, PATCH_REMOVE_NULLS, SET, Engine
+from fluxdb.engine.local.mailbox import Mailbox
+from fluxdb.engine.local.task_subscriber import TaskSubscriber
+from fluxdb.engine.running_loop import running_loop
+from fluxdb.errors import ClosedError
+
+
+class LoopEngine(AsyncEngineHandle):
+    """A view of an Engine for tasks: of one event loop, of one after another, of several in threads of their own."""
+
+    def __init__(self, engine: Engine, *, closes_engine: bool) -> None:
+        self._engine = engine
+        self._closes_engine = closes_engine
+        self._closed = False
+        self._last: Mailbox | None = None  # of the loop that called last
+        self._get = engine.reads.get
+
+    @property
+    def engine(self) -> Engine:
+        return self._engine
+
+    @property
+    def forgotten(self) -> bool:
+        """Would the engine stay open if this were dropped now?"""
+        return self._closes_engine and not self._engine.closed
+
+    def _mailbox(self) -> Mailbox:
+        """The mailbox of the loop that calls. Raises ClosedError; RuntimeError where no loop runs."""
+        self.check_open()
+        self._last = mailbox = self._engine.writes.mailbox(running_loop(), Mailbox)
+        return mailbox
+
+    async def get(self, key: str) -> Document | None:
+        return self._get(key)
+
+    async def get_text(self, key: str) -> tuple[bytes, int] | None:
+        self.check_open()
+        return self._engine.get_text(key)
+
+    def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Awaitable[Written]:
+        mailbox = self._last  # looking for the running loop costs more than all the rest (a system call up to 3.11)
+        # Several loops may take turns in a thread: the one that is running is the one that calls.
+        if mailbox is None or mailbox.thread != get_ident() or not mailbox.loop.is_running():
+            mailbox = self._mailbox()
+        return mailbox.write(SET, key, text, if_version)  # type: ignore[return-value]  # None is for DELETE alone
+
+    def patch(
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False
+    ) -> Awaitable[Written]:
+        kind = PATCH_REMOVE_NULLS if remove_nulls else PATCH
+        return self._mailbox().write(kind, key, text, if_version)  # type: ignore[return-value]  # None is for DELETE alone
+
+    def delete(self, key: str, if_version: int = ANY_VERSION) -> Awaitable[Written | None]:
+        return self._mailbox().write(DELETE, key, None, if_version)
+
+    async def subscribe(
+        self, keys: Sequence[str], kept: Kept | None = None, client: ClientBacklog | None = None
+    ) -> TaskSubscriber:
+        """For a ``client``, which bounds what waits for all its subscribers: it says what it has sent (note_sent)."""
+        mailbox = self._mailbox()  # its reader callback dispatches
+        make = partial(TaskSubscriber, bell=mailbox.bell, client=client)
+        return self._engine.notify.subscribe(make if kept is None else partial(kept.make, make), keys)
+
+    async def checkpoint(self) -> int:
+        self.check_open()
+        asked = self._engine.snapshots.ask()
+        await _told(asked.when_done)
+        return asked.result(0)
+
+    async def info(self) -> dict[str, Any]:
+        self.check_open()
+        return self._engine.info()
+
+    async def ping(self) -> None:
+        self.check_open()
+        self._engine.ping()
+
+    async def close(self) -> None:
+        """Once it is begun it goes on to its end, whatever becomes of the task that asked."""
+        self._closed = True
+        self._get = _refuse
+        self._last = None
+        if self._closes_engine:
+            await _done(self._engine.close, "fluxdb-close")
+
+    def check_open(self) -> None:
+        self._engine.check_open()
+        if self._closed:
+            raise ClosedError("the database is closed")
+
+
+async def _done(work: Callable[[], None], name: str) -> None:
+    """In a thread of its own: those of the loop's pool may all be busy, and what waits there can be cancelled."""
+    outcome: Asked[None] = Asked()
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:
+            outcome.set_error(error)
+        else:
+            outcome.set_result(None)
+
+    threads.start(threading.Thread(target=run, name=name))
+    await _told(outcome.when_done)
+    outcome.result(0)
+
+
+async def _told(when_done: Callable[[Callable[[], None]], None]) -> None:
+    """Return when it is done."""
+    loop = running_loop()
+    done = asyncio.Event()
+
+    def tell() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits there
+            loop.call_soon_threadsafe(done.set)
+
+    when_done(tell)
+    await done.wait()
+
+
+def _refuse(*arguments: object) -> NoReturn:
+    raise ClosedError("the database is closed")

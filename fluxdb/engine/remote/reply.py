@@ -1,0 +1,204 @@
+"""Replies and events as they come over the wire: what they say, with the values still as JSON text.
+
+The forms that the server writes are cut apart; a value within is not parsed here. Any other form that says the same is
+taken too, by parsing all of it. What says nothing of the kind is refused by UnexpectedReplyError, whatever it is.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+
+from fluxdb._core.base.model import Document
+from fluxdb._core.json.text import compact
+from fluxdb.engine.handle import RawEvent, Written
+from fluxdb.engine.remote import failure
+from fluxdb.errors import ConnectionLostError, LimitError
+from fluxdb.model import Kind
+from fluxdb.values import decode
+
+_DOCUMENT = b'{"kind":"value","doc":{"value":'
+_NOTHING = b'{"kind":"value","doc":null'
+_DOCUMENT_END = re.compile(rb',"version":([0-9]+)\}(?:,"id":[0-9]+)?\}$')
+_END_BYTES_MAX = 96
+_OWN_ID = re.compile(rb',"id":[0-9]+\}$')
+_EVENT = re.compile(rb'\{"kind":"event","event":\{"key":("[^"\\]*(?:\\.[^"\\]*)*"),"old":')
+_EVENT_END = re.compile(rb',"version":([0-9]+),"op":"(set|patch|delete)","revision":([0-9]+)\}\}$')
+_NEW = b',"new":'
+_BRACKETS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[][{}]', re.DOTALL)
+DEPTH_MAX = 1_024  # what a server can be set to allow
+_KINDS = {"set": int(Kind.SET), "patch": int(Kind.PATCH), "delete": int(Kind.DELETE)}
+
+
+class UnexpectedReplyError(ConnectionLostError):
+    """The server, or whatever is there, does not speak the protocol."""
+
+    code = "protocol"
+
+
+def members(line: bytes) -> dict[str, Any]:
+    """All of a reply, parsed. Raises UnexpectedReplyError."""
+    try:
+        found = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        raise UnexpectedReplyError(f"this is no reply of a FluxDB server: {line[:60]!r}") from None
+    if not isinstance(found, dict) or not isinstance(found.get("kind"), str):
+        raise UnexpectedReplyError(f"this is no reply of a FluxDB server: {line[:60]!r}")
+    return found
+
+
+def answer(line: bytes) -> dict[str, Any]:
+    """All of a reply that is no error. Raises UnexpectedReplyError, and what an error reply stands for."""
+    found = members(line)
+    if found["kind"] == "error":
+        raise failure.failure(found)
+    return found
+
+
+def without_id(line: bytes) -> bytes:
+    """A reply without the id that this client gave its request."""
+    return _OWN_ID.sub(b"}", line)
+
+
+def is_welcome(line: bytes) -> bool:
+    """Of a ping's reply, the first over a connection: does the server want no password? Raises UnexpectedReplyError."""
+    found = answer(line)
+    if found["kind"] != "pong":
+        raise _unexpected(line)
+    return found.get("authenticated") is not False
+
+
+def document(line: bytes) -> Document | None:
+    """Of a GET's reply."""
+    found = _document(line)
+    try:
+        return None if found is None else Document(decode(found[0]), found[1])
+    except orjson.JSONDecodeError:
+        raise _unexpected(line) from None
+
+
+def document_text(line: bytes) -> tuple[bytes, int] | None:
+    """Of a GET's reply: the value's text and the version; None for no document."""
+    found = _document(line)
+    try:
+        if found is not None:
+            compact(found[0], DEPTH_MAX)
+    except (ValueError, LimitError):
+        raise _unexpected(line) from None
+    return found
+
+
+def _document(line: bytes) -> tuple[bytes, int] | None:
+    """The value's text is whatever stands there."""
+    if line.startswith(_NOTHING):
+        return None
+    end = _DOCUMENT_END.search(line, max(len(_DOCUMENT), len(line) - _END_BYTES_MAX))
+    if end is not None and line.startswith(_DOCUMENT):
+        return line[len(_DOCUMENT) : end.start()], int(end[1])
+    found = answer(line)
+    try:
+        told = found["doc"]
+        return None if told is None else (orjson.dumps(told["value"]), _whole(told["version"]))
+    except (KeyError, TypeError):
+        raise _unexpected(line) from None
+
+
+def written(line: bytes) -> Written | None:
+    """Of a write's reply: version and revision; None where there was nothing to delete.
+
+    An UnexpectedReplyError has ``maybe_applied``: the write was sent, and this is no refusal.
+    """
+    try:
+        found = answer(line)
+        if found["kind"] == "ok":
+            return None if found.get("deleted") is False else (_whole(found["version"]), _whole(found["revision"]))
+    except (KeyError, TypeError, UnexpectedReplyError):
+        pass
+    raise _unexpected(line, maybe_applied=True)
+
+
+def revision(line: bytes) -> int:
+    """Of a reply that may tell one; 0 where it does not."""
+    try:
+        return _whole(answer(line).get("revision", 0))
+    except TypeError:
+        raise _unexpected(line) from None
+
+
+def is_event(line: bytes) -> bool:
+    """Of a line that answers no request: does it tell an event?"""
+    return line.startswith(b'{"kind":"event"') or members(line)["kind"] == "event"
+
+
+def event(line: bytes) -> RawEvent:
+    """Of a line that tells an event."""
+    try:
+        return _cut_event(line) or _parsed_event(line)
+    except (KeyError, TypeError, ValueError, LimitError):
+        raise _unexpected(line) from None
+
+
+def _cut_event(line: bytes) -> RawEvent | None:
+    """None where it is in another form than the server's."""
+    start = _EVENT.match(line)
+    end = _EVENT_END.search(line, max(0, len(line) - 2 * _END_BYTES_MAX))
+    if start is None or end is None:
+        return None
+    old_end = _old_end(line, start.end(), end.start())
+    if old_end is None:
+        return None
+    old, new = line[start.end() : old_end], line[old_end + len(_NEW) : end.start()]
+    for text in (old, new):  # the taker parses them: that must not be where he hears of a stream that is broken
+        compact(text, DEPTH_MAX)
+    return _raw(end[2].decode(), orjson.loads(start[1]), old, new, int(end[1]), int(end[3]))
+
+
+def _parsed_event(line: bytes) -> RawEvent:
+    told = members(line)["event"]
+    old, new = orjson.dumps(told["old"]), orjson.dumps(told["new"])
+    operation = told.get("op", "delete" if told["new"] is None else "set")
+    if not isinstance(told["key"], str):
+        raise TypeError
+    return _raw(operation, told["key"], old, new, _whole(told["version"]), _whole(told.get("revision", 0)))
+
+
+def _raw(operation: str, key: str, old: bytes, new: bytes, version: int, revision: int) -> RawEvent:
+    """The wire has null for no document and for a null alike; only of a delete it is sure which."""
+    after = None if operation == "delete" else new
+    return _KINDS[operation], key, None if old == b"null" else old, after, version, revision
+
+
+def _old_end(line: bytes, start: int, end: int) -> int | None:
+    """Where the old value ends, and the member ``new`` begins; None where that is not what follows."""
+    at = line.find(_NEW, start, end)
+    if at < 0 or line.find(_NEW, at + 1, end) < 0:  # within a string its quotes would be escaped
+        return at if at >= 0 else None
+    return next((at for at in (_value_end(line, start, end),) if line.startswith(_NEW, at)), None)
+
+
+def _value_end(line: bytes, start: int, end: int) -> int:
+    """Where the value that begins at ``start`` ends."""
+    if line[start] not in b'[{"':
+        return line.index(b",", start, end)
+    depth = 0
+    for match in _BRACKETS.finditer(line, start, end):
+        first = match[0][:1]
+        if first != b'"':
+            depth += 1 if first in b"[{" else -1
+        if depth == 0:
+            return match.end()
+    return end
+
+
+def _whole(number: object) -> int:
+    """A whole number as it is. Raises TypeError."""
+    if type(number) is not int:
+        raise TypeError
+    return number
+
+
+def _unexpected(line: bytes, *, maybe_applied: bool = False) -> UnexpectedReplyError:
+    words = f"the server's reply is not the one to the request: {line[:60]!r}"
+    return UnexpectedReplyError(words, maybe_applied=maybe_applied)

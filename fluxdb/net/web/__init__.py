@@ -1,0 +1,1 @@
+"""The live page, its WebSocket, /metrics and /healthz."""

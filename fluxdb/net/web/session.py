@@ -1,0 +1,237 @@
+"""One WebSocket of the live page: requests one after the other, events in between."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from fluxdb.engine.handle import ANY_VERSION
+from fluxdb.engine.local.loop import LoopEngine
+from fluxdb.errors import AuthError, FluxDBError, InvalidKeyError, LimitError
+from fluxdb.limits import WebLimits
+from fluxdb.net import lines
+from fluxdb.net.web import messages
+from fluxdb.net.web.access import Access
+from fluxdb.net.web.events import PageEvents
+from fluxdb.net.web.messages import RequestError
+
+logger = logging.getLogger("fluxdb.web")
+
+GOING_AWAY = 1001  # close codes of RFC 6455
+POLICY_VIOLATION = 1008
+INTERNAL_ERROR = 1011
+WIRE_KINDS = {"delete": "del"}  # by type, where the wire has another name
+KEYLESS = ("auth", "info")
+TYPES = {"del": "delete"}  # second names
+VERSION_MAX = (1 << 63) - 1  # that a condition can name: the core keeps "no condition" in the bit above
+
+
+Count = Callable[[str, bool], None]
+
+
+def count_nothing(kind: str, refused: bool) -> None:
+    pass
+
+
+class Session:
+    """A message is answered before the next is looked at, so a client that does not read is not read from either.
+
+    What is sent is put together under a lock and waits for room in the connection's buffer: of all its subscriptions
+    one message at a time is in memory besides. Events that can't be sent stay in the engine's bounded queue.
+    """
+
+    def __init__(
+        self,
+        connection: ServerConnection,
+        engine: LoopEngine,
+        access: Access,
+        limits: WebLimits,
+        count: Count = count_nothing,
+    ) -> None:
+        self._connection = connection
+        self._engine = engine
+        self._access = access
+        self._limits = limits
+        self._count = count
+        self._authenticated = not access.wants_password
+        self._auth_failures = 0
+        self._busy = False  # with a request
+        self._ending = False
+        self._sending = asyncio.Lock()
+        self._backlog = engine.engine.notify.client_backlog(limits.client_event_bytes_max)
+        self._events = PageEvents(self._send, self._end_events)
+        self._handlers: dict[str, Callable[[str, dict[str, str]], Awaitable[bytes]]] = {
+            "get": self._get,
+            "set": self._set,
+            "patch": self._patch,
+            "delete": self._delete,
+            "subscribe": self._subscribe,
+            "unsubscribe": self._unsubscribe,
+        }
+
+    @property
+    def subscriptions(self) -> int:
+        return len(self._events)
+
+    async def run(self) -> None:
+        """Until the connection ends, from whichever side."""
+        try:
+            while True:
+                wait = None if self._authenticated else self._limits.auth_seconds_max
+                message = await asyncio.wait_for(self._connection.recv(), wait)
+                self._busy = True
+                await self._take(message)
+                self._busy = False
+                if self._ending:
+                    await self._connection.close(GOING_AWAY)
+        except ConnectionClosed:
+            pass
+        except asyncio.TimeoutError:
+            await self._connection.close(POLICY_VIOLATION, "no password")
+        except Exception:
+            logger.exception("a connection of the live page failed")
+            await self._connection.close(INTERNAL_ERROR)
+        finally:
+            self._events.end()
+
+    async def end(self) -> None:
+        """Close, behind the answer to the request that it has on its way."""
+        self._ending = True
+        if not self._busy:
+            await self._connection.close(GOING_AWAY)
+
+    async def _take(self, message: str | bytes) -> None:
+        request: dict[str, str] = {}
+        kind = ""
+        try:
+            if isinstance(message, bytes):
+                raise RequestError("a message is text: a JSON object")
+            request = messages.members(message)
+            kind = _string(request, "type")
+            kind = TYPES.get(kind, kind)
+            answer = await self._answer(kind, request)
+        except FluxDBError as error:
+            known = kind in KEYLESS or kind in self._handlers
+            self._count(WIRE_KINDS.get(kind, kind) if known else "invalid", True)
+            await self._send(partial(messages.error_message, error, request))
+            if self._auth_failures >= self._limits.auth_failures_max:
+                await self._connection.close(POLICY_VIOLATION, "wrong password")
+        else:
+            self._count(WIRE_KINDS.get(kind, kind), False)
+            await self._send(answer)
+
+    async def _answer(self, kind: str, request: dict[str, str]) -> Callable[[], bytes]:
+        """Do what is asked; what makes the answer."""
+        id_text = request.get("id", "")
+        if id_text and not messages.is_id(id_text):
+            raise RequestError("the member id is a number or a string")
+        if kind == "auth":
+            await self._authenticate(_string(request, "password"))
+            return partial(messages.response, "auth", "", id_text, b'{"kind":"ok"}')
+        if not self._authenticated:
+            raise AuthError("this server wants a password first")
+        if kind == "info":
+            return partial(messages.response, kind, "", id_text, await self._info())
+        handler = self._handlers.get(kind)
+        if handler is None:
+            raise RequestError(f"the type is none of {', '.join((*KEYLESS, *self._handlers))}")
+        key = _string(request, "key")
+        if not is_text(key):
+            raise InvalidKeyError("the key holds half a surrogate pair")
+        data = await handler(key, request)
+        return partial(messages.response, kind, key, id_text, data)
+
+    async def _send(self, make: Callable[[], bytes]) -> None:
+        async with self._sending:
+            await self._connection.send(make(), text=True)
+
+    async def _authenticate(self, password: str) -> None:
+        if not await self._access.check_password(password, peer_of(self._connection)):
+            self._auth_failures += 1
+            raise AuthError("the password is wrong")
+        self._authenticated = True
+
+    # What a request does, and the wire's reply to it.
+
+    async def _info(self) -> bytes:
+        return lines.reply({"kind": "info", "info": await self._engine.info()}).rstrip(b"\n")
+
+    async def _get(self, key: str, request: dict[str, str]) -> bytes:
+        return lines.document(await self._engine.get_text(key))
+
+    async def _set(self, key: str, request: dict[str, str]) -> bytes:
+        return lines.written(await self._engine.set(key, _text(request, "value"), _if_version(request)))
+
+    async def _patch(self, key: str, request: dict[str, str]) -> bytes:
+        remove_nulls = request.get("remove_nulls", "false")
+        if remove_nulls not in ("true", "false"):
+            raise RequestError("the member remove_nulls is true or false")
+        delta = _text(request, "delta")
+        written = self._engine.patch(key, delta, _if_version(request), remove_nulls=remove_nulls == "true")
+        return lines.written(await written)
+
+    async def _delete(self, key: str, request: dict[str, str]) -> bytes:
+        return lines.written(await self._engine.delete(key, _if_version(request)))
+
+    async def _subscribe(self, key: str, request: dict[str, str]) -> bytes:
+        if key not in self._events:
+            if len(self._events) >= self._limits.subscriptions_max:
+                raise LimitError(f"a connection has at most {self._limits.subscriptions_max} subscriptions")
+            # The reply is the next to take the lock, so the first event comes behind it.
+            self._events.add(key, await self._engine.subscribe([key], client=self._backlog))
+        return b'{"kind":"subscribed","key":%s}' % request["key"].encode()
+
+    async def _unsubscribe(self, key: str, request: dict[str, str]) -> bytes:
+        self._events.drop(key)
+        return b'{"kind":"ok"}'
+
+    async def _end_events(self, closed: bool) -> None:
+        if closed:
+            await self._connection.close(GOING_AWAY, "the database was closed")
+        else:
+            await self._connection.close(INTERNAL_ERROR)
+
+
+def peer_of(connection: ServerConnection) -> str:
+    """The address of the other side."""
+    address = connection.remote_address
+    return str(address[0]) if address else ""
+
+
+def is_text(text: str) -> bool:
+    """Can it be written as UTF-8?"""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _string(request: dict[str, str], name: str) -> str:
+    text = _text(request, name)
+    value = json.loads(text) if text[:1] == b'"' else None
+    if not isinstance(value, str):
+        raise RequestError(f"the member {name} is a string")
+    return value
+
+
+def _text(request: dict[str, str], name: str) -> bytes:
+    text = request.get(name)
+    if text is None:
+        raise RequestError(f"the request has no member {name}")
+    return text.encode()
+
+
+def _if_version(request: dict[str, str]) -> int:
+    text = request.get("if_version")
+    if text is None:
+        return ANY_VERSION
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(VERSION_MAX)) and int(text) <= VERSION_MAX):
+        raise RequestError(f"the member if_version is a whole number from 0 to {VERSION_MAX}")
+    return int(text)

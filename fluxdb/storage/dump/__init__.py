@@ -1,0 +1,1 @@
+"""The database as JSON Lines, and back."""

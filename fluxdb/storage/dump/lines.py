@@ -1,0 +1,123 @@
+"""Reading the lines of a dump, each checked to the letter."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, NamedTuple
+
+import orjson
+
+from fluxdb._core.json.text import compact
+from fluxdb.errors import InvalidKeyError, InvalidValueError, LimitError
+from fluxdb.limits import Limits
+from fluxdb.storage.dump.dump import DUMP_FORMAT_VERSION
+
+_NUMBER_MAX = 1 << 62  # half of what there are: so many writes can follow
+_FLOORS = 4096
+_DOCUMENT = frozenset({"key", "value", "version", "revision"})
+_TOMBSTONE = frozenset({"key", "deleted", "version", "revision"})
+_HEAD = frozenset({"fluxdb_dump", "revision", "documents", "tombstones", "floors"})
+
+
+class Head(NamedTuple):
+    """The first line of a dump."""
+
+    revision: int
+    documents: int
+    tombstones: int
+    floors: bytes
+
+
+class Entry(NamedTuple):
+    """A document, or a deleted key (then ``text`` is None). ``revision`` 0: the line names none."""
+
+    key: str
+    text: bytes | None
+    version: int
+    revision: int
+
+
+def line_bytes_max(limits: Limits) -> int:
+    """Longer lines are refused unread: each byte of a key or value may be written as an escape of six."""
+    return 6 * (limits.key_bytes_max + limits.value_bytes_max) + 1024
+
+
+def parse_line(line: bytes, limits: Limits) -> Head | Entry:
+    """Raises InvalidValueError, InvalidKeyError, LimitError."""
+    text = compact(line, limits.depth_max + 1)
+    members = orjson.loads(text)
+    if not isinstance(members, dict):
+        raise InvalidValueError("not a JSON object")
+    if "fluxdb_dump" in members:
+        return _head(members)
+    names = _TOMBSTONE if "deleted" in members else _DOCUMENT
+    _require(members, names, needed=names & {"key", "value", "deleted"})
+    if members.get("deleted", True) is not True:
+        raise InvalidValueError('"deleted" can only be true')
+    key = _key(members["key"], limits)
+    version = _number(members, "version", low=1, otherwise=1)
+    revision = _number(members, "revision", low=1, otherwise=0)
+    return Entry(key, None if "deleted" in members else _value(text, members, limits), version, revision)
+
+
+def _require(members: dict[str, Any], names: frozenset[str], needed: frozenset[str]) -> None:
+    for name in sorted(needed - members.keys()):
+        raise InvalidValueError(f'there is no "{name}"')
+    for name in sorted(members.keys() - names):
+        raise InvalidValueError(f"{name!r} is not a member that a line has")
+
+
+def _key(key: object, limits: Limits) -> str:
+    if not isinstance(key, str) or not key:
+        raise InvalidKeyError('"key" must be a string that is not empty')
+    if len(key.encode()) > limits.key_bytes_max:
+        raise LimitError(f"the key is longer than {limits.key_bytes_max} bytes (key_bytes_max)")
+    return key
+
+
+def _number(members: dict[str, Any], name: str, low: int, otherwise: int | None = None, of: str = "") -> int:
+    value = members.get(name, otherwise)
+    if name not in members and otherwise is not None:
+        return otherwise
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= _NUMBER_MAX:
+        raise InvalidValueError(f'{of}"{name}" must be a whole number from {low} to {_NUMBER_MAX}')
+    return value
+
+
+def _value(text: bytes, members: dict[str, Any], limits: Limits) -> bytes:
+    """The text of the member "value" in the canonical ``text``: what the other members leave of it."""
+    before: list[bytes] = []
+    after: list[bytes] = []
+    side = before
+    for name, member in members.items():
+        if name == "value":
+            side = after
+        else:
+            side.append(orjson.dumps(name) + b":" + orjson.dumps(member))
+    head = b"{" + b"".join(part + b"," for part in before) + b'"value":'
+    tail = b"".join(b"," + part for part in after) + b"}"
+    assert text.startswith(head) and text.endswith(tail), "strings and whole numbers have one canonical form"
+    value = text[len(head) : len(text) - len(tail)]
+    if len(value) > limits.value_bytes_max:
+        raise LimitError(f"the value is longer than {limits.value_bytes_max} bytes (value_bytes_max)")
+    return value
+
+
+def _head(members: dict[str, Any]) -> Head:
+    if members["fluxdb_dump"] != DUMP_FORMAT_VERSION:
+        raise InvalidValueError(f"a dump of format {members['fluxdb_dump']}, this FluxDB reads {DUMP_FORMAT_VERSION}")
+    _require(members, _HEAD, needed=_HEAD)
+    floors = members["floors"]
+    if not isinstance(floors, dict):
+        raise InvalidValueError('"floors" must be an object')
+    versions = [0] * _FLOORS
+    for bucket in floors:
+        if not (bucket.isascii() and bucket.isdigit() and len(bucket) <= 4 and int(bucket) < _FLOORS):
+            raise InvalidValueError(f"{bucket!r} is no bucket of the floors: they go from 0 to {_FLOORS - 1}")
+        versions[int(bucket)] = _number(floors, bucket, low=1, of='"floors": ')
+    return Head(
+        revision=_number(members, "revision", low=0),
+        documents=_number(members, "documents", low=0),
+        tombstones=_number(members, "tombstones", low=0),
+        floors=struct.pack(f"<{_FLOORS}Q", *versions) if floors else b"",
+    )

@@ -1,0 +1,1 @@
+"""Looking for damage, and making a damaged folder open again."""

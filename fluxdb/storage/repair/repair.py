@@ -1,0 +1,116 @@
+"""Making a damaged database open again, keeping all that can be proven and telling what can't.
+
+One kind of damage is mended after the other, each with the least that helps, until the folder reads whole:
+
+    a name that no database gives,          the file is renamed aside
+    a file of another database
+    a segment whose header is damaged       the header is made anew, where the groups show that nothing else is;
+                                            else the segment is renamed aside
+    damage in the log, a missing segment    the log ends before it; later segments are renamed aside
+    no snapshot that the log follows from   a new snapshot of the documents in the newest one that are whole, and a
+                                            new log; the old log is renamed aside
+    a last segment that was cut             the log ends before the damage, the file gets its size again
+    a log that ends before its last close   the note of that close (log.end) is renamed aside
+    a damaged snapshot that is not needed   it is renamed aside
+
+What lies behind the damage is not applied: it may build on what is lost. Its records that are whole are saved to a side
+file (salvage_file.py). Whatever is changed is kept in a copy, or under another name, that begins alike and ends in
+``.broken``.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from fluxdb.errors import CorruptionError, StorageError
+from fluxdb.limits import DEFAULT_LIMITS, Limits
+from fluxdb.storage.layout import absolute, check_is_ours, list_folder, require_database, require_folder, snapshot_name
+from fluxdb.storage.lock import FolderLock
+from fluxdb.storage.progress import ProgressCallback
+from fluxdb.storage.reader import Recovered, read_folder
+from fluxdb.storage.repair.aside import rename_aside
+from fluxdb.storage.repair.mend_log import cut_log, mend_header, noted_revision, put_note_aside
+from fluxdb.storage.repair.mend_snapshot import begin_anew
+from fluxdb.storage.repair.report import RepairReport
+
+_ROUNDS_MAX = 1000  # each takes at least one file out of the way, or ends the log earlier
+
+
+def repair_database(
+    path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS, *, progress: ProgressCallback | None = None
+) -> RepairReport:
+    """Mend the database in ``path``; where nothing is damaged, change nothing.
+
+    Raises LockedError, DiskFullError, StorageError (no database there, a format from the future): it can be run again.
+    """
+    directory = absolute(Path(path))
+    require_folder(directory)
+    with suppress(CorruptionError):  # a name that is mended below
+        check_is_ours(directory)  # before LOCK is made in it
+    report = RepairReport(directory)
+    lock = FolderLock.own(directory)
+    try:
+        _mend_names(directory, report)
+        if _accept_empty(directory, report):
+            return report
+        require_database(directory)
+        for _ in range(_ROUNDS_MAX):
+            recovered = read_folder(directory, tombstones_max=limits.tombstones_max, progress=progress)
+            if recovered.damage is None:
+                for revision, error in recovered.passed_over:  # the log may come to fit one by chance
+                    reason = f"it is of no use: {error.segment}: {error.reason}"
+                    _put_aside(directory, CorruptionError(snapshot_name(revision), 0, reason), report)
+                report.revision, report.keys = recovered.position.revision, len(recovered.documents)
+                return report
+            _mend(recovered, recovered.damage, limits, report)
+    finally:
+        lock.release()
+    raise StorageError(f"{directory} could not be repaired: {report.damage[-1]}")
+
+
+def _mend_names(directory: Path, report: RepairReport) -> None:
+    while (error := _bad_name(directory)) is not None:
+        _put_aside(directory, error, report)
+
+
+def _accept_empty(directory: Path, report: RepairReport) -> bool:
+    """Where log.end is all that is left of a database, put it aside: there is nothing else to be kept."""
+    try:
+        require_database(directory)
+    except CorruptionError as error:
+        report.damage.append(f"{error.segment}: {error.reason}")
+        report.lost.append(f"all documents, up to revision {noted_revision(directory)}")
+        put_note_aside(directory, 0, report)
+        return True
+    except StorageError:
+        return False  # said below, or by reading it
+    return False
+
+
+def _bad_name(directory: Path) -> CorruptionError | None:
+    try:
+        list_folder(directory)
+    except CorruptionError as error:
+        return error
+    return None
+
+
+def _put_aside(directory: Path, error: CorruptionError, report: RepairReport) -> None:
+    report.damage.append(f"{error.segment}: {error.reason}")
+    report.kept.append(rename_aside(directory, error.segment))
+    report.actions.append(f"{error.segment} was renamed to {report.kept[-1]}")
+
+
+def _mend(recovered: Recovered, damage: CorruptionError, limits: Limits, report: RepairReport) -> None:
+    if recovered.is_foreign:
+        _put_aside(recovered.directory, damage, report)
+        return
+    report.damage.append(f"{damage.segment}, byte {damage.offset}: {damage.reason}")
+    if mend_header(recovered, damage, report):
+        return
+    if recovered.database_id:
+        cut_log(recovered, report)
+    else:
+        begin_anew(recovered, limits, report)

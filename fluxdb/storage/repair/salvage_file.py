@@ -1,0 +1,105 @@
+"""The side file of a repair: records that are whole, but lie behind damage, so that they can't be applied.
+
+One JSON object a line:
+
+    {"file":"log-0000000000000003","offset":8192,"group":17,"group_whole":true,"op":"set","key":"a","value":1,
+     "version":4,"revision":40}
+
+Where a block of a snapshot is damaged, the records of it that are proven by their own checksums are kept in the
+database, and listed, so that they can be looked at:
+
+    {"file":"snapshot-00000000000000000040","offset":80,"block":0,"block_whole":false,"in_database":true,"op":"set",
+     "key":"a","value":1,"version":4,"revision":40}
+
+A patch has "delta" in the place of "value", and "remove_nulls" where it went by RFC 7396; a delete has neither.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+
+from fluxdb._core.documents.documents import read_records
+from fluxdb.model import OPERATION_OF, Kind
+from fluxdb.storage.repair.salvage import FoundBlock, find_groups
+from fluxdb.storage.segments import SegmentFile, read_segment
+from fluxdb.storage.system.durable import sync_directory, sync_file, write_all
+from fluxdb.storage.system.files import create_private
+from fluxdb.storage.system.oserrors import storage_errors
+
+
+class SalvageFile:
+    """Made when the first record is put in; durable after ``finish``. Raises DiskFullError, StorageError."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._doing = f"can't write what was found behind the damage to {directory}"
+        self._file: BinaryIO | None = None
+        self.name: str | None = None
+        self._size = 0
+        self.records = 0
+        self.revision_max = 0  # the highest that a valid header or record speaks of
+
+    def add_segment(self, segment: SegmentFile, offset: int, after_group: int, after_revision: int) -> None:
+        """Put in what is whole in the groups at or behind ``offset``, as far as it is later than what is applied."""
+        data = read_segment(self._directory, segment)
+        for group in find_groups(data, segment.number, offset, after_group):
+            header = group.header
+            self.revision_max = max(self.revision_max, header.first_revision + header.records - 1)
+            for frame in group.frames:
+                if frame[1] > after_revision:
+                    place = (segment.name, group.offset, header.group, group.is_whole)
+                    self._write(_line(place, frame))
+
+    def add_block(self, name: str, block: FoundBlock) -> None:
+        """List the records of a damaged block that are kept in the database."""
+        for key, text, version, revision in read_records(block.payload):
+            place: dict[str, object] = {"file": name, "offset": block.offset, "block": block.number}
+            place |= {"block_whole": False, "in_database": True, "op": "delete" if text is None else "set", "key": key}
+            member = b"" if text is None else b',"value":%b' % text
+            self._write(b'%b%b,"version":%d,"revision":%d}\n' % (orjson.dumps(place)[:-1], member, version, revision))
+            self.records -= 1  # it is not beside the database, but in it
+
+    def _write(self, line: bytes) -> None:
+        with storage_errors(self._doing):
+            if self._file is None:
+                self.name = self._free_name()
+                self._file = create_private(self._directory / self.name)
+            write_all(self._file.fileno(), line, self._size)
+        self._size += len(line)
+        self.records += 1
+
+    def _free_name(self) -> str:
+        number = 1
+        while (self._directory / f"salvaged-{number}.jsonl").exists():
+            number += 1
+        return f"salvaged-{number}.jsonl"
+
+    def finish(self) -> None:
+        """Make it durable."""
+        if self._file is not None:
+            with storage_errors(self._doing):
+                sync_file(self._file.fileno())
+                self._file.close()
+                self._file = None
+                sync_directory(self._directory)
+
+    def close(self) -> None:
+        """Where it was not finished, leave nothing behind."""
+        if self._file is not None and self.name is not None:
+            self._file.close()
+            with storage_errors(self._doing):
+                (self._directory / self.name).unlink(missing_ok=True)
+
+
+def _line(place: tuple[str, int, int, bool], frame: tuple[int, int, int, str, bytes]) -> bytes:
+    kind, revision, version, key, text = frame
+    name, offset, group, is_whole = place
+    op = OPERATION_OF.get(kind, "set")
+    head = {"file": name, "offset": offset, "group": group, "group_whole": is_whole, "op": op, "key": key}
+    member = b"" if op == "delete" else b',"%b":%b' % (b"delta" if op == "patch" else b"value", text)
+    if kind == Kind.PATCH_REMOVE_NULLS:
+        member += b',"remove_nulls":true'
+    return b'%b%b,"version":%d,"revision":%d}\n' % (orjson.dumps(head)[:-1], member, version, revision)

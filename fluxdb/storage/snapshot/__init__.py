@@ -1,0 +1,1 @@
+"""Snapshots: their format, who writes and who reads them."""

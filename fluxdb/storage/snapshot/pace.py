@@ -1,0 +1,55 @@
+"""How a checkpoint shares the disk with the writers: less and less, the longer the log has become."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from fluxdb.limits import Limits
+from fluxdb.storage.snapshot.writer import Share
+
+PAUSE_SYNCS = 3  # the longest pause: so many times as long as the sync before it took
+PAUSE_SECONDS_MAX = 0.02
+LONE_SECONDS = 0.02  # after so long without a write, and a sync, the checkpoint goes on at full speed
+
+
+def calm_log_bytes(limits: Limits) -> int:
+    """Log at which a checkpoint is due and still leaves most of the disk to the writers."""
+    bound = limits.log_bytes_max // 2
+    return min(limits.checkpoint_log_bytes or bound, bound)
+
+
+class CheckpointPace:
+    """Called after each sync of a piece: waits, and says what share of the disk comes next.
+
+    Up to ``calm_bytes`` of log a checkpoint waits three times as long as its syncs take. From there the pauses shrink
+    in proportion to what is left until twice as much; beyond that it goes on without pauses, in larger pieces. So it
+    ends while the log is still of about that size, unless the disk is too slow for both. Where nobody writes there is
+    nobody to wait for.
+    """
+
+    def __init__(
+        self,
+        log_bytes: Callable[[], int],
+        calm_bytes: int,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._log_bytes = log_bytes
+        self._calm_bytes = max(calm_bytes, 1)
+        self._clock = clock
+        self._sleep = sleep
+        self._seen_bytes, self._written_at = log_bytes(), clock()
+
+    def __call__(self, sync_seconds: float) -> Share:
+        log_bytes, now = self._log_bytes(), self._clock()
+        if log_bytes != self._seen_bytes:
+            self._seen_bytes, self._written_at = log_bytes, now
+        if now - self._written_at > sync_seconds + LONE_SECONDS:
+            return Share.WHOLE
+        left = min(max(2 - log_bytes / self._calm_bytes, 0.0), 1.0)
+        if not left:
+            return Share.LARGE
+        if self._written_at == now:
+            self._sleep(min(sync_seconds * PAUSE_SYNCS, PAUSE_SECONDS_MAX) * left)
+        return Share.SMALL
