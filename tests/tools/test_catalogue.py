@@ -10,7 +10,8 @@ import pytest
 
 from tools.comparison import main, peers, report
 from tools.comparison.catalogue import FIGURES
-from tools.comparison.figure import Figure, Measurement, MissingPeerError, Turn, Verdict
+from tools.comparison.figure import Figure, Measurement, Turn, Verdict
+from tools.comparison.peers import MissingPeerError
 from tools.comparison.setting import Setting
 
 # work -> the bounds that we hold ourselves to

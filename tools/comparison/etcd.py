@@ -17,8 +17,9 @@ from pathlib import Path
 import orjson
 
 from tools.comparison import documents, peers
-from tools.comparison.figure import Measurement, MissingPeerError
+from tools.comparison.figure import Measurement
 from tools.comparison.network import CONNECTIONS, Work, side
+from tools.comparison.peers import MissingPeerError
 from tools.comparison.servers import START_SECONDS_MAX, end, fluxdb_server, free_port
 from tools.comparison.setting import Setting
 from tools.comparison.turns import alternate

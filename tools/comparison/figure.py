@@ -13,10 +13,6 @@ if TYPE_CHECKING:
     from tools.comparison.setting import Setting
 
 
-class MissingPeerError(Exception):
-    """The other side of a figure is not on this machine. The message says what is missing."""
-
-
 class Verdict(str, Enum):
     AIM = "aim met"
     MUST = "must met"

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from tools.comparison import document, documents, machine, peers, report
 from tools.comparison.catalogue import FIGURES
-from tools.comparison.figure import Figure, MissingPeerError, Verdict
+from tools.comparison.figure import Figure, Verdict
+from tools.comparison.peers import MissingPeerError
 from tools.comparison.setting import Setting, open_setting
 
 BAD = (Verdict.MISSED, Verdict.OPEN)

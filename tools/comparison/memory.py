@@ -9,7 +9,8 @@ from pathlib import Path
 import orjson
 
 from tools.comparison import documents, peers, redis
-from tools.comparison.figure import Measurement, MissingPeerError, Turn
+from tools.comparison.figure import Measurement, Turn
+from tools.comparison.peers import MissingPeerError
 from tools.comparison.setting import Setting
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tools.comparison.figure import Measurement, MissingPeerError, Turn
+from tools.comparison.figure import Measurement, Turn
 from tools.comparison.memory import redis_folder
+from tools.comparison.peers import MissingPeerError
 from tools.comparison.redis import Redis
 from tools.comparison.setting import Setting
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from types import ModuleType
 
-from tools.comparison.figure import MissingPeerError
+
+class MissingPeerError(Exception):
+    """The other side of a figure is not on this machine. The message says what is missing."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from tools.comparison import peers
-from tools.comparison.figure import MissingPeerError
+from tools.comparison.peers import MissingPeerError
 
 if TYPE_CHECKING:
     from typing_extensions import Self

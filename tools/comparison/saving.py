@@ -8,8 +8,9 @@ from contextlib import ExitStack
 import fluxdb
 from tools.comparison import documents
 from tools.comparison.builds import NO_CHECKPOINTS
-from tools.comparison.figure import Measurement, MissingPeerError, Turn
+from tools.comparison.figure import Measurement, Turn
 from tools.comparison.memory import redis_folder
+from tools.comparison.peers import MissingPeerError
 from tools.comparison.redis import Redis
 from tools.comparison.setting import Setting
 from tools.comparison.turns import seconds
