@@ -65,12 +65,13 @@ def test_a_request_that_fails_unexpectedly_costs_its_own_client_alone(
         client_backlog=lambda: None,
         limits=ServerLimits(),
         password=None,
-        engine=SimpleNamespace(committer=SimpleNamespace(channel=lambda: None)),
+        engine=SimpleNamespace(committer=None),
         loop=SimpleNamespace(add_reader=lambda fd, call: on_news.append(call)),
         answer=answer,
         note_gone=lambda: gone.append(True),
     )
     monkeypatch.setattr(plain_clients, "Reactor", FakeReactor)
+    monkeypatch.setattr(plain_clients, "Channel", lambda committer: None)
     clients = PlainClients(cast("Any", server))
     accepted = SimpleNamespace(fileno=lambda: 5, detach=lambda: 5)
     for _ in range(4):
