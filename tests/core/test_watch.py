@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 from collections.abc import Callable
@@ -131,6 +132,7 @@ def test_events_of_large_documents_hold_what_a_view_shows_and_the_other_way_roun
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.skipif("FLUXDB_SANITIZE" in os.environ, reason="the sanitizer keeps what was freed")
 def test_what_events_of_large_documents_held_is_freed(make_log: MakeLog) -> None:
     log = large_log(make_log)
     committer = log.committer
