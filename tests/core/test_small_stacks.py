@@ -11,6 +11,7 @@ import pytest
 # CPython 3.12 and later free a dict within a dict by recursion: it takes more than 64 KiB by itself at this depth.
 STACK_BYTES = 65_536 if sys.version_info < (3, 12) else 131_072
 DEPTH = 1_000
+TOO_DEEP = 5_000 if sys.version_info < (3, 12) else 1_100
 
 # Each step in a thread. What the thread raises ends the process with 1, an overflow of its stack with a signal.
 PROGRAM = f"""
@@ -76,7 +77,7 @@ def event(db):
         assert leaf_of(next(iter(events)).new) == 1
 
 def too_deep(db):
-    for value in (nested(1, 5000), nested(1, 5000, list)):
+    for value in (nested(1, {TOO_DEEP}), nested(1, {TOO_DEEP}, list)):
         try:
             db.set("k", value)
         except fluxdb.FluxDBError:
