@@ -24,6 +24,13 @@ class Limits:
     value_bytes_max: int = 16 * MIB  # as compact JSON; of a PATCH: its delta and its result
     depth_max: int = 128  # arrays and objects within each other
 
+    # What one call writes or reads.
+    batch_operations_max: int = 1_000
+    batch_bytes_max: int = 16 * MIB  # keys in UTF-8 and values or deltas as compact JSON, of all operations
+    page_documents_max: int = 1_000  # documents, or keys, of one page of a scan and of one get_many
+    page_bytes_max: int = 1 * MIB  # keys and values of one page; a larger document travels alone
+    transaction_tries_max: int = 100  # of update() and transaction(): then the conflict is raised
+
     # What is on its way: of the filling and the syncing group each, one lone larger record excepted. The documents that
     # they make (of a PATCH the whole one) take twice that in memory, and one more.
     group_bytes_max: int = 4 * MIB
@@ -127,6 +134,11 @@ RANGES: dict[str, tuple[int, int]] = {
     "key_bytes_max": (1, 65_535),
     "value_bytes_max": (1, 1024 * MIB),
     "depth_max": (1, 1_023),
+    "batch_operations_max": (1, 1_000_000),
+    "batch_bytes_max": (1, 1024 * MIB),
+    "page_documents_max": (1, 1_000_000),
+    "page_bytes_max": (1, 1024 * MIB),
+    "transaction_tries_max": (1, 1 << 31),
     "group_bytes_max": (4 * KIB, 1024 * MIB),
     "segment_bytes": (FIRST_SEGMENT_BYTES, 4096 * MIB),
     "checkpoint_log_bytes": (0, 1 << 50),
