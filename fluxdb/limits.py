@@ -128,12 +128,15 @@ def _check(limits: Limits | ServerLimits | WebLimits, ranges: Mapping[str, tuple
             raise ValueError(f"{field.name} must be a {kind} from {low} to {high}, not {value!r}")
 
 
-# Lengths are stored in 16 bits (keys) and 32 bits (values). JSON text is read 1,024 levels deep: a line of the
-# protocol, or of a dump, is one level around the value.
+TEXT_DEPTH_MAX = (
+    1_024  # of all JSON text that is read: a line of the protocol, or of a dump, is one level around the value
+)
+
+# Lengths are stored in 16 bits (keys) and 32 bits (values).
 RANGES: dict[str, tuple[int, int]] = {
     "key_bytes_max": (1, 65_535),
     "value_bytes_max": (1, 1024 * MIB),
-    "depth_max": (1, 1_023),
+    "depth_max": (1, TEXT_DEPTH_MAX - 1),
     "batch_operations_max": (1, 1_000_000),
     "batch_bytes_max": (1, 1024 * MIB),
     "page_documents_max": (1, 1_000_000),

@@ -7,8 +7,6 @@ from typing import Literal, NamedTuple
 
 Operation = Literal["set", "delete", "patch"]
 
-NUMBER_MAX = 2**63 - 1  # of versions and revisions: none is given, or believed, beyond it
-
 
 class Kind(IntEnum):
     """What a record of the log does to its key. The numbers are in the files: never reuse one."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import orjson
 
+from fluxdb._core.documents.documents import NUMBER_MAX
 from fluxdb._core.json.plain import is_plain
 from fluxdb.errors import InvalidValueError
 from fluxdb.values.stepwise import encode_stepwise
-
-VERSION_MAX = 2**63 - 1
 
 _dumps = orjson.dumps
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
@@ -31,6 +30,6 @@ def encode(value: object) -> bytes:
 
 def check_version(if_version: object) -> int:
     """The version that a write asks for. Raises InvalidValueError where it is not a whole number from 0."""
-    if type(if_version) is not int or not 0 <= if_version <= VERSION_MAX:
+    if type(if_version) is not int or not 0 <= if_version <= NUMBER_MAX:
         raise InvalidValueError(f"if_version must be a whole number from 0 to 2**63 - 1, not {if_version!r:.60}")
     return if_version

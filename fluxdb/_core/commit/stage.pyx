@@ -5,7 +5,7 @@ effect, and no version is given twice. A record that the documents hold can't be
 its key does that, and that one would be found in the staged table first.
 """
 
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from fluxdb._core.base.platform cimport pthread_mutex_lock, pthread_mutex_unlock
@@ -13,12 +13,13 @@ from fluxdb._core.commit.group cimport group_add_frame, group_add_operation, gro
 from fluxdb._core.commit.outcome cimport (
     BAD_JSON, CONFLICT, KEY_TOO_LONG, MERGE_FIRST, MISSING, NO_MEMORY, OK, USED_UP, VALUE_TOO_LARGE,
 )
+from fluxdb._core.documents.record cimport (
+    RECORD_MERGED, RECORD_TOO_LARGE, record_merge, record_new, record_shrink,
+)
 from fluxdb._core.documents.state cimport state_floor, state_pin, state_unpin
 from fluxdb._core.documents.table cimport (
-    NUMBER_MAX, RECORD_TOMBSTONE, record_bytes, record_key, record_value, table_fetch, table_find, table_hash,
-    table_put,
+    NUMBER_MAX, RECORD_TOMBSTONE, record_bytes, record_value, table_fetch, table_find, table_hash, table_put,
 )
-from fluxdb._core.json.merge cimport MERGE_OK, merge_bytes_max, merge_patch
 from fluxdb._core.json.reading cimport JSON_OK
 from fluxdb._core.json.text cimport json_compact
 from fluxdb._core.log.frame cimport KIND_DELETE, KIND_PATCH_REMOVE_NULLS, KIND_SET, FrameHeader, frame_size
@@ -27,28 +28,6 @@ from fluxdb._core.log.frame cimport KIND_DELETE, KIND_PATCH_REMOVE_NULLS, KIND_S
 cdef enum:
     MERGE_ASIDE_BYTES = 65536   # document and delta: larger merges take longer than others should wait for the lock
     MERGES_ASIDE_MAX = 3        # then others have written the key each time: with the lock held it comes to an end
-
-
-cdef Record* new_record(const Request* request, size_t value_bytes) noexcept nogil:
-    cdef Record* record = <Record*>malloc(sizeof(Record) + request.key_bytes + value_bytes)
-    if record == NULL:
-        return NULL
-    record.key_bytes = <unsigned short>request.key_bytes
-    record.value_bytes = <uint32_t>value_bytes
-    record.flags = RECORD_TOMBSTONE if request.kind == KIND_DELETE else 0
-    record.pins = 0
-    memcpy(record_key(record), request.key, request.key_bytes)
-    return record
-
-
-cdef Record* shrink(Record* record, size_t value_bytes) noexcept nogil:
-    """The record at the size that its value turned out to have: what is kept for long is kept exactly."""
-    cdef Record* smaller
-    if value_bytes == record.value_bytes:
-        return record
-    record.value_bytes = <uint32_t>value_bytes
-    smaller = <Record*>realloc(record, record_bytes(record))
-    return smaller if smaller != NULL else record
 
 
 cdef int request_prepare(Request* request, const StageLimits* limits, State* state, Outcome* outcome) noexcept nogil:
@@ -65,13 +44,13 @@ cdef int request_prepare(Request* request, const StageLimits* limits, State* sta
     request.hash = table_hash(&state.table, request.key, request.key_bytes)
     table_fetch(&state.table, request.hash)
     if request.kind == KIND_DELETE:
-        request.record = new_record(request, 0)
+        request.record = record_new(request.key, request.key_bytes, 0, RECORD_TOMBSTONE)
         return OK if request.record != NULL else NO_MEMORY
     # White space and escapes don't count, but what is far beyond the bound is not worth reading.
     if request.text_bytes // 8 > limits.value_bytes_max:
         return VALUE_TOO_LARGE
     if request.kind == KIND_SET:
-        request.record = new_record(request, request.text_bytes)
+        request.record = record_new(request.key, request.key_bytes, request.text_bytes, 0)
         if request.record == NULL:
             return NO_MEMORY
         target = record_value(request.record)
@@ -92,7 +71,7 @@ cdef int request_prepare(Request* request, const StageLimits* limits, State* sta
     if compact_bytes > limits.value_bytes_max:
         return VALUE_TOO_LARGE
     if request.kind == KIND_SET:
-        request.record = shrink(request.record, compact_bytes)
+        request.record = record_shrink(request.record, compact_bytes)
     else:
         request.delta_bytes = compact_bytes
     return OK
@@ -139,22 +118,13 @@ cdef Record* find_current(Staging* staging, const Request* request, uint64_t* ve
 
 cdef int merge_record(Request* request, Record* current, size_t value_bytes_max) noexcept nogil:
     """PATCH: the record that current and the delta make."""
-    cdef size_t current_bytes = current.value_bytes if current != NULL else 0
-    cdef size_t merged_bytes = 0
-    cdef Record* merged = new_record(request, merge_bytes_max(current_bytes, request.delta_bytes))
-    if merged == NULL:
-        return NO_MEMORY
-    if merge_patch(
-        record_value(current) if current != NULL else NULL, current_bytes, request.delta, request.delta_bytes,
-        request.kind == KIND_PATCH_REMOVE_NULLS, record_value(merged), &merged_bytes,
-    ) != MERGE_OK:
-        free(merged)
-        return NO_MEMORY    # both sides were checked: nothing else can fail
-    if merged_bytes > value_bytes_max:
-        free(merged)
+    cdef int status = record_merge(
+        request.key, request.key_bytes, current, request.delta, request.delta_bytes,
+        request.kind == KIND_PATCH_REMOVE_NULLS, value_bytes_max, &request.record,
+    )
+    if status == RECORD_TOO_LARGE:
         return VALUE_TOO_LARGE
-    request.record = shrink(merged, merged_bytes)
-    return OK
+    return OK if status == RECORD_MERGED else NO_MEMORY     # both sides were checked: nothing else can fail
 
 
 cdef int merge_current(Request* request, Record* current, uint64_t version, size_t value_bytes_max) noexcept nogil:

@@ -1,11 +1,13 @@
 """The documents, the tombstones, and the revision that they stand at. Safe from any thread."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from fluxdb._core.base.model import Document
 from fluxdb._core.documents.view import View
 from fluxdb.model import Position
+
+NUMBER_MAX: Final[int]  # of versions and revisions, 2**63 - 1: none is given, or believed, beyond it
 
 class Documents:
     """All live documents and remembered tombstones.

@@ -17,6 +17,7 @@ from fluxdb._core.documents.state cimport (
     FLOOR_BUCKETS, LOAD_NO_MEMORY, SHARD_BITS, LogPosition, State, state_digest, state_load, state_loaded,
     state_lock_between_groups,
 )
+from fluxdb._core.documents.table cimport NUMBER_MAX as number_max
 from fluxdb._core.documents.table cimport (
     PINS_MAX, RECORD_DEAD, RECORD_TOMBSTONE, Record, record_bytes, record_value, table_find, table_free, table_hash,
     table_init,
@@ -31,6 +32,7 @@ from fluxdb.errors import closed_error
 cdef enum:
     PIN_BYTES_MIN = 65536   # larger values are copied without the lock
 
+NUMBER_MAX = number_max
 LOAD_COMPLAINTS = (None, "its records don't parse", "a record has an impossible version or revision", "no memory",
                    "a key is there twice")
 

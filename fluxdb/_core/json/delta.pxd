@@ -6,6 +6,7 @@ from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy
 
 from fluxdb._core.json.names cimport Name, set_name
+from fluxdb._core.json.reading cimport DEPTH_CAP
 
 cdef extern from "json/skip.h" nogil:
     const uint8_t* fluxdb_string_end(const uint8_t* begin, const uint8_t* at, const uint8_t* end) noexcept
@@ -16,7 +17,6 @@ cdef extern from *:
     bint unlikely(bint) noexcept nogil
 
 cdef enum:
-    DEPTH_CAP = 1024  # canonical text is not nested deeper
     NODES_ON_STACK = 16
 
 cdef enum NodeKind:

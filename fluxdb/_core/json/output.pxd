@@ -7,7 +7,8 @@ from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcpy
 
-from fluxdb._core.json.delta cimport DEPTH_CAP, NODE_NULL, Delta, Node, unlikely
+from fluxdb._core.json.delta cimport NODE_NULL, Delta, Node, unlikely
+from fluxdb._core.json.reading cimport DEPTH_CAP
 
 
 cdef struct Merging:

@@ -7,6 +7,9 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int32_t, uint8_t
 from libc.string cimport memchr, memcmp, memcpy
 
+cdef enum:
+    DEPTH_CAP = 1024        # levels of any text: the greatest Limits.depth_max, and the line around the value
+
 cdef enum JsonStatus:
     JSON_OK = 0
     JSON_SYNTAX = 1         # not JSON (RFC 8259), or something behind it

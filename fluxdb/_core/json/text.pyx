@@ -15,8 +15,8 @@ from fluxdb._core.json.members cimport Member, Members, has_room, members_free, 
 from fluxdb._core.json.names cimport NameIndex, index_free, set_name
 from fluxdb._core.json.number cimport NUMBER_OK, NUMBER_RANGE, is_digit, number_end
 from fluxdb._core.json.reading cimport (
-    JSON_DEPTH, JSON_MEMORY, JSON_NUMBER_RANGE, JSON_OK, JSON_SURROGATE, JSON_SYNTAX, JSON_UTF8, Reading, fail, flush,
-    likely, read_string, skip_space, unlikely,
+    DEPTH_CAP, JSON_DEPTH, JSON_MEMORY, JSON_NUMBER_RANGE, JSON_OK, JSON_SURROGATE, JSON_SYNTAX, JSON_UTF8, Reading,
+    fail, flush, likely, read_string, skip_space, unlikely,
 )
 
 from fluxdb.errors import InvalidValueError, LimitError
@@ -24,9 +24,6 @@ from fluxdb.errors import InvalidValueError, LimitError
 cdef extern from *:
     const uint32_t OFFSET_MAX "UINT32_MAX"
     const uint32_t IS_ARRAY "UINT32_MAX"  # in Level.members_begin
-
-cdef enum:
-    DEPTH_CAP = 1024  # the greatest Limits.depth_max, and the line around the value
 
 
 cdef struct Level:

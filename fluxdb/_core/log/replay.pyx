@@ -1,22 +1,22 @@
 """Reading the log: whole groups of a segment into documents, and what stands where it stops."""
 
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdlib cimport free
 from libc.string cimport memcpy
 
 from fluxdb._core.base.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.documents.documents cimport Documents
+from fluxdb._core.documents.record cimport RECORD_NO_MEMORY, record_merge, record_new
 from fluxdb._core.documents.state cimport LogPosition, State, state_apply, state_forget, state_release
 from fluxdb._core.documents.table cimport (
-    NUMBER_MAX, RECORD_TOMBSTONE, Record, record_bytes, record_key, record_value, table_find, table_hash,
+    NUMBER_MAX, RECORD_TOMBSTONE, Record, record_value, table_find, table_hash,
 )
-from fluxdb._core.json.merge cimport MERGE_OK, merge_bytes_max, merge_patch
 from fluxdb._core.log.frame cimport (
     GROUP_HEADER_BYTES, KIND_DELETE, KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET, SECTOR_BYTES, Frame,
     GroupHeader as Header, frame_decode, group_header_decode, group_is_whole, group_size, round_up,
 )
 from fluxdb._core.log.survey cimport is_zero
 from libc.stddef cimport size_t
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport SIZE_MAX, uint8_t, uint64_t
 
 from fluxdb.model import Position
 
@@ -45,40 +45,27 @@ cdef struct Run:
     size_t groups
 
 
-cdef Record* replayed_record(State* state, const Frame* frame, Record* current, int* reason) noexcept nogil:
+cdef Record* replayed_record(const Frame* frame, Record* current, int* reason) noexcept nogil:
     """The record that the frame makes of its key, as the write that logged it made it."""
-    cdef size_t target_bytes = current.value_bytes if current != NULL else 0
-    cdef bint is_patch = frame.header.kind == KIND_PATCH or frame.header.kind == KIND_PATCH_REMOVE_NULLS
-    cdef size_t value_bytes = frame.header.text_bytes
-    cdef Record* record
-    cdef Record* smaller
-    if is_patch:
-        value_bytes = merge_bytes_max(target_bytes, frame.header.text_bytes)
-    record = <Record*>malloc(sizeof(Record) + frame.header.key_bytes + value_bytes)
-    if record == NULL:
-        reason[0] = NO_MEMORY
-        return NULL
-    record.revision = frame.header.revision
-    record.version = frame.header.version
-    record.key_bytes = frame.header.key_bytes
-    record.flags = RECORD_TOMBSTONE if frame.header.kind == KIND_DELETE else 0
-    record.pins = 0
-    memcpy(record_key(record), frame.key, frame.header.key_bytes)
-    if is_patch:
-        reason[0] = RECORD
-        if merge_patch(
-            record_value(current) if current != NULL and not current.flags & RECORD_TOMBSTONE else NULL, target_bytes,
-            frame.text, frame.header.text_bytes, frame.header.kind == KIND_PATCH_REMOVE_NULLS,
-            record_value(record), &value_bytes,
-        ) != MERGE_OK:
-            free(record)
-            return NULL
+    cdef uint8_t kind = frame.header.kind
+    cdef Record* record = NULL
+    cdef int status
+    if kind == KIND_PATCH or kind == KIND_PATCH_REMOVE_NULLS:
+        status = record_merge(
+            frame.key, frame.header.key_bytes, current, frame.text, frame.header.text_bytes,
+            kind == KIND_PATCH_REMOVE_NULLS, SIZE_MAX, &record,
+        )
+        reason[0] = NO_MEMORY if status == RECORD_NO_MEMORY else RECORD
     else:
-        memcpy(record_value(record), frame.text, frame.header.text_bytes)
-    record.value_bytes = <unsigned int>value_bytes
-    if is_patch:
-        smaller = <Record*>realloc(record, record_bytes(record))
-        record = smaller if smaller != NULL else record
+        record = record_new(
+            frame.key, frame.header.key_bytes, frame.header.text_bytes, RECORD_TOMBSTONE if kind == KIND_DELETE else 0
+        )
+        reason[0] = NO_MEMORY
+        if record != NULL:
+            memcpy(record_value(record), frame.text, frame.header.text_bytes)
+    if record != NULL:
+        record.revision = frame.header.revision
+        record.version = frame.header.version
     return record
 
 
@@ -95,7 +82,7 @@ cdef int apply_frame(State* state, const Frame* frame) noexcept nogil:
         return RECORD
     if frame.header.version > NUMBER_MAX or frame.header.version <= (current.version if current != NULL else 0):
         return RECORD
-    record = replayed_record(state, frame, current, &reason)
+    record = replayed_record(frame, current, &reason)
     if record == NULL:
         return reason
     if state_apply(state, record, hash, &replaced) != 0:

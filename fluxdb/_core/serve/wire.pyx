@@ -2,6 +2,7 @@
 
 from libc.string cimport memcmp, memset
 
+from fluxdb._core.documents.table cimport NUMBER_MAX
 from fluxdb._core.json.reading cimport JSON_DEPTH, JSON_NUMBER_RANGE, JSON_OK, JSON_SURROGATE
 from fluxdb._core.json.text cimport json_compact
 from fluxdb._core.serve.wire_id cimport wire_find_id
@@ -153,7 +154,7 @@ cdef bint take_version(const Slice* json, int64_t* version) noexcept nogil:
         if not c"0" <= json.data[i] <= c"9":
             return False
         value = value * 10 + (json.data[i] - c"0")
-    if value > <uint64_t>0x7FFFFFFFFFFFFFFF:
+    if value > NUMBER_MAX:
         return False
     version[0] = <int64_t>value
     return True

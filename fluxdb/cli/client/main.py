@@ -12,12 +12,13 @@ import click
 from click.types import StringParamType
 
 import fluxdb
+from fluxdb._core.documents.documents import NUMBER_MAX
 from fluxdb.cli.connecting import DEFAULT_ADDRESS, QUOTING, Seconds, Server, server_url
 from fluxdb.cli.folder import ExpandedPath
 from fluxdb.cli.own_variables import warn_of_misspelt
 from fluxdb.cli.password import read_password
 from fluxdb.cli.program import Program
-from fluxdb.cli.shell.grammar import VERSION_MAX, json_problem, lacks_quotes
+from fluxdb.cli.shell.grammar import json_problem, lacks_quotes
 
 
 class Key(StringParamType):
@@ -51,7 +52,7 @@ KEY = click.argument("key", type=Key())
 JSON = click.argument("json", metavar="JSON", type=JsonText())
 json_option = click.option("--json", "raw", is_flag=True, help="Print the server's reply as it is.")
 IF_VERSION = click.option(
-    "--if-version", type=click.IntRange(0, VERSION_MAX), metavar="N", help="Only if the version is N."
+    "--if-version", type=click.IntRange(0, NUMBER_MAX), metavar="N", help="Only if the version is N."
 )
 
 

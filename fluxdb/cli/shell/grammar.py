@@ -15,12 +15,10 @@ import re
 
 import orjson
 
+from fluxdb._core.documents.documents import NUMBER_MAX
 from fluxdb.cli.shell import commands
 from fluxdb.cli.shell.commands import IF_VERSION, NAMES, SYNTAX, Command, Syntax
 from fluxdb.cli.text import closest, short
-
-VERSION_MAX = (1 << 63) - 1
-"""The largest number that --if-version takes."""
 
 _OPTIONS_FIRST = "options come before the key"
 _SPACE = " \t\r\n"
@@ -147,7 +145,7 @@ class _Line:
 
     def version(self) -> int:
         word = _match(_WORD, self.line, self.position)
-        if not (word.isascii() and word.isdigit() and len(word) < 20 and int(word) <= VERSION_MAX):
+        if not (word.isascii() and word.isdigit() and len(word) < 20 and int(word) <= NUMBER_MAX):
             raise self.error(
                 f"expected a version behind {IF_VERSION}, a whole number (0: the key must not exist)",
                 example=self.example_with_option(),

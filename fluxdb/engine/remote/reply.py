@@ -16,6 +16,7 @@ from fluxdb._core.json.text import compact
 from fluxdb.engine.handle import RawEvent, Written
 from fluxdb.engine.remote import failure
 from fluxdb.errors import ConnectionLostError, LimitError
+from fluxdb.limits import TEXT_DEPTH_MAX
 from fluxdb.model import Kind
 from fluxdb.values import decode
 
@@ -28,7 +29,6 @@ _EVENT = re.compile(rb'\{"kind":"event","event":\{"key":("[^"\\]*(?:\\.[^"\\]*)*
 _EVENT_END = re.compile(rb',"version":([0-9]+),"op":"(set|patch|delete)","revision":([0-9]+)\}\}$')
 _NEW = b',"new":'
 _BRACKETS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[][{}]', re.DOTALL)
-DEPTH_MAX = 1_024  # what a server can be set to allow
 _KINDS = {"set": int(Kind.SET), "patch": int(Kind.PATCH), "delete": int(Kind.DELETE)}
 
 
@@ -84,7 +84,7 @@ def document_text(line: bytes) -> tuple[bytes, int] | None:
     found = _document(line)
     try:
         if found is not None:
-            compact(found[0], DEPTH_MAX)
+            compact(found[0], TEXT_DEPTH_MAX)
     except (ValueError, LimitError):
         raise _unexpected(line) from None
     return found
@@ -151,7 +151,7 @@ def _cut_event(line: bytes) -> RawEvent | None:
         return None
     old, new = line[start.end() : old_end], line[old_end + len(_NEW) : end.start()]
     for text in (old, new):  # the taker parses them: that must not be where he hears of a stream that is broken
-        compact(text, DEPTH_MAX)
+        compact(text, TEXT_DEPTH_MAX)
     return _raw(end[2].decode(), orjson.loads(start[1]), old, new, int(end[1]), int(end[3]))
 
 

@@ -7,9 +7,10 @@ import orjson
 from fluxdb._core.json.text import compact
 from fluxdb.engine.handle import ANY_VERSION
 from fluxdb.errors import InvalidKeyError
+from fluxdb.limits import WIDEST_LIMITS
 from fluxdb.values import key_text
 
-DEPTH_MAX = 1_023  # what a server can be set to allow; its own bound is the one that counts
+DEPTH_MAX = WIDEST_LIMITS.depth_max  # what a server can be set to allow; its own bound is the one that counts
 
 PING = b'{"kind":"ping"'
 INFO = b'{"kind":"info"'

@@ -11,6 +11,7 @@ from functools import partial
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
+from fluxdb._core.documents.documents import NUMBER_MAX
 from fluxdb.engine.handle import ANY_VERSION
 from fluxdb.engine.local.loop import LoopEngine
 from fluxdb.errors import AuthError, FluxDBError, InvalidKeyError, LimitError
@@ -29,7 +30,6 @@ INTERNAL_ERROR = 1011
 WIRE_KINDS = {"delete": "del"}  # by type, where the wire has another name
 KEYLESS = ("auth", "info")
 TYPES = {"del": "delete"}  # second names
-VERSION_MAX = (1 << 63) - 1  # that a condition can name: the core keeps "no condition" in the bit above
 
 
 Count = Callable[[str, bool], None]
@@ -232,6 +232,6 @@ def _if_version(request: dict[str, str]) -> int:
     text = request.get("if_version")
     if text is None:
         return ANY_VERSION
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(VERSION_MAX)) and int(text) <= VERSION_MAX):
-        raise RequestError(f"the member if_version is a whole number from 0 to {VERSION_MAX}")
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(NUMBER_MAX)) and int(text) <= NUMBER_MAX):
+        raise RequestError(f"the member if_version is a whole number from 0 to {NUMBER_MAX}")
     return int(text)

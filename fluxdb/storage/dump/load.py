@@ -9,10 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from fluxdb._core.documents.documents import Documents, pack_record
+from fluxdb._core.documents.documents import NUMBER_MAX, Documents, pack_record
 from fluxdb.errors import FluxDBError, InvalidKeyError, InvalidValueError, LimitError, StorageError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
-from fluxdb.model import NUMBER_MAX
 from fluxdb.storage.base import FIRST_POSITION
 from fluxdb.storage.dump.lines import Entry, Head, line_bytes_max, parse_line
 from fluxdb.storage.layout import LOCK_NAME, absolute, list_folder, make_folder

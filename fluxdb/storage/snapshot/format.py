@@ -44,7 +44,8 @@ from typing import NamedTuple
 
 from xxhash import xxh3_64
 
-from fluxdb.model import NUMBER_MAX, Position
+from fluxdb._core.documents.documents import NUMBER_MAX
+from fluxdb.model import Position
 
 SNAPSHOT_FORMAT_VERSION = 2
 
