@@ -5,16 +5,21 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Literal, NamedTuple
 
-Operation = Literal["set", "delete", "patch"]
+Operation = Literal["set", "delete", "patch", "increment"]
 
 
 class Kind(IntEnum):
-    """What a record of the log does to its key. The numbers are in the files: never reuse one."""
+    """What an operation does to its key. Those up to PATCH_REMOVE_NULLS stand in the files: never reuse a number.
+
+    An INCREMENT is logged as the PATCH, or the SET, that gives its result; a CHECK is a condition, and never logged.
+    """
 
     SET = 1
     DELETE = 2
     PATCH = 3
     PATCH_REMOVE_NULLS = 4
+    INCREMENT = 7
+    CHECK = 8
 
 
 OPERATION_OF: dict[int, Operation] = {
@@ -22,6 +27,7 @@ OPERATION_OF: dict[int, Operation] = {
     Kind.DELETE: "delete",
     Kind.PATCH: "patch",
     Kind.PATCH_REMOVE_NULLS: "patch",
+    Kind.INCREMENT: "increment",
 }
 
 

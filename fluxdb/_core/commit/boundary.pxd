@@ -3,11 +3,11 @@
 from libc.stdint cimport int64_t
 
 from fluxdb._core.commit.outcome cimport Outcome
-from fluxdb._core.commit.stage cimport Request
+from fluxdb._core.commit.stage cimport Write
 from fluxdb._core.commit.state cimport Commit
 
-# The request points into key and text: they must outlive it. Raises InvalidKeyError, ValueError.
-cdef int fill_request(Request* request, int kind, object key, bytes text, int64_t if_version) except -1
+# The write points into key and text: they must outlive it. Raises InvalidKeyError, ValueError.
+cdef int write_from_arguments(Write* write, int kind, object key, bytes text, int64_t if_version) except -1
 # The exception for an outcome that is one; key may be None.
 cdef object outcome_exception(const Outcome* outcome, const Commit* commit, object key)
 # Why no writes are taken, or None.

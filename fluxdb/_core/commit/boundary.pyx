@@ -20,20 +20,20 @@ from fluxdb.errors import (
 )
 
 
-cdef int fill_request(Request* request, int kind, object key, bytes text, int64_t if_version) except -1:
+cdef int write_from_arguments(Write* write, int kind, object key, bytes text, int64_t if_version) except -1:
     cdef Py_ssize_t key_bytes = 0
-    memset(request, 0, sizeof(Request))
+    memset(write, 0, sizeof(Write))
     if not KIND_SET <= kind <= KIND_PATCH_REMOVE_NULLS:
         raise ValueError(f"{kind} is no kind of write")
     if (kind == KIND_DELETE) != (text is None):
         raise ValueError("a DELETE has no value, every other write has one")
-    request.kind = <uint8_t>kind
-    request.key = key_utf8(key, &key_bytes)
-    request.key_bytes = <size_t>key_bytes
-    request.if_version = if_version
+    write.kind = <uint8_t>kind
+    write.key = key_utf8(key, &key_bytes)
+    write.key_bytes = <size_t>key_bytes
+    write.if_version = if_version
     if text is not None:
-        request.text = <const uint8_t*>text
-        request.text_bytes = <size_t>len(text)
+        write.text = <const uint8_t*>text
+        write.text_bytes = <size_t>len(text)
     return 0
 
 

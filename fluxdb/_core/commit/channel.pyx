@@ -6,14 +6,14 @@ from libc.stdlib cimport free
 from libc.string cimport memset
 
 from fluxdb._core.base.platform cimport fluxdb_bell_silence, lock_beside_gil, pthread_mutex_lock, pthread_mutex_unlock
-from fluxdb._core.commit.boundary cimport fill_request, outcome_exception
+from fluxdb._core.commit.boundary cimport write_from_arguments, outcome_exception
 from fluxdb._core.commit.channel_state cimport (
     ChannelState, Collected, Failure, channel_add, channel_collect, channel_remove,
 )
 from fluxdb._core.commit.committer cimport Committer
 from fluxdb._core.commit.lifecycle cimport commit_start_thread
 from fluxdb._core.commit.outcome cimport MISSING, OK, UNKNOWN, WOULD_BLOCK, Outcome
-from fluxdb._core.commit.stage cimport Request, request_free, request_prepare
+from fluxdb._core.commit.stage cimport Write, write_free, write_prepare
 from fluxdb._core.commit.state cimport Commit
 from fluxdb._core.commit.write_path cimport commit_submit, commit_try_submit
 
@@ -57,25 +57,25 @@ cdef class Channel:
 
     def submit(self, int kind, key, bytes text, int64_t if_version=-1):
         cdef Commit* commit = &self.owner.commit
-        cdef Request request
+        cdef Write write
         cdef Outcome outcome
         cdef int status
         self.owner.check_usable()
         if self.state == NULL:
             raise ClosedError("the database is closed")
-        fill_request(&request, kind, key, text, if_version)
+        write_from_arguments(&write, kind, key, text, if_version)
         memset(&outcome, 0, sizeof(Outcome))
-        if request.text_bytes > GIL_TEXT_BYTES_MAX:
+        if write.text_bytes > GIL_TEXT_BYTES_MAX:
             with nogil:
-                status = prepare(self, &request, &outcome)
+                status = prepare(self, &write, &outcome)
                 if status == OK:
-                    status = commit_submit(commit, &request, self.state, &outcome)
+                    status = commit_submit(commit, &write, self.state, &outcome)
         else:
-            status = prepare(self, &request, &outcome)
-            if status == OK and not commit_try_submit(commit, &request, self.state, &outcome, &status):
+            status = prepare(self, &write, &outcome)
+            if status == OK and not commit_try_submit(commit, &write, self.state, &outcome, &status):
                 with nogil:
-                    status = commit_submit(commit, &request, self.state, &outcome)
-        request_free(&request)
+                    status = commit_submit(commit, &write, self.state, &outcome)
+        write_free(&write)
         if status == OK:
             return (outcome.version, outcome.revision) if outcome.status != MISSING else None
         if status == WOULD_BLOCK:
@@ -127,8 +127,8 @@ cdef class Channel:
             pthread_mutex_unlock(&self.owner.commit.lock)
 
 
-cdef inline int prepare(Channel channel, Request* request, Outcome* outcome) noexcept nogil:
-    outcome.status = request_prepare(
-        request, &channel.owner.commit.limits, &channel.owner.documents.state, outcome
+cdef inline int prepare(Channel channel, Write* write, Outcome* outcome) noexcept nogil:
+    outcome.status = write_prepare(
+        write, &channel.owner.commit.limits, &channel.owner.documents.state, outcome
     )
     return outcome.status

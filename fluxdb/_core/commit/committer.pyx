@@ -14,14 +14,14 @@ from fluxdb._core.base.platform cimport (
     pthread_mutex_lock, pthread_mutex_unlock,
 )
 from fluxdb._core.commit.appender cimport log_next_segment_bytes
-from fluxdb._core.commit.boundary cimport displaced_words, failure_words, fill_request, outcome_exception
+from fluxdb._core.commit.boundary cimport displaced_words, failure_words, write_from_arguments, outcome_exception
 from fluxdb._core.commit.lifecycle cimport close_descriptors, commit_close, commit_free, commit_init
 from fluxdb._core.commit.maintenance cimport (
     CHECKPOINT, ENDED, SPARE, chores_checkpoint_failed, chores_checkpointed, chores_log_bytes, chores_note_log_bytes,
     chores_prepare_spare, chores_set_displaced,
 )
 from fluxdb._core.commit.outcome cimport MISSING, OK, Outcome
-from fluxdb._core.commit.stage cimport Request, request_free, request_prepare
+from fluxdb._core.commit.stage cimport Write, write_free, write_prepare
 from fluxdb._core.commit.state cimport Commit
 from fluxdb._core.commit.write_path cimport commit_write
 from fluxdb._core.documents.documents cimport Documents
@@ -92,16 +92,16 @@ cdef class Committer:
                 commit_free(&self.commit)
 
     def write(self, int kind, key, bytes text, int64_t if_version=-1):
-        cdef Request request
+        cdef Write write
         cdef Outcome outcome
         self.check_usable()
-        fill_request(&request, kind, key, text, if_version)
+        write_from_arguments(&write, kind, key, text, if_version)
         memset(&outcome, 0, sizeof(Outcome))
         with nogil:
-            outcome.status = request_prepare(&request, &self.commit.limits, &self.documents.state, &outcome)
+            outcome.status = write_prepare(&write, &self.commit.limits, &self.documents.state, &outcome)
             if outcome.status == OK:
-                commit_write(&self.commit, &request, &outcome)
-            request_free(&request)
+                commit_write(&self.commit, &write, &outcome)
+            write_free(&write)
         if outcome.status == OK:
             return (outcome.version, outcome.revision)
         if outcome.status == MISSING:

@@ -14,8 +14,8 @@ cdef struct StageLimits:
     uint32_t depth_max
     size_t group_bytes_max
 
-# A write on its way in. prepare fills the second half, which request_free frees.
-cdef struct Request:
+# A write on its way in. prepare fills the second half, which write_free frees.
+cdef struct Write:
     uint8_t kind
     const uint8_t* key
     size_t key_bytes
@@ -40,18 +40,18 @@ cdef struct Staging:
     Table staged            # key -> its newest record that is staged; owned by the groups' operations
     uint64_t revision       # the last one given out
 
-# Checks the request and brings its JSON to compact form; takes no lock. OK, or why not, in outcome.
-cdef int request_prepare(Request* request, const StageLimits* limits, State* state, Outcome* outcome) noexcept nogil
-cdef void request_free(Request* request) noexcept nogil
+# Checks the write and brings its JSON to compact form; takes no lock. OK, or why not, in outcome.
+cdef int write_prepare(Write* write, const StageLimits* limits, State* state, Outcome* outcome) noexcept nogil
+cdef void write_free(Write* write) noexcept nogil
 # Adds the write to the group. OK: operation is its entry, outcome its version and revision. Else nothing was added, and
 # unsettled says whether the refusal rests on a write that is not durable yet: it must not be told before that is.
 cdef int stage_write(
-    Staging* staging, Request* request, const StageLimits* limits, Group* group,
+    Staging* staging, Write* write, const StageLimits* limits, Group* group,
     Operation** operation, Outcome* outcome, bint* unsettled,
 ) noexcept nogil
-# MERGE_FIRST: request_merge is to be called, without the lock, and then this again. Large documents are merged so: the
+# MERGE_FIRST: write_merge is to be called, without the lock, and then this again. Large documents are merged so: the
 # lock is not held for it. What was merged counts if the key's state is the same still; else it is merged again, and
 # with the lock held in the end.
-cdef void request_merge(Request* request, const StageLimits* limits) noexcept nogil
+cdef void write_merge(Write* write, const StageLimits* limits) noexcept nogil
 # Bytes that the write's frame takes in the group.
-cdef size_t request_frame_bytes(const Request* request) noexcept nogil
+cdef size_t write_frame_bytes(const Write* write) noexcept nogil

@@ -30,83 +30,83 @@ cdef enum:
     MERGES_ASIDE_MAX = 3        # then others have written the key each time: with the lock held it comes to an end
 
 
-cdef int request_prepare(Request* request, const StageLimits* limits, State* state, Outcome* outcome) noexcept nogil:
+cdef int write_prepare(Write* write, const StageLimits* limits, State* state, Outcome* outcome) noexcept nogil:
     cdef size_t compact_bytes = 0
     cdef uint8_t* target
-    request.record = request.base = NULL
-    request.delta = NULL
-    request.state = state
-    request.merged = False
-    request.merges = 0
-    if request.key_bytes > limits.key_bytes_max:
-        outcome.offset = request.key_bytes
+    write.record = write.base = NULL
+    write.delta = NULL
+    write.state = state
+    write.merged = False
+    write.merges = 0
+    if write.key_bytes > limits.key_bytes_max:
+        outcome.offset = write.key_bytes
         return KEY_TOO_LONG
-    request.hash = table_hash(&state.table, request.key, request.key_bytes)
-    table_fetch(&state.table, request.hash)
-    if request.kind == KIND_DELETE:
-        request.record = record_new(request.key, request.key_bytes, 0, RECORD_TOMBSTONE)
-        return OK if request.record != NULL else NO_MEMORY
+    write.hash = table_hash(&state.table, write.key, write.key_bytes)
+    table_fetch(&state.table, write.hash)
+    if write.kind == KIND_DELETE:
+        write.record = record_new(write.key, write.key_bytes, 0, RECORD_TOMBSTONE)
+        return OK if write.record != NULL else NO_MEMORY
     # White space and escapes don't count, but what is far beyond the bound is not worth reading.
-    if request.text_bytes // 8 > limits.value_bytes_max:
+    if write.text_bytes // 8 > limits.value_bytes_max:
         return VALUE_TOO_LARGE
-    if request.kind == KIND_SET:
-        request.record = record_new(request.key, request.key_bytes, request.text_bytes, 0)
-        if request.record == NULL:
+    if write.kind == KIND_SET:
+        write.record = record_new(write.key, write.key_bytes, write.text_bytes, 0)
+        if write.record == NULL:
             return NO_MEMORY
-        target = record_value(request.record)
+        target = record_value(write.record)
     else:
-        request.delta = <uint8_t*>malloc(request.text_bytes + 1)
-        if request.delta == NULL:
+        write.delta = <uint8_t*>malloc(write.text_bytes + 1)
+        if write.delta == NULL:
             return NO_MEMORY
-        target = request.delta
-    if request.is_canonical:
-        memcpy(target, request.text, request.text_bytes)
-        compact_bytes = request.text_bytes
+        target = write.delta
+    if write.is_canonical:
+        memcpy(target, write.text, write.text_bytes)
+        compact_bytes = write.text_bytes
     else:
         outcome.detail = json_compact(
-            request.text, request.text_bytes, limits.depth_max, target, &compact_bytes, &outcome.offset
+            write.text, write.text_bytes, limits.depth_max, target, &compact_bytes, &outcome.offset
         )
         if outcome.detail != JSON_OK:
             return BAD_JSON
     if compact_bytes > limits.value_bytes_max:
         return VALUE_TOO_LARGE
-    if request.kind == KIND_SET:
-        request.record = record_shrink(request.record, compact_bytes)
+    if write.kind == KIND_SET:
+        write.record = record_shrink(write.record, compact_bytes)
     else:
-        request.delta_bytes = compact_bytes
+        write.delta_bytes = compact_bytes
     return OK
 
 
-cdef void request_free(Request* request) noexcept nogil:
-    drop_base(request)
-    free(request.record)
-    free(request.delta)
-    request.record = NULL
-    request.delta = NULL
+cdef void write_free(Write* write) noexcept nogil:
+    drop_base(write)
+    free(write.record)
+    free(write.delta)
+    write.record = NULL
+    write.delta = NULL
 
 
-cdef inline void drop_base(Request* request) noexcept nogil:
-    if request.base != NULL:
-        state_unpin(request.state, request.base)
-        request.base = NULL
-    request.merged = False
+cdef inline void drop_base(Write* write) noexcept nogil:
+    if write.base != NULL:
+        state_unpin(write.state, write.base)
+        write.base = NULL
+    write.merged = False
 
 
-cdef size_t request_frame_bytes(const Request* request) noexcept nogil:
-    if request.delta != NULL:
-        return frame_size(request.key_bytes, request.delta_bytes)
-    return frame_size(request.key_bytes, request.record.value_bytes)
+cdef size_t write_frame_bytes(const Write* write) noexcept nogil:
+    if write.delta != NULL:
+        return frame_size(write.key_bytes, write.delta_bytes)
+    return frame_size(write.key_bytes, write.record.value_bytes)
 
 
-cdef Record* find_current(Staging* staging, const Request* request, uint64_t* version, bint* unsettled) noexcept nogil:
+cdef Record* find_current(Staging* staging, const Write* write, uint64_t* version, bint* unsettled) noexcept nogil:
     """The key's newest live record, or NULL; version is the one behind which the next write's comes."""
     cdef State* state = staging.state
-    cdef Record* current = table_find(&staging.staged, request.key, request.key_bytes, request.hash)
+    cdef Record* current = table_find(&staging.staged, write.key, write.key_bytes, write.hash)
     unsettled[0] = current != NULL
     if current == NULL:
         pthread_mutex_lock(&state.lock)
-        current = table_find(&state.table, request.key, request.key_bytes, request.hash)
-        version[0] = current.version if current != NULL else state_floor(state, request.key, request.key_bytes)
+        current = table_find(&state.table, write.key, write.key_bytes, write.hash)
+        version[0] = current.version if current != NULL else state_floor(state, write.key, write.key_bytes)
         # A tombstone may be forgotten, and freed, as soon as the lock is given up.
         if current != NULL and current.flags & RECORD_TOMBSTONE:
             current = NULL
@@ -116,90 +116,90 @@ cdef Record* find_current(Staging* staging, const Request* request, uint64_t* ve
     return NULL if current.flags & RECORD_TOMBSTONE else current
 
 
-cdef int merge_record(Request* request, Record* current, size_t value_bytes_max) noexcept nogil:
+cdef int merge_record(Write* write, Record* current, size_t value_bytes_max) noexcept nogil:
     """PATCH: the record that current and the delta make."""
     cdef int status = record_merge(
-        request.key, request.key_bytes, current, request.delta, request.delta_bytes,
-        request.kind == KIND_PATCH_REMOVE_NULLS, value_bytes_max, &request.record,
+        write.key, write.key_bytes, current, write.delta, write.delta_bytes,
+        write.kind == KIND_PATCH_REMOVE_NULLS, value_bytes_max, &write.record,
     )
     if status == RECORD_TOO_LARGE:
         return VALUE_TOO_LARGE
     return OK if status == RECORD_MERGED else NO_MEMORY     # both sides were checked: nothing else can fail
 
 
-cdef int merge_current(Request* request, Record* current, uint64_t version, size_t value_bytes_max) noexcept nogil:
+cdef int merge_current(Write* write, Record* current, uint64_t version, size_t value_bytes_max) noexcept nogil:
     """PATCH: OK with what the newest record and the delta make, or MERGE_FIRST, or why not. With the lock held."""
     # The base is pinned, so its address is no other record's by now; without one there is the version.
-    cdef bint is_newest = request.base == current and request.base_version == version
-    if request.merged and is_newest:
-        drop_base(request)
-        return request.merge_status
-    drop_base(request)
-    free(request.record)
-    request.record = NULL
-    if (request.delta_bytes + (current.value_bytes if current != NULL else 0) <= MERGE_ASIDE_BYTES
-            or request.merges == MERGES_ASIDE_MAX):
-        return merge_record(request, current, value_bytes_max)
-    if current != NULL and not state_pin(request.state, current):
-        return merge_record(request, current, value_bytes_max)
-    request.base = current
-    request.base_version = version
-    request.merges += 1
+    cdef bint is_newest = write.base == current and write.base_version == version
+    if write.merged and is_newest:
+        drop_base(write)
+        return write.merge_status
+    drop_base(write)
+    free(write.record)
+    write.record = NULL
+    if (write.delta_bytes + (current.value_bytes if current != NULL else 0) <= MERGE_ASIDE_BYTES
+            or write.merges == MERGES_ASIDE_MAX):
+        return merge_record(write, current, value_bytes_max)
+    if current != NULL and not state_pin(write.state, current):
+        return merge_record(write, current, value_bytes_max)
+    write.base = current
+    write.base_version = version
+    write.merges += 1
     return MERGE_FIRST
 
 
-cdef void request_merge(Request* request, const StageLimits* limits) noexcept nogil:
-    request.merge_status = merge_record(request, request.base, limits.value_bytes_max)
-    request.merged = True
+cdef void write_merge(Write* write, const StageLimits* limits) noexcept nogil:
+    write.merge_status = merge_record(write, write.base, limits.value_bytes_max)
+    write.merged = True
 
 
 cdef int stage_write(
-    Staging* staging, Request* request, const StageLimits* limits, Group* group,
+    Staging* staging, Write* write, const StageLimits* limits, Group* group,
     Operation** operation, Outcome* outcome, bint* unsettled,
 ) noexcept nogil:
     cdef uint64_t version = 0
-    cdef Record* current = find_current(staging, request, &version, unsettled)
+    cdef Record* current = find_current(staging, write, &version, unsettled)
     cdef Record* replaced = NULL
     cdef FrameHeader header
     cdef int status
     outcome.actual = current.version if current != NULL else 0
-    if request.if_version >= 0 and <uint64_t>request.if_version != outcome.actual:
-        outcome.expected = <uint64_t>request.if_version
+    if write.if_version >= 0 and <uint64_t>write.if_version != outcome.actual:
+        outcome.expected = <uint64_t>write.if_version
         return CONFLICT
-    if request.kind == KIND_DELETE and current == NULL:
+    if write.kind == KIND_DELETE and current == NULL:
         return MISSING
     if version >= NUMBER_MAX or staging.revision >= NUMBER_MAX:
         return USED_UP
-    if request.delta != NULL:
-        status = merge_current(request, current, version, limits.value_bytes_max)
+    if write.delta != NULL:
+        status = merge_current(write, current, version, limits.value_bytes_max)
         if status == MERGE_FIRST:
             unsettled[0] = False
         if status != OK:
             return status
     unsettled[0] = False
-    if group_reserve(group, request_frame_bytes(request)) != 0:
+    if group_reserve(group, write_frame_bytes(write)) != 0:
         return NO_MEMORY
-    if table_put(&staging.staged, request.record, request.hash, &replaced) != 0:
+    if table_put(&staging.staged, write.record, write.hash, &replaced) != 0:
         return NO_MEMORY
     # From here on nothing can fail.
     staging.revision += 1
-    request.record.revision = staging.revision
-    request.record.version = version + 1
-    header.text_bytes = <uint32_t>(request.delta_bytes if request.delta != NULL else request.record.value_bytes)
-    header.key_bytes = <unsigned short>request.key_bytes
-    header.kind = request.kind
+    write.record.revision = staging.revision
+    write.record.version = version + 1
+    header.text_bytes = <uint32_t>(write.delta_bytes if write.delta != NULL else write.record.value_bytes)
+    header.key_bytes = <unsigned short>write.key_bytes
+    header.kind = write.kind
     header.reserved = 0
     header.revision = staging.revision
     header.version = version + 1
     group_add_frame(
-        group, &header, request.key, request.delta if request.delta != NULL else record_value(request.record)
+        group, &header, write.key, write.delta if write.delta != NULL else record_value(write.record)
     )
     operation[0] = group_add_operation(group)
-    operation[0].record = request.record
-    operation[0].hash = request.hash
-    operation[0].kind = request.kind
-    group.record_bytes += record_bytes(request.record)
+    operation[0].record = write.record
+    operation[0].hash = write.hash
+    operation[0].kind = write.kind
+    group.record_bytes += record_bytes(write.record)
     outcome.version = version + 1
     outcome.revision = staging.revision
-    request.record = NULL       # the operation's now
+    write.record = NULL         # the operation's now
     return OK

@@ -11,15 +11,15 @@ from libc.stdint cimport uint64_t
 
 from fluxdb._core.commit.channel_state cimport ChannelState
 from fluxdb._core.commit.outcome cimport Outcome
-from fluxdb._core.commit.stage cimport Request
+from fluxdb._core.commit.stage cimport Write
 from fluxdb._core.commit.state cimport Commit
 
 # How the write went is in outcome, and returned.
-cdef int commit_write(Commit* commit, Request* request, Outcome* outcome) noexcept nogil
-cdef int commit_submit(Commit* commit, Request* request, ChannelState* channel, Outcome* outcome) noexcept nogil
+cdef int commit_write(Commit* commit, Write* write, Outcome* outcome) noexcept nogil
+cdef int commit_submit(Commit* commit, Write* write, ChannelState* channel, Outcome* outcome) noexcept nogil
 # The same where it takes no longer than a moment, for a thread that has the GIL. Else False, and nothing was staged.
 cdef bint commit_try_submit(
-    Commit* commit, Request* request, ChannelState* channel, Outcome* outcome, int* status,
+    Commit* commit, Write* write, ChannelState* channel, Outcome* outcome, int* status,
 ) noexcept nogil
 # Behind the submits of a channel that leads. Where nobody leads: this thread does, and returns True when the group is
 # settled, if the last sync took no longer than sync_ns_max; else the native thread is woken.

@@ -15,7 +15,7 @@ from fluxdb._core.base.platform cimport (
     fluxdb_lock_soon, pthread_cond_broadcast, pthread_cond_signal, pthread_cond_wait, pthread_mutex_lock,
     pthread_mutex_unlock,
 )
-from fluxdb._core.commit.stage cimport request_frame_bytes, request_merge, stage_write
+from fluxdb._core.commit.stage cimport write_frame_bytes, write_merge, stage_write
 from fluxdb._core.documents.table cimport Record, record_key, table_clear, table_find_revision, table_remove
 from fluxdb._core.events.watch cimport watch_commit
 
@@ -187,12 +187,12 @@ cdef inline bint has_room(const Commit* commit, size_t frame_bytes) noexcept nog
             and group.operation_count < OPERATIONS_MAX)
 
 
-cdef Operation* stage(Commit* commit, Request* request, bint by_channel, Outcome* outcome) noexcept nogil:
+cdef Operation* stage(Commit* commit, Write* write, bint by_channel, Outcome* outcome) noexcept nogil:
     """The staged operation; NULL for a refusal that can be told at once. With the lock held."""
     cdef Operation* operation = NULL
     cdef bint unsettled = False
     outcome.status = stage_write(
-        &commit.staging, request, &commit.limits, commit.filling, &operation, outcome, &unsettled
+        &commit.staging, write, &commit.limits, commit.filling, &operation, outcome, &unsettled
     )
     if outcome.status != OK and (unsettled or (by_channel and outcome.status == MISSING)):
         # The refusal rests on a write that is not durable yet, so it waits for it like a write of its own.
@@ -205,20 +205,20 @@ cdef Operation* stage(Commit* commit, Request* request, bint by_channel, Outcome
     return operation
 
 
-cdef inline int admission(const Commit* commit, const Request* request) noexcept nogil:
+cdef inline int admission(const Commit* commit, const Write* write) noexcept nogil:
     """OK, WOULD_BLOCK, or why no write is taken."""
     cdef int status = refusal(commit)
-    return WOULD_BLOCK if status == OK and not has_room(commit, request_frame_bytes(request)) else status
+    return WOULD_BLOCK if status == OK and not has_room(commit, write_frame_bytes(write)) else status
 
 
-cdef void merge_aside(Commit* commit, Request* request) noexcept nogil:
+cdef void merge_aside(Commit* commit, Write* write) noexcept nogil:
     """Let go of the lock for the time of a large merge."""
     pthread_mutex_unlock(&commit.lock)
-    request_merge(request, &commit.limits)
+    write_merge(write, &commit.limits)
     pthread_mutex_lock(&commit.lock)
 
 
-cdef int commit_write(Commit* commit, Request* request, Outcome* outcome) noexcept nogil:
+cdef int commit_write(Commit* commit, Write* write, Outcome* outcome) noexcept nogil:
     """Stage a write of this thread and return when its outcome is known, leading the group where nobody does."""
     cdef Waiter waiter
     cdef Group* group
@@ -226,12 +226,12 @@ cdef int commit_write(Commit* commit, Request* request, Outcome* outcome) noexce
     waiter.settled = False
     pthread_mutex_lock(&commit.lock)
     while True:
-        outcome.status = admission(commit, request)
+        outcome.status = admission(commit, write)
         if outcome.status == OK:
             group = commit.filling
-            operation = stage(commit, request, False, outcome)
+            operation = stage(commit, write, False, outcome)
         if outcome.status == MERGE_FIRST:
-            merge_aside(commit, request)
+            merge_aside(commit, write)
         elif outcome.status == WOULD_BLOCK:
             commit.room_waiters += 1
             pthread_cond_wait(&commit.room, &commit.lock)
@@ -251,37 +251,37 @@ cdef int commit_write(Commit* commit, Request* request, Outcome* outcome) noexce
     return outcome.status
 
 
-cdef int commit_submit(Commit* commit, Request* request, ChannelState* channel, Outcome* outcome) noexcept nogil:
+cdef int commit_submit(Commit* commit, Write* write, ChannelState* channel, Outcome* outcome) noexcept nogil:
     """Stage a write of an event loop. OK: the channel will hear of it."""
     cdef int status
     pthread_mutex_lock(&commit.lock)
-    status = submit(commit, request, channel, outcome)
+    status = submit(commit, write, channel, outcome)
     while status == MERGE_FIRST:
-        merge_aside(commit, request)
-        status = submit(commit, request, channel, outcome)
+        merge_aside(commit, write)
+        status = submit(commit, write, channel, outcome)
     pthread_mutex_unlock(&commit.lock)
     return status
 
 
 cdef bint commit_try_submit(
-    Commit* commit, Request* request, ChannelState* channel, Outcome* outcome, int* status,
+    Commit* commit, Write* write, ChannelState* channel, Outcome* outcome, int* status,
 ) noexcept nogil:
     if not fluxdb_lock_soon(&commit.lock):
         return False
-    status[0] = submit(commit, request, channel, outcome)
+    status[0] = submit(commit, write, channel, outcome)
     pthread_mutex_unlock(&commit.lock)
     return status[0] != MERGE_FIRST
 
 
-cdef int submit(Commit* commit, Request* request, ChannelState* channel, Outcome* outcome) noexcept nogil:
+cdef int submit(Commit* commit, Write* write, ChannelState* channel, Outcome* outcome) noexcept nogil:
     """With the lock held. OK: it is staged, and outcome is what it will have come to."""
     cdef Operation* operation
-    outcome.status = admission(commit, request)
+    outcome.status = admission(commit, write)
     if outcome.status == WOULD_BLOCK:
         channel.wants_room = True
     if outcome.status != OK:
         return outcome.status
-    operation = stage(commit, request, True, outcome)
+    operation = stage(commit, write, True, outcome)
     if operation == NULL:
         return outcome.status
     operation.channel = channel

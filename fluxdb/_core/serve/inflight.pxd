@@ -5,7 +5,7 @@ from libc.stdint cimport uint64_t
 
 from fluxdb._core.commit.channel_state cimport ChannelState
 from fluxdb._core.commit.outcome cimport Outcome
-from fluxdb._core.commit.stage cimport Request
+from fluxdb._core.commit.stage cimport Write
 from fluxdb._core.commit.state cimport Commit
 from fluxdb._core.serve.state cimport Handed, Peer, Switchboard
 
@@ -17,7 +17,7 @@ cdef void switchboard_free(Switchboard* board) noexcept nogil
 # The peer's write, whose reply is at the place of that number. As commit_submit, or NO_MEMORY. WOULD_BLOCK: it is noted
 # by switchboard_collect when there is room, in its turn.
 cdef int switchboard_submit(
-    Switchboard* board, Peer* peer, uint64_t place, Request* request, Outcome* outcome,
+    Switchboard* board, Peer* peer, uint64_t place, Write* write, Outcome* outcome,
 ) noexcept nogil
 # Does anybody wait for room in the group?
 cdef inline bint switchboard_waits(const Switchboard* board) noexcept nogil:

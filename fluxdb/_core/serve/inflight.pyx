@@ -75,7 +75,7 @@ cdef bint make_room(Switchboard* board) noexcept nogil:
 
 
 cdef int switchboard_submit(
-    Switchboard* board, Peer* peer, uint64_t place, Request* request, Outcome* outcome,
+    Switchboard* board, Peer* peer, uint64_t place, Write* write, Outcome* outcome,
 ) noexcept nogil:
     cdef Writer* writer
     cdef int status = WOULD_BLOCK
@@ -85,7 +85,7 @@ cdef int switchboard_submit(
         return NO_MEMORY
     # The first in line found the group full behind the last collect, so the channel rings when there is room again.
     if not switchboard_waits(board):
-        status = commit_submit(board.commit, request, board.channel, outcome)
+        status = commit_submit(board.commit, write, board.channel, outcome)
     if status == WOULD_BLOCK and peer.waits_in == NULL:
         line_join(&board.served if peer.served else &board.unserved, peer)
     if status == OK:

@@ -10,7 +10,7 @@ from libc.stdint cimport uint8_t
 
 from fluxdb._core.base.platform cimport pthread_cond_t, pthread_mutex_t, pthread_t
 from fluxdb._core.commit.outcome cimport Outcome
-from fluxdb._core.commit.stage cimport Request, StageLimits
+from fluxdb._core.commit.stage cimport Write, StageLimits
 from fluxdb._core.documents.state cimport State
 from fluxdb._core.serve.wire cimport WireRequest
 
@@ -25,10 +25,10 @@ cdef struct LargeLine:
     size_t begin
     size_t line_bytes
     int status              # WireStatus
-    WireRequest wire        # its slices point into kept; of a write the value is in request
+    WireRequest wire        # its slices point into kept; of a write the value is in write
     uint8_t* kept
-    Request request         # of a write
-    Outcome outcome         # what request_prepare said
+    Write write         # of a write
+    Outcome outcome         # what write_prepare said
 
 # Guarded by lock; what is ready is its peer's alone.
 cdef struct LargeLines:
@@ -60,4 +60,4 @@ cdef void large_lines_stop(LargeLines* lines) noexcept nogil
 # Behind large_lines_stop, when all peers are gone.
 cdef void large_lines_free(LargeLines* lines) noexcept nogil
 # The write that a line asks for, not prepared yet.
-cdef void fill_write(const WireRequest* wire, Request* request) noexcept nogil
+cdef void fill_write(const WireRequest* wire, Write* write) noexcept nogil

@@ -8,7 +8,7 @@ from fluxdb._core.base.platform cimport (
     pthread_cond_wait, pthread_join, pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock,
     pthread_mutex_unlock,
 )
-from fluxdb._core.commit.stage cimport request_free, request_prepare
+from fluxdb._core.commit.stage cimport write_free, write_prepare
 from fluxdb._core.log.frame cimport KIND_DELETE, KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET
 from fluxdb._core.serve.slice cimport Slice
 from fluxdb._core.serve.wire cimport (
@@ -96,8 +96,8 @@ cdef void take_apart(LargeLines* lines, LargeLine* line) noexcept nogil:
     free(line.buffer)
     line.buffer = NULL
     if line.status == WIRE_OK and wire.kind in (WIRE_SET, WIRE_PATCH, WIRE_DELETE):
-        fill_write(wire, &line.request)
-        line.outcome.status = request_prepare(&line.request, lines.limits, lines.state, &line.outcome)
+        fill_write(wire, &line.write)
+        line.outcome.status = write_prepare(&line.write, lines.limits, lines.state, &line.outcome)
     if not keep(line):
         line.status = WIRE_NO_MEMORY
     free(scratch)
@@ -112,8 +112,8 @@ cdef bint keep(LargeLine* line) noexcept nogil:
     move(&wire.id, &room)
     move(&wire.key, &room)
     move(&wire.password, &room)
-    line.request.key = wire.key.data
-    line.request.text = NULL
+    line.write.key = wire.key.data
+    line.write.text = NULL
     return line.kept != NULL
 
 
@@ -153,7 +153,7 @@ cdef LargeLine* large_lines_take(LargeLines* lines) noexcept nogil:
 cdef void free_line(LargeLine* line) noexcept nogil:
     free(line.buffer)
     free(line.kept)
-    request_free(&line.request)
+    write_free(&line.write)
     free(line)
 
 
@@ -190,14 +190,14 @@ cdef void large_lines_free(LargeLines* lines) noexcept nogil:
     pthread_mutex_destroy(&lines.lock)
 
 
-cdef void fill_write(const WireRequest* wire, Request* request) noexcept nogil:
-    memset(request, 0, sizeof(Request))
-    request.kind = KIND_SET if wire.kind == WIRE_SET else KIND_DELETE
+cdef void fill_write(const WireRequest* wire, Write* write) noexcept nogil:
+    memset(write, 0, sizeof(Write))
+    write.kind = KIND_SET if wire.kind == WIRE_SET else KIND_DELETE
     if wire.kind == WIRE_PATCH:
-        request.kind = KIND_PATCH_REMOVE_NULLS if wire.remove_nulls else KIND_PATCH
-    request.key = wire.key.data
-    request.key_bytes = wire.key.bytes
-    request.text = wire.value.data
-    request.text_bytes = wire.value.bytes
-    request.is_canonical = True
-    request.if_version = wire.if_version
+        write.kind = KIND_PATCH_REMOVE_NULLS if wire.remove_nulls else KIND_PATCH
+    write.key = wire.key.data
+    write.key_bytes = wire.key.bytes
+    write.text = wire.value.data
+    write.text_bytes = wire.value.bytes
+    write.is_canonical = True
+    write.if_version = wire.if_version

@@ -4,7 +4,7 @@ from libc.stdlib cimport free
 from libc.string cimport memchr, memmove, memset
 
 from fluxdb._core.commit.outcome cimport CLOSED, KEY_TOO_LONG, MISSING, OK, WOULD_BLOCK, Outcome
-from fluxdb._core.commit.stage cimport Request, request_free, request_prepare
+from fluxdb._core.commit.stage cimport Write, write_free, write_prepare
 from fluxdb._core.documents.table cimport table_hash
 from fluxdb._core.serve.connection cimport (
     peer_add_place, peer_hand_over, peer_is_full, peer_place, peer_put_document, peer_release, peer_target,
@@ -211,8 +211,8 @@ cdef int take_get(Peer* peer, const WireRequest* wire) noexcept nogil:
 cdef int take_write(Peer* peer, const WireRequest* wire, LargeLine* large) noexcept nogil:
     """large: where the write is prepared already; else NULL."""
     cdef Switchboard* board = peer.board
-    cdef Request own
-    cdef Request* request = &own if large == NULL else &large.request
+    cdef Write own
+    cdef Write* write = &own if large == NULL else &large.write
     cdef Outcome outcome
     cdef Place* place
     cdef int status
@@ -232,15 +232,15 @@ cdef int take_write(Peer* peer, const WireRequest* wire, LargeLine* large) noexc
     if board.channel == NULL:
         outcome.status = CLOSED
     elif large == NULL:
-        outcome.status = request_prepare(&own, &board.commit.limits, board.commit.state, &outcome)
+        outcome.status = write_prepare(&own, &board.commit.limits, board.commit.state, &outcome)
     else:
         outcome = large.outcome
     status = outcome.status
     if status == OK:
         place.sequence = board.submitted
-        status = switchboard_submit(board, peer, peer.first_place + peer.place_count - 1, request, &outcome)
+        status = switchboard_submit(board, peer, peer.first_place + peer.place_count - 1, write, &outcome)
     if large == NULL:
-        request_free(&own)
+        write_free(&own)
     if status != OK:
         peer.place_count -= 1
         return STALL if status == WOULD_BLOCK else refuse_write(peer, wire, &outcome)
