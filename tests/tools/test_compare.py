@@ -25,6 +25,7 @@ def compare(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_quick_run_measures_the_rows_and_writes_the_document(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="the plot of tools/compare --docs is drawn by it")
     chosen = [word for row in ROWS for word in ("--only", row)]
     done = compare("--quick", "--data-dir", str(tmp_path), "--docs", str(tmp_path / "docs"), *chosen)
     if done.returncode == 2 and "which is memory" in done.stderr:

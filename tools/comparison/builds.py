@@ -1,9 +1,17 @@
-"""Runs in a child: makes the large databases that memory, opening and replay are measured on."""
+"""Makes the large databases that memory, opening and replay are measured on, each in a fresh process.
+
+``python -m tools.comparison.builds MODULE:FUNCTION JSON`` runs one function of this package and prints its answer as
+one line of JSON. A fresh process has no heap of an earlier figure in its resident size.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
+import json
+import os
+import sys
 import time
 from pathlib import Path
 
@@ -11,12 +19,17 @@ import fluxdb
 import fluxdb.aio
 from fluxdb.limits import Limits
 from tools.comparison import documents
-from tools.comparison.child import resident_bytes
-from tools.comparison.turns import seconds
+from tools.comparison.figure import seconds
 
 # Nothing but what the figure does itself: no checkpoint comes of its own accord.
 NO_CHECKPOINTS = Limits(checkpoint_log_bytes=0, checkpoint_interval_seconds=0)
 IN_FLIGHT = 2_000
+
+
+def resident_bytes() -> int:
+    """What this process has in memory now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def build(folder: str, count: int) -> dict[str, float]:
@@ -56,3 +69,13 @@ def open_existing(folder: str) -> dict[str, float]:
     after = resident_bytes()
     db.close()
     return {"seconds": elapsed, "resident_bytes": after - before}
+
+
+def main() -> None:
+    module, _, function = sys.argv[1].partition(":")
+    answer = getattr(importlib.import_module(f"{__package__}.{module}"), function)(**json.loads(sys.argv[2]))
+    print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()

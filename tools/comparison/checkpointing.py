@@ -14,8 +14,7 @@ import fluxdb
 import fluxdb.aio
 from tools.comparison import documents
 from tools.comparison.builds import NO_CHECKPOINTS
-from tools.comparison.figure import Measurement, Turn
-from tools.comparison.samples import summary_us
+from tools.comparison.figure import Measurement, Turn, summary_us
 from tools.comparison.setting import Setting
 from tools.comparison.writes import COROUTINES
 

@@ -17,12 +17,11 @@ from pathlib import Path
 import orjson
 
 from tools.comparison import documents, peers
-from tools.comparison.figure import Measurement
+from tools.comparison.figure import Measurement, alternate
 from tools.comparison.network import CONNECTIONS, Work, side
 from tools.comparison.peers import MissingPeerError
-from tools.comparison.servers import START_SECONDS_MAX, end, fluxdb_server, free_port
+from tools.comparison.servers import SERVER_SECONDS_MAX, end, fluxdb_server, free_port
 from tools.comparison.setting import Setting
-from tools.comparison.turns import alternate
 
 KEY = documents.key(1).encode()
 VALUE = orjson.dumps(documents.value(1))
@@ -107,7 +106,7 @@ def etcd_server(folder: Path) -> Iterator[Etcd]:
 
 
 def _wait(server: Etcd, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + START_SECONDS_MAX
+    deadline = time.monotonic() + SERVER_SECONDS_MAX
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError, urllib.error.URLError):
             server.revision()

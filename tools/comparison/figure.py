@@ -1,16 +1,51 @@
-"""What a figure is: a name, two bounds, and the turns that were measured for it."""
+"""What a figure is: a name, two bounds, and the turns that were measured for it; and how turns are measured.
+
+Both sides take turns, A B A B, so that what else the machine does hits both. Plain statistics: medians, percentiles,
+smallest and largest; no averages.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Literal
-
-from tools.comparison.samples import Spread, spread
+from statistics import median
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from tools.comparison.setting import Setting
+
+
+class Spread(NamedTuple):
+    median: float
+    low: float
+    high: float
+
+
+def spread(numbers: Sequence[float]) -> Spread | None:
+    """None where there are no numbers."""
+    if not numbers:
+        return None
+    return Spread(median(numbers), min(numbers), max(numbers))
+
+
+def percentile(sorted_samples: Sequence[int], percent: float) -> int:
+    """The smallest sample that ``percent`` of all samples don't exceed. ``sorted_samples`` must be in order."""
+    count = len(sorted_samples)
+    rank = -(-count * percent // 100)
+    return sorted_samples[min(count - 1, max(0, int(rank) - 1))]
+
+
+def summary_us(samples_ns: list[int], prefix: str) -> dict[str, float]:
+    """Count, p50, p99 and the largest of the samples, in microseconds, under names that begin with ``prefix``."""
+    ordered = sorted(samples_ns)
+    return {
+        f"{prefix}_count": len(ordered),
+        f"{prefix}_p50_us": percentile(ordered, 50) / 1e3,
+        f"{prefix}_p99_us": percentile(ordered, 99) / 1e3,
+        f"{prefix}_max_us": ordered[-1] / 1e3,
+    }
 
 
 class Verdict(str, Enum):
@@ -99,3 +134,38 @@ class Figure:
     def _holds(bound: Bound, measurement: Measurement) -> bool | None:
         of = measurement.ours() if bound.of == "ours" else measurement.ratio()
         return None if of is None else bound.holds(of.median)
+
+
+def alternate(
+    turns: int,
+    ours: Callable[[], float],
+    other: Callable[[], float],
+    detail: Callable[[], dict[str, float]] = dict,
+) -> list[Turn]:
+    """Runs both sides ``turns`` times after one turn each that is thrown away. ``detail`` is asked after each turn."""
+    ours()
+    other()
+    detail()
+    return [Turn(ours(), other(), detail()) for _ in range(turns)]
+
+
+def seconds(work: Callable[[], object]) -> float:
+    begin = time.perf_counter_ns()
+    work()
+    return (time.perf_counter_ns() - begin) / 1e9
+
+
+def rate(count: int, work: Callable[[], object]) -> float:
+    """How many per second, where ``work`` does ``count``."""
+    return count / seconds(work)
+
+
+def each_ns(write: Callable[..., object], arguments: Iterable[tuple[Any, ...]]) -> list[int]:
+    """Calls ``write(*each)`` and gives back how long each call took."""
+    clock = time.perf_counter_ns
+    samples = []
+    for each in arguments:
+        begin = clock()
+        write(*each)
+        samples.append(clock() - begin)
+    return samples

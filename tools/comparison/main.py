@@ -20,14 +20,18 @@ BAD = (Verdict.MISSED, Verdict.OPEN)
 
 
 def main() -> int:
-    """Runs the figures; 2 for a wrong call or a data folder in memory, 1 where a "must" is missed or not measured.
+    """Runs the figures; 1 where a "must" is missed or not measured.
 
-    A quick run says nothing about a "must": there 1 is for a figure that failed.
+    2 for a wrong call, a data folder in memory, or a plot that can't be drawn. A quick run says nothing about a "must":
+    there 1 is for a figure that failed.
     """
     arguments = _parse()
     if arguments.list:
         print(*(f"{figure.name}: {figure.title} / {figure.other}" for figure in FIGURES), sep="\n")
         return 0
+    if arguments.docs and not peers.Library("matplotlib").version():
+        print(f"--docs draws a plot, and matplotlib is missing: {peers.Library('matplotlib').remedy}", file=sys.stderr)
+        return 2
     if arguments.from_json:
         document.write(arguments.docs, json.loads(arguments.from_json.read_text()))
         return 0

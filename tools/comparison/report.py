@@ -6,8 +6,7 @@ import shlex
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tools.comparison.figure import Figure, Measurement, Verdict
-from tools.comparison.samples import Spread
+from tools.comparison.figure import Figure, Measurement, Spread, Verdict
 
 FAILED = "failed: "  # what the reason of such a line begins with
 HEAD = ("figure", "ours", "the other", "other side", "ratio", "min-max", "must", "aim", "")

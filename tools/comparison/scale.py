@@ -1,29 +1,36 @@
-"""Throughput of a database with many documents against that of one with few, both ours, open side by side.
+"""Throughput of a database with many documents against that of one with few, both ours, in process and over TCP.
 
-And of a plain dict with as many: what the machine's memory costs whoever looks up a key of so many at random.
+And of a plain dict with as many: what the memory of the machine costs a look-up at random among so many keys.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+import socket
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import orjson
 
 import fluxdb
 import fluxdb.aio
-from tools.comparison import documents
+from tools.comparison import documents, requests
 from tools.comparison.builds import IN_FLIGHT, NO_CHECKPOINTS
 from tools.comparison.figure import Measurement, Turn
+from tools.comparison.network import CONNECTIONS, Side, Work
+from tools.comparison.servers import connections, fluxdb_server
 from tools.comparison.setting import Setting
 from tools.comparison.writes import COROUTINES, rate_of_coroutines
 
 LARGE = 5_000_000
 SMALL = 10_000
+
+FILL_AT_ONCE = 250_000
+WORKS = ("get", "set")
 
 
 def get_rate(setting: Setting) -> Measurement:
@@ -127,3 +134,48 @@ async def _set_rate(db: fluxdb.FluxDB, size: int, each: int) -> float:
 
 def _pair(number: int) -> tuple[str, dict[str, Any]]:
     return documents.key(number), documents.value(number + 1)
+
+
+def network_get_rate(setting: Setting) -> Measurement:
+    """GETs per second of 100 connections, one in flight each."""
+    return _network_measurement(setting, "get")
+
+
+def network_set_rate(setting: Setting) -> Measurement:
+    """SETs per second of 100 connections, one in flight each."""
+    return _network_measurement(setting, "set")
+
+
+def _network_measurement(setting: Setting, work: str) -> Measurement:
+    count = setting.pick(LARGE, 50_000)
+    turns = setting.once("scale-network", lambda: _network_run(setting, count))[work]
+    return Measurement(turns, [f"{count} documents against {SMALL}, keys at random, a server each"])
+
+
+def _network_run(setting: Setting, count: int) -> dict[str, list[Turn]]:
+    """The servers stand side by side; the second of two turns is of the other work."""
+    total = setting.pick(60_000, 3_000)
+    turns: dict[str, list[Turn]] = {work: [] for work in WORKS}
+    with setting.fresh("scale-network") as folder, ExitStack() as stack:
+        sides = []
+        for name, size in (("large", count), ("small", SMALL)):
+            port = stack.enter_context(fluxdb_server(folder / name))
+            sockets = stack.enter_context(connections(port, CONNECTIONS))
+            _network_fill(sockets, size)
+            numbers = random.Random(1).choices(range(size), k=total)
+            sides.append({work: _network_side(sockets, Work(work, CONNECTIONS, 1, total), numbers) for work in WORKS})
+        for _ in range(setting.pick(10, 2) + 1):
+            for work in WORKS:
+                large, small = (side[work].run(total).rate for side in sides)
+                turns[work].append(Turn(large, small))
+    return {work: measured[1:] for work, measured in turns.items()}
+
+
+def _network_fill(sockets: list[socket.socket], size: int) -> None:
+    for first in range(0, size, FILL_AT_ONCE):
+        numbers = range(first, min(size, first + FILL_AT_ONCE))
+        _network_side(sockets, Work("set", CONNECTIONS, 16, len(numbers)), numbers).run(len(numbers))
+
+
+def _network_side(sockets: list[socket.socket], work: Work, numbers: Sequence[int]) -> Side:
+    return Side(sockets, "flux", work, requests.over("flux", work.name, numbers))

@@ -72,7 +72,7 @@ class Setting:
 
     def child(self, function: str, **arguments: object) -> dict[str, Any]:
         """Runs ``function`` ("module:name" in this package) in a process of its own; what it returned."""
-        command = [sys.executable, "-m", "tools.comparison.child", function, json.dumps(arguments)]
+        command = [sys.executable, "-m", "tools.comparison.builds", function, json.dumps(arguments)]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         done = subprocess.run(
             command,

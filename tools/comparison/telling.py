@@ -13,11 +13,10 @@ import orjson
 import fluxdb.aio
 from fluxdb._core.load.receiver import LoadReceiver
 from tools.comparison import documents
-from tools.comparison.figure import Measurement, Turn
+from tools.comparison.figure import Measurement, Turn, alternate
 from tools.comparison.requests import flux_set, resp
 from tools.comparison.servers import connections, fluxdb_server, redis_server
 from tools.comparison.setting import Setting
-from tools.comparison.turns import alternate
 
 KEY = documents.key(1).encode()
 VALUE = orjson.dumps(documents.value(1))

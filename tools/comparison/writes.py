@@ -1,26 +1,60 @@
-"""Writes: alone against a bare log and SQLite, from 16 threads, from 100 coroutines."""
+"""Writes in this process: one thread and 100 coroutines, alone against a bare log, and MIXED against SET.
+
+MIXED is SET, GET, PATCH, DELETE in turn over 100 keys. The bare log is the least that a durable write can be: pwrite
+and fdatasync on a file allocated ahead.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
+import os
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Coroutine
+from contextlib import ExitStack, closing
 from pathlib import Path
+from time import perf_counter_ns as clock
 from typing import Any
 
 import fluxdb
 import fluxdb.aio
 from tools.comparison import documents
-from tools.comparison.bare import BareLog
-from tools.comparison.figure import Measurement, Turn
-from tools.comparison.samples import percentile, summary_us
+from tools.comparison.documents import RECORD_BYTES
+from tools.comparison.figure import Measurement, Turn, alternate, each_ns, percentile, rate, seconds, summary_us
 from tools.comparison.setting import Setting
-from tools.comparison.sqlite import SqliteStore, syncs_per_commit
-from tools.comparison.turns import alternate, each_ns, rate, seconds
 
 THREADS = 16
 COROUTINES = 100
+MIXED_KEYS = 100
+MIXED_TURNS = 10
+MIXED_NOTE = "both sides are ours; all four operations of MIXED count alike"
+
+
+class BareLog:
+    """Records at consecutive offsets of one file. It starts over at its beginning where the file is full."""
+
+    def __init__(self, folder: Path, *, size: int = 16 * 2**20) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._descriptor = os.open(folder / "bare.log", os.O_RDWR | os.O_CREAT, 0o600)
+        os.posix_fallocate(self._descriptor, 0, size)
+        os.fsync(self._descriptor)
+        self._size = size
+        self._offset = 0
+        self._record = os.urandom(RECORD_BYTES)
+
+    def write(self) -> None:
+        os.pwrite(self._descriptor, self._record, self._offset)
+        os.fdatasync(self._descriptor)
+        self._offset += RECORD_BYTES
+        if self._offset + RECORD_BYTES > self._size:
+            self._offset = 0
+
+    def write_many(self, count: int) -> None:
+        for _ in range(count):
+            self.write()
+
+    def close(self) -> None:
+        os.close(self._descriptor)
 
 
 def lone_p50(setting: Setting) -> Measurement:
@@ -48,32 +82,6 @@ def lone_p50(setting: Setting) -> Measurement:
 def _p99_note(turns: list[Turn]) -> str:
     ours, other = (sorted(turn.detail[f"{side}_p99_us"] for turn in turns) for side in ("ours", "other"))
     return f"p99: ours {ours[len(ours) // 2]:.0f} us, bare {other[len(other) // 2]:.0f} us (medians of the turns')"
-
-
-def lone_rate(setting: Setting) -> Measurement:
-    """One thread's SETs per second against SQLite."""
-    count = setting.pick(1_000, 50)
-    with _ours_and_sqlite(setting) as (db, store, notes):
-        pairs = documents.writes()
-        turns = alternate(
-            setting.pick(10, 2),
-            lambda: rate_of(db.set, documents.take(pairs, count)),
-            lambda: rate_of(store.set, documents.take(pairs, count)),
-        )
-    return Measurement(turns, notes)
-
-
-def threads_rate(setting: Setting) -> Measurement:
-    """16 threads' SETs per second against SQLite with one writer."""
-    count = setting.pick(1_000, 50)
-    with _ours_and_sqlite(setting) as (db, store, notes):
-        pairs = documents.writes()
-        turns = alternate(
-            setting.pick(10, 2),
-            lambda: rate_of_threads(db.set, [documents.take(pairs, count) for _ in range(THREADS)]),
-            lambda: rate_of(store.set, documents.take(pairs, count)),
-        )
-    return Measurement(turns, notes)
 
 
 def coroutines_rate(setting: Setting) -> Measurement:
@@ -135,11 +143,62 @@ def rate_of_threads(write: Any, lists: list[list[tuple[str, Any]]]) -> float:
     return sum(map(len, lists)) / seconds(release_and_join)
 
 
-@contextmanager
-def _ours_and_sqlite(setting: Setting) -> Iterator[tuple[fluxdb.FluxDB, SqliteStore, list[str]]]:
-    with setting.fresh("sqlite") as folder, ExitStack() as stack:
-        syncs = syncs_per_commit(folder / "traced")
-        note = "not checked, strace is missing" if syncs is None else f"{syncs:g} fsync or fdatasync a commit by strace"
-        db = stack.enter_context(fluxdb.open(str(folder / "ours")))
-        store = stack.enter_context(closing(SqliteStore(folder / "sqlite")))
-        yield db, store, [f"SQLite: {note}"]
+def mixed_p99_one_thread(setting: Setting) -> Measurement:
+    """In microseconds."""
+    count = setting.pick(4_000, 200)
+    with setting.fresh("mixed") as folder, fluxdb.open(str(folder)) as db:
+        sets: list[Callable[[str, Any], object]] = [db.set]
+        mixed: list[Callable[[str, Any], object]]
+        mixed = [db.set, lambda key, _: db.get(key), db.patch, lambda key, _: db.delete(key)]
+        _times(sets, count // 4)
+        turns = [_turn(_times(mixed, count), _times(sets, count)) for _ in range(setting.pick(MIXED_TURNS, 2))]
+    return Measurement(turns, [f"{count} operations a turn", MIXED_NOTE])
+
+
+def _times(operations: list[Callable[[str, Any], object]], count: int) -> list[int]:
+    samples = []
+    for number, operation in zip(range(count), itertools.cycle(operations), strict=False):
+        key, value = documents.key(number // len(operations) % MIXED_KEYS), documents.value(number)
+        begin = clock()
+        operation(key, value)
+        samples.append(clock() - begin)
+    return samples
+
+
+def mixed_p99_coroutines(setting: Setting) -> Measurement:
+    """In microseconds."""
+    with setting.fresh("mixed") as folder:
+        return asyncio.run(_mixed_p99_coroutines(setting, str(folder)))
+
+
+async def _mixed_p99_coroutines(setting: Setting, folder: str) -> Measurement:
+    each = setting.pick(400, 20)
+    async with fluxdb.aio.open(folder) as db:
+        sets: list[Callable[[str, Any], Coroutine[Any, Any, object]]] = [db.set]
+        mixed: list[Callable[[str, Any], Coroutine[Any, Any, object]]]
+        mixed = [db.set, lambda key, _: db.get(key), db.patch, lambda key, _: db.delete(key)]
+        await _times_of_all(sets, each)
+        turns = [
+            _turn(await _times_of_all(mixed, each), await _times_of_all(sets, each))
+            for _ in range(setting.pick(MIXED_TURNS, 2))
+        ]
+    return Measurement(turns, [f"{each} operations a coroutine and turn", MIXED_NOTE])
+
+
+async def _times_of_all(operations: list[Callable[[str, Any], Coroutine[Any, Any, object]]], each: int) -> list[int]:
+    samples: list[int] = []
+
+    async def run(coroutine: int) -> None:
+        for number, operation in zip(range(each), itertools.cycle(operations), strict=False):
+            key, value = documents.key(coroutine % MIXED_KEYS), documents.value(number)
+            begin = clock()
+            await operation(key, value)
+            samples.append(clock() - begin)
+
+    await asyncio.gather(*map(run, range(COROUTINES)))
+    return samples
+
+
+def _turn(mixed: list[int], sets: list[int]) -> Turn:
+    detail = {**summary_us(mixed, "mixed"), **summary_us(sets, "set")}
+    return Turn(detail["mixed_p99_us"], detail["set_p99_us"], detail)
