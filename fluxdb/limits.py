@@ -128,9 +128,7 @@ def _check(limits: Limits | ServerLimits | WebLimits, ranges: Mapping[str, tuple
             raise ValueError(f"{field.name} must be a {kind} from {low} to {high}, not {value!r}")
 
 
-TEXT_DEPTH_MAX = (
-    1_024  # of all JSON text that is read: a line of the protocol, or of a dump, is one level around the value
-)
+TEXT_DEPTH_MAX = 1_024  # of JSON text that is read: a line of the protocol or of a dump adds one level to the value
 
 # Lengths are stored in 16 bits (keys) and 32 bits (values).
 RANGES: dict[str, tuple[int, int]] = {

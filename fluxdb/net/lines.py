@@ -6,17 +6,17 @@ from typing import Any
 
 import orjson
 
+from fluxdb._core.serve.messages import error_members, error_text, event_members
 from fluxdb.engine.handle import RawEvent, Written
-from fluxdb.errors import FluxDBError, VersionConflictError
-from fluxdb.model import OPERATION_OF
-
-_OPERATION_JSON = {kind: orjson.dumps(operation) for kind, operation in OPERATION_OF.items()}
 
 
 def reply(members: dict[str, Any], request_id: bytes = b"") -> bytes:
     """A reply; ``request_id`` is JSON, b"" for none."""
-    line = orjson.dumps(members, default=str)
-    return b'%b,"id":%b}\n' % (line[:-1], request_id) if request_id else line + b"\n"
+    return b"%b%b}\n" % (orjson.dumps(members, default=str)[:-1], _id_member(request_id))
+
+
+def _id_member(request_id: bytes) -> bytes:
+    return b',"id":%b' % request_id if request_id else b""
 
 
 def document(found: tuple[bytes, int] | None) -> bytes:
@@ -35,44 +35,24 @@ def written(outcome: Written | None) -> bytes:
 
 def error(problem: BaseException, request_id: bytes = b"") -> bytes:
     """What went wrong, as a reply."""
-    if not isinstance(problem, FluxDBError):
-        return error_words("error", _unexpected_words(problem), request_id)
-    members: dict[str, Any] = {"kind": "error", "code": problem.code, "message": str(problem)}
-    if isinstance(problem, VersionConflictError):
-        members |= {"expected": problem.expected, "actual": problem.actual}
-    if problem.maybe_applied:
-        members["maybe_applied"] = True
-    return reply(members, request_id)
+    return b'{"kind":"error",%b%b}\n' % (error_members(problem), _id_member(request_id))
 
 
 def error_words(code: str, message: str, request_id: bytes = b"") -> bytes:
-    return reply({"kind": "error", "code": code, "message": message}, request_id)
+    return b'{"kind":"error",%b%b}\n' % (error_text(code, message), _id_member(request_id))
 
 
 def farewell(code: str, message: str) -> bytes:
     """Why the connection is closed, behind whatever was on its way: it answers no request."""
-    return reply({"kind": "error", "code": code, "message": message, "closing": True}, b"")
+    return b'{"kind":"error",%b,"closing":true}\n' % error_text(code, message)
 
 
 def unexpected(problem: Exception) -> bytes:
-    return farewell("error", _unexpected_words(problem))
-
-
-def _unexpected_words(problem: BaseException) -> str:
-    return f"unexpected {type(problem).__name__}: the server's log tells more"
+    return b'{"kind":"error",%b,"closing":true}\n' % error_members(problem)
 
 
 def event(raw: RawEvent) -> bytes:
-    """Put together from what is stored, never parsed."""
-    kind, key, old, new, version, revision = raw
-    return b'{"kind":"event","event":{"key":%b,"old":%b,"new":%b,"version":%d,"op":%b,"revision":%d}}\n' % (
-        orjson.dumps(key),
-        b"null" if old is None else old,
-        b"null" if new is None else new,
-        version,
-        _OPERATION_JSON[kind],
-        revision,
-    )
+    return b'{"kind":"event","event":{%b}}\n' % event_members(raw)
 
 
 def evicted(key: str, last_revision: int) -> bytes:

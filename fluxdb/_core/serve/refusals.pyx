@@ -5,14 +5,11 @@ from libc.string cimport memcmp, strchr
 from fluxdb._core.commit.boundary cimport outcome_exception
 from fluxdb._core.json.reading cimport JSON_DEPTH
 from fluxdb._core.json.text cimport json_status_words
+from fluxdb._core.serve.messages cimport error_members, error_text
 from fluxdb._core.serve.wire cimport (
     WIRE_BAD_JSON, WIRE_EMPTY_KEY, WIRE_FOREIGN, WIRE_MISSING, WIRE_NOT_AN_OBJECT, WIRE_NO_KIND, WIRE_NO_MEMORY,
     WIRE_OK, WIRE_TOO_LONG, WIRE_UNAUTHENTICATED, WIRE_UNKNOWN_KIND,
 )
-
-import orjson
-
-from fluxdb.errors import VersionConflictError
 
 # By WireKind.
 WIRE_NAMES = (None, "get", "set", "del", "patch", "snapshot", "subscribe", "unsubscribe", "ping", "info", "auth")
@@ -24,28 +21,15 @@ PROXY = (
 
 
 cdef bytes error_line(const Handed* handed, const Commit* commit):
+    cdef bytes id = b',"id":' + handed.id.data[:handed.id.bytes] if handed.id.bytes else b""
+    cdef bytes members
     if handed.wire_status == WIRE_OK:
-        members = error_members(handed, commit)
+        key = handed.key.data[:handed.key.bytes].decode() if handed.key.data != NULL else None
+        members = error_members(outcome_exception(&handed.outcome, commit, key))
     else:
         code, message = complaint(handed, commit.limits.depth_max)
-        members = {"kind": "error", "code": code, "message": message}
-    cdef bytes line = orjson.dumps(members)
-    if handed.id.bytes:
-        return line[: len(line) - 1] + b',"id":' + handed.id.data[:handed.id.bytes] + b"}\n"
-    return line + b"\n"
-
-
-cdef dict error_members(const Handed* handed, const Commit* commit):
-    """Of a write that was refused."""
-    key = handed.key.data[:handed.key.bytes].decode() if handed.key.data != NULL else None
-    error = outcome_exception(&handed.outcome, commit, key)
-    members = {"kind": "error", "code": getattr(error, "code", "no_memory"), "message": str(error)}
-    if isinstance(error, VersionConflictError):
-        members["expected"] = error.expected
-        members["actual"] = error.actual
-    if getattr(error, "maybe_applied", False):
-        members["maybe_applied"] = True
-    return members
+        members = error_text(code, message)
+    return b'{"kind":"error",%b%b}\n' % (members, id)
 
 
 cdef tuple complaint(const Handed* handed, uint32_t depth_max):

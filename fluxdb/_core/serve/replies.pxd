@@ -16,6 +16,10 @@ cdef bint bytes_put(Bytes* bytes, const void* data, size_t data_bytes) noexcept 
 # Of what was used up: gives a large buffer back.
 cdef void bytes_shrink(Bytes* bytes) noexcept nogil
 
+# These only append: the room was made before.
+cdef void put(Bytes* bytes, const void* data, size_t data_bytes) noexcept nogil
+cdef void put_number(Bytes* bytes, uint64_t number) noexcept nogil     # at most 20 digits
+
 # Each adds one line; id may be empty. False: there is no memory.
 cdef bint reply_written(Bytes* bytes, uint64_t version, uint64_t revision, const Slice* id) noexcept nogil
 cdef bint reply_nothing_deleted(Bytes* bytes, const Slice* id) noexcept nogil

@@ -40,12 +40,12 @@ cdef void bytes_shrink(Bytes* bytes) noexcept nogil:
 
 # The room was made before: these only append.
 
-cdef inline void put(Bytes* bytes, const void* data, size_t data_bytes) noexcept nogil:
+cdef void put(Bytes* bytes, const void* data, size_t data_bytes) noexcept nogil:
     memcpy(bytes.data + bytes.used, data, data_bytes)
     bytes.used += data_bytes
 
 
-cdef inline void put_number(Bytes* bytes, uint64_t number) noexcept nogil:
+cdef void put_number(Bytes* bytes, uint64_t number) noexcept nogil:
     cdef uint8_t digits[20]
     cdef size_t at = 20
     while True:

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-import orjson
-
 from fluxdb import __version__
+from fluxdb._core.serve.messages import event_members
 from fluxdb.cli import exits, render
 from fluxdb.cli.output import Lines, standard_lines
 from fluxdb.cli.password import PASSWORD_VARIABLE
@@ -24,7 +23,6 @@ from fluxdb.engine.remote import failure, reply, request
 from fluxdb.engine.remote.engine import RemoteEngine
 from fluxdb.errors import AuthError, ConnectionLostError
 from fluxdb.limits import DEFAULT_LIMITS
-from fluxdb.model import OPERATION_OF
 from fluxdb.opening import Local, Remote, open_handle
 from fluxdb.values import star_note
 
@@ -132,11 +130,7 @@ def shell(server: Server) -> int:
 
 def event_json(event: RawEvent) -> str:
     """``{"key":...,"old":...,"new":...,"version":...,"op":...,"revision":...}``"""
-    kind, key, old, new, version, revision = event
-    values = tuple("null" if text is None else text.decode() for text in (old, new))
-    name = orjson.dumps(key).decode()
-    head = f'{{"key":{name},"old":{values[0]},"new":{values[1]}'
-    return f'{head},"version":{version},"op":"{OPERATION_OF[kind]}","revision":{revision}}}'
+    return f"{{{event_members(event).decode()}}}"
 
 
 def _run(server: Server, command: commands.Command) -> int:

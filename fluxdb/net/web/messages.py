@@ -7,9 +7,9 @@ import re
 
 import orjson
 
+from fluxdb._core.serve.messages import error_members, event_members
 from fluxdb.engine.handle import RawEvent
-from fluxdb.errors import FluxDBError, SubscriberEvictedError, VersionConflictError
-from fluxdb.model import OPERATION_OF
+from fluxdb.errors import FluxDBError, SubscriberEvictedError
 
 _ID_BEGINS = frozenset('"-0123456789')
 _skip_space = re.compile(r"[ \t\n\r]*").match
@@ -86,11 +86,7 @@ def response(kind: str, key: str, id_text: str, data: bytes) -> bytes:
 
 def error_message(error: FluxDBError, request: dict[str, str]) -> bytes:
     """The answer to one that was not. ``request``: its members, {} where it has none."""
-    parts = [b'{"type":"error","message":', orjson.dumps(str(error)), b',"code":', orjson.dumps(error.code)]
-    if isinstance(error, VersionConflictError):
-        parts.append(b',"expected":%d,"actual":%d' % (error.expected, error.actual))
-    if error.maybe_applied:
-        parts.append(b',"maybe_applied":true')
+    parts = [b'{"type":"error",', error_members(error)]
     for name in ("type", "key"):
         text = request.get(name, "")
         if text.startswith('"') and len(text) <= 4096:
@@ -109,15 +105,7 @@ def _id_member(id_text: str) -> bytes:
 
 def event_message(event: RawEvent) -> bytes:
     """The data is the wire's line for an event; its members stand beside ``event`` too, for clients that look there."""
-    kind, key, old, new, version, revision = event
-    members = b'"key":%s,"old":%s,"new":%s,"version":%d,"op":"%s","revision":%d' % (
-        orjson.dumps(key),
-        b"null" if old is None else old,
-        b"null" if new is None else new,
-        version,
-        OPERATION_OF[kind].encode(),
-        revision,
-    )
+    members = event_members(event)
     return b'{"type":"event","data":{"kind":"event","event":{%s},%s}}' % (members, members)
 
 
