@@ -31,5 +31,5 @@ cdef const uint8_t* pointer_name_end(const uint8_t* name, const uint8_t* path_en
 # for six bytes for each byte of the name. The path must have passed pointer_check.
 cdef size_t pointer_spell_name(const uint8_t* name, const uint8_t* name_end, uint8_t* out) noexcept nogil
 
-# The path of a Python call as UTF-8. Raises InvalidValueError where it is no JSON Pointer, TypeError where it is no str.
+# The path of a Python call as UTF-8. Raises InvalidValueError where it is no JSON Pointer, TypeError where no str.
 cdef const uint8_t* path_utf8(object path, Py_ssize_t* path_bytes) except NULL
