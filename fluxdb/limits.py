@@ -1,4 +1,7 @@
-"""Every bound in one place, units last. All can be set; INFO shows them."""
+"""Every bound in one place, units last. All can be set; INFO shows them.
+
+Each bound has a range (``RANGES``), and some depend on each other: ``ORDERS`` and ``check_served``.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 
 KIB = 1024
 MIB = 1024 * KIB
-SETTINGS_PREFIX = "web_"  # of the page\'s bounds, as settings of a server
+SETTINGS_PREFIX = "web_"  # of the page's bounds, as settings of a server
 
 FIRST_SEGMENT_BYTES = 64 * KIB  # of the log of a new database; each segment is larger than the one before
 
@@ -16,7 +19,7 @@ FIRST_SEGMENT_BYTES = 64 * KIB  # of the log of a new database; each segment is 
 class Limits:
     """The bounds of one open database. ``fluxdb.open(path, limits=Limits(value_bytes_max=...))`` sets them.
 
-    Raises ValueError where a bound is outside the range that the engine can keep.
+    Raises ValueError where a bound is outside the range that the engine can keep, or does not fit another one.
     """
 
     # What a user stores.
@@ -59,7 +62,7 @@ class Limits:
 class ServerLimits:
     """The bounds of one server, besides those of its database; per connection, where nothing else is said.
 
-    Raises ValueError where a bound is outside its range.
+    Raises ValueError where a bound is outside its range, or does not fit another one.
     """
 
     connections_max: int = 10_000  # of the server
@@ -117,6 +120,27 @@ class WebLimits:
         _check(self, WEB_RANGES)
 
 
+def check_served(database: Limits, server: ServerLimits, web: WebLimits | None = None) -> None:
+    """Raises ValueError where a server with these bounds could not serve what its database may hold."""
+    request_bytes = database.value_bytes_max + _ESCAPE_BYTES * database.key_bytes_max + _ENVELOPE_BYTES
+    reply_bytes = max(database.value_bytes_max, database.page_bytes_max) + _ENVELOPE_BYTES
+    _require("line_bytes_max", server.line_bytes_max, request_bytes, "a SET", "value_bytes_max and key_bytes_max")
+    _require("unread_bytes_max", server.unread_bytes_max, reply_bytes, "a reply", "value_bytes_max or page_bytes_max")
+    backlogs = [("client_event_bytes_max", server.client_event_bytes_max)]
+    if web is not None:
+        backlogs.append((f"{SETTINGS_PREFIX}client_event_bytes_max", web.client_event_bytes_max))
+    for name, bytes_max in backlogs:
+        _require(name, bytes_max, database.subscriber_bytes_max, "one queue", "subscriber_bytes_max")
+
+
+def _require(name: str, bytes_max: int, least: int, use: str, others: str) -> None:
+    if bytes_max < least:
+        raise ValueError(
+            f"{name} is {bytes_max}, and {use} with {others} takes {least} bytes: "
+            f"set {name} to at least that, or lower {others}"
+        )
+
+
 def _check(limits: Limits | ServerLimits | WebLimits, ranges: Mapping[str, tuple[float, float]]) -> None:
     for field in fields(limits):
         value = getattr(limits, field.name)
@@ -126,6 +150,22 @@ def _check(limits: Limits | ServerLimits | WebLimits, ranges: Mapping[str, tuple
         if not right or isinstance(value, bool) or not low <= value <= high:
             kind = "whole number" if whole else "number"
             raise ValueError(f"{field.name} must be a {kind} from {low} to {high}, not {value!r}")
+    for smaller, larger in ORDERS:
+        if smaller in ranges and larger in ranges and getattr(limits, smaller) > getattr(limits, larger):
+            raise ValueError(
+                f"{smaller} ({getattr(limits, smaller)}) must be at most {larger} ({getattr(limits, larger)}): "
+                f"lower the first or raise the second"
+            )
+
+
+# The first of two is at most the second: a part, and the sum that it counts towards.
+ORDERS = (
+    ("subscriber_bytes_max", "queued_event_bytes_max"),
+    ("line_bytes_max", "input_bytes_max"),
+    ("output_bytes_max", "unread_bytes_max"),
+)
+_ESCAPE_BYTES = 6  # that one byte of a key may take in JSON: \u0000
+_ENVELOPE_BYTES = 1 * KIB  # of a request or reply around keys and values, with an id of some length
 
 
 TEXT_DEPTH_MAX = 1_024  # of JSON text that is read: a line of the protocol or of a dump adds one level to the value
@@ -135,7 +175,7 @@ RANGES: dict[str, tuple[int, int]] = {
     "key_bytes_max": (1, 65_535),
     "value_bytes_max": (1, 1024 * MIB),
     "depth_max": (1, TEXT_DEPTH_MAX - 1),
-    "batch_operations_max": (1, 1_000_000),
+    "batch_operations_max": (1, 65_536),
     "batch_bytes_max": (1, 1024 * MIB),
     "page_documents_max": (1, 1_000_000),
     "page_bytes_max": (1, 1024 * MIB),
@@ -187,7 +227,11 @@ WEB_RANGES: dict[str, tuple[float, float]] = {
 }
 
 DEFAULT_LIMITS = Limits()
-# Of what a database may hold, whatever it was opened with.
+# What a database may hold, whatever it was opened with.
 WIDEST_LIMITS = Limits(**{name: RANGES[name][1] for name in ("key_bytes_max", "value_bytes_max", "depth_max")})
 DEFAULT_SERVER_LIMITS = ServerLimits()
 DEFAULT_WEB_LIMITS = WebLimits()
+
+# Lines that our own programs read, of any server and of any file: longer than a line of the widest limits.
+REPLY_LINE_BYTES_MAX = 2 * WIDEST_LIMITS.value_bytes_max + MIB  # an event has the old and the new value
+TERMINAL_LINE_BYTES_MAX = 128 * MIB  # a command that is piped in: a value of the default limit, escaped throughout

@@ -25,7 +25,7 @@ from typing import Any
 from fluxdb._core.reactor.reactor import Reactor
 from fluxdb._core.serve.sans_io import Hub
 from fluxdb.engine.local.engine import Engine
-from fluxdb.limits import DEFAULT_SERVER_LIMITS, ServerLimits, WebLimits
+from fluxdb.limits import DEFAULT_SERVER_LIMITS, ServerLimits, WebLimits, check_served
 from fluxdb.net import lines
 from fluxdb.net.answers import Answers
 from fluxdb.net.clients import PlainClients
@@ -46,7 +46,10 @@ HAS_REACTOR = sys.platform == "linux"
 
 
 class Server(Service[ClientProtocol]):
-    """To be made and used in the thread of a running event loop. The engine stays its maker's."""
+    """To be made and used in the thread of a running event loop. The engine stays its maker's.
+
+    Raises ValueError where the limits don't fit those of the engine's database.
+    """
 
     def __init__(
         self,
@@ -58,6 +61,7 @@ class Server(Service[ClientProtocol]):
         web_limits: WebLimits | None = None,  # where there is a live page, too: to be shown
         version: str = "",
     ) -> None:
+        check_served(engine.limits, limits, web_limits)
         super().__init__(engine, limits, password)
         self.version = version
         self.connections_total = 0

@@ -93,7 +93,7 @@ def test_a_line_that_is_not_utf8_is_refused_and_the_next_one_runs(run: Script) -
 
 
 def test_a_line_at_the_limit_runs_and_a_longer_one_is_refused(run: Script, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(script, "LINE_BYTES_MAX", 20)
+    monkeypatch.setattr(script, "TERMINAL_LINE_BYTES_MAX", 20)
     assert run.run_bytes(b"SET a 1" + b" " * 12 + b"\n") == 0
     assert run.out == ["ok, version 1"]
     assert run.run_bytes(b"SET b 1" + b" " * 40 + b"\nSET c 1\n") == exits.USAGE

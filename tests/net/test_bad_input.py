@@ -84,8 +84,8 @@ OTHER_PROTOCOLS = [
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """At the end it must have nothing to say of all that it was sent, and be no larger than it may."""
     folder = tmp_path_factory.mktemp("data")
-    arguments = ("--port", "0", "--data-dir", str(folder), "--line-bytes-max", str(LINE_BYTES_MAX))
-    with Process(*arguments) as server:
+    bounds = ("--line-bytes-max", str(LINE_BYTES_MAX), "--value-bytes-max", str(LINE_BYTES_MAX // 2))
+    with Process("--port", "0", "--data-dir", str(folder), *bounds) as server:
         before = numbers_of(server.process.pid).memory_bytes if sys.platform == "linux" else 0
         yield server
         if sys.platform == "linux":

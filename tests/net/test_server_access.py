@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fluxdb.errors import FluxDBError
-from fluxdb.limits import ServerLimits
+from fluxdb.limits import Limits, ServerLimits
 from fluxdb.net.listener import is_loopback, listen_unix
 from tests.net.wire import Wire, run_program, threaded
 
@@ -49,7 +49,8 @@ def test_g11_a_line_before_the_password_is_short_and_may_be_long_behind_it(tmp_p
 def test_a_line_that_is_too_long_names_the_bound_that_it_went_over(tmp_path: Path) -> None:
     request = {"kind": "set", "key": "a", "value": "x" * 10_000}
     limits = ServerLimits(auth_line_bytes_max=300, line_bytes_max=9_000, drain_seconds=1)
-    with threaded(tmp_path, limits, password=b"p") as server, Wire(server.port) as client:
+    small = Limits(value_bytes_max=1_000)
+    with threaded(tmp_path, limits, limits=small, password=b"p") as server, Wire(server.port) as client:
         before, _, behind = client.ask(request, {"kind": "auth", "password": "p"}, request)
     assert "300 bytes (auth_line_bytes_max, until the password is told)" in before["message"]
     assert "9000 bytes (line_bytes_max)" in behind["message"]

@@ -171,7 +171,7 @@ def test_g11_a_stuck_client_of_600_keys_costs_no_more_than_its_bound_and_its_nei
 def test_what_waits_in_queues_counts_as_unread(tmp_path: Path) -> None:
     server_limits = ServerLimits(unread_bytes_max=1 << 20, send_buffer_bytes=8 * 1024, drain_seconds=1)
     with (
-        threaded(tmp_path, server_limits) as server,
+        threaded(tmp_path, server_limits, limits=Limits(value_bytes_max=100_000, page_bytes_max=100_000)) as server,
         Wire(server.port, receive_bytes=8 * 1024) as stuck,
         Wire(server.port) as writer,
     ):
@@ -240,8 +240,8 @@ def test_a_dropped_connection_frees_its_subscriptions(tmp_path: Path) -> None:
 
 
 def test_large_events_come_whole_to_readers_of_any_pace_and_replies_in_between(tmp_path: Path) -> None:
-    limits = Limits(subscriber_bytes_max=1 << 30)
-    server_limits = ServerLimits(send_buffer_bytes=8 * 1024, drain_seconds=1)
+    limits = Limits(subscriber_bytes_max=1 << 30, queued_event_bytes_max=1 << 30)
+    server_limits = ServerLimits(client_event_bytes_max=1 << 30, send_buffer_bytes=8 * 1024, drain_seconds=1)
     count, value = 12, "x" * 100_000
     with threaded(tmp_path, server_limits, limits=limits) as server, Wire(server.port) as writer:
         clients = [Wire(server.port, receive_bytes=8 * 1024) for _ in range(6)]
@@ -264,8 +264,9 @@ def test_large_events_come_whole_to_readers_of_any_pace_and_replies_in_between(t
 
 
 def test_a_writer_with_requests_always_in_flight_gets_its_own_large_events(tmp_path: Path) -> None:
-    limits = Limits(subscriber_bytes_max=1 << 30)
-    with threaded(tmp_path, limits=limits) as server, Wire(server.port) as client:
+    limits = Limits(subscriber_bytes_max=1 << 30, queued_event_bytes_max=1 << 30)
+    server_limits = ServerLimits(client_event_bytes_max=1 << 30, drain_seconds=1)
+    with threaded(tmp_path, server_limits, limits=limits) as server, Wire(server.port) as client:
         client.ask({"kind": "subscribe", "key": "a"})
         events = 0
         client.send(*[{"kind": "set", "key": "a", "value": "x" * 30_000}] * 4)

@@ -17,16 +17,26 @@ from fluxdb.limits import SERVER_RANGES, Limits, ServerLimits
 from tests.net.wire import Process, Wire, threaded
 
 KIB = 1024
+SHORT = Limits(key_bytes_max=64, value_bytes_max=512)  # of a database whose largest request is short
+# What the others count towards, so that one bound can be at either end of its range.
+AMPLE = {
+    "input_bytes_max": SERVER_RANGES["input_bytes_max"][1],
+    "unread_bytes_max": SERVER_RANGES["unread_bytes_max"][1],
+}
+AMPLE |= {
+    "line_bytes_max": SERVER_RANGES["line_bytes_max"][0],
+    "output_bytes_max": SERVER_RANGES["output_bytes_max"][0],
+}
 
 
 @pytest.mark.guarantee(11)
 def test_g11_a_line_of_the_limit_is_taken_and_one_byte_more_is_refused(tmp_path: Path) -> None:
     bound = 4096
-    with threaded(tmp_path, ServerLimits(line_bytes_max=bound, drain_seconds=1)) as server, Wire(server.port) as client:
+    server_limits = ServerLimits(line_bytes_max=bound, drain_seconds=1)
+    with threaded(tmp_path, server_limits, limits=SHORT) as server, Wire(server.port) as client:
         for excess in (0, 1):
-            frame = b'{"kind":"set","key":"a","value":""}'
-            line = frame.replace(b'""', b'"' + b"x" * (bound - len(frame) + excess) + b'"')
-            client.socket.sendall(line + b"\n")
+            line = b'{"kind":"set","key":"a","value":"x"}'
+            client.socket.sendall(line.ljust(bound + excess) + b"\n")
             reply = client.line()
             assert reply["kind"] == ("error" if excess else "ok")
             assert reply.get("code", "too_large") == "too_large"
@@ -35,11 +45,12 @@ def test_g11_a_line_of_the_limit_is_taken_and_one_byte_more_is_refused(tmp_path:
 
 @pytest.mark.guarantee(11)
 def test_g11_a_giant_line_in_single_bytes_takes_no_memory_beyond_its_limit(tmp_path: Path) -> None:
-    with threaded(tmp_path, ServerLimits(line_bytes_max=1024, drain_seconds=1)) as server, Wire(server.port) as client:
+    server_limits = ServerLimits(line_bytes_max=2048, drain_seconds=1)
+    with threaded(tmp_path, server_limits, limits=SHORT) as server, Wire(server.port) as client:
         client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for _ in range(5_000):
             client.socket.sendall(b"x")
-        assert server.call(server.server.totals)["input_bytes"] <= 1024
+        assert server.call(server.server.totals)["input_bytes"] <= 2048
         client.socket.sendall(b'\n{"kind":"ping"}\n')
         assert [client.line().get("code"), client.line()["kind"]] == ["too_large", "pong"]
 
@@ -108,16 +119,17 @@ def test_g11_subscriptions_of_all_clients_together_are_bounded(tmp_path: Path) -
 @pytest.mark.guarantee(11)
 def test_g11_requests_begun_by_all_clients_together_are_bounded(tmp_path: Path) -> None:
     megabyte = 1024 * KIB
+    server_limits = ServerLimits(line_bytes_max=megabyte, input_bytes_max=megabyte, drain_seconds=1)
     with (
-        threaded(tmp_path, ServerLimits(input_bytes_max=megabyte, drain_seconds=1)) as server,
+        threaded(tmp_path, server_limits, limits=Limits(value_bytes_max=megabyte // 2)) as server,
         Wire(server.port) as small,
     ):
-        with Wire(server.port) as large:
-            large.socket.sendall(b'{"kind":"set","key":"a","value":"')
+        with Wire(server.port) as large, Wire(server.port) as too_much:
+            large.socket.sendall(b"x" * (megabyte * 3 // 4))
+            server.until(lambda: server.server.totals()["input_bytes"] == megabyte * 3 // 4)
             with contextlib.suppress(OSError):  # it is closed meanwhile
-                for _ in range(4):
-                    large.socket.sendall(b"x" * (megabyte // 2))
-            assert b'"code":"too_large"' in large.rest()
+                too_much.socket.sendall(b"x" * (megabyte // 2))
+            assert b"(input_bytes_max)" in too_much.rest()
         assert small.ask({"kind": "set", "key": "a", "value": 1})[0]["kind"] == "ok"
         server.until(lambda: server.server.totals()["input_bytes"] == 0)
 
@@ -202,7 +214,7 @@ def test_without_descriptors_clients_wait_and_nothing_breaks(tmp_path: Path) -> 
 def test_g11_each_bound_has_a_range(name: str) -> None:
     low, high = SERVER_RANGES[name]
     for value in (low, high):
-        assert getattr(ServerLimits(**{name: value}), name) == value
+        assert getattr(ServerLimits(**{**AMPLE, name: value}), name) == value
     for value in (low - 1, high + 1):
         with pytest.raises(ValueError, match=name):
             ServerLimits(**{name: value})

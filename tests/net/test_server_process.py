@@ -179,16 +179,16 @@ def printed(*arguments: str, environment: dict[str, str] | None = None) -> dict[
 def test_a_flag_goes_before_the_environment_that_before_the_file(tmp_path: Path) -> None:
     config = tmp_path / "fluxdb.toml"
     config.write_text(
-        'port = 1\nhost = "::1"\nline_bytes_max = 1000\nweb_origin = ["https://a.example"]\nlog_json = true\n'
+        'port = 1\nhost = "::1"\nline_bytes_max = 30_000_000\nweb_origin = ["https://a.example"]\nlog_json = true\n'
     )
     file = ("--config", str(config))
     assert printed()["port"] == 7000
     shown = printed(*file)
-    assert (shown["port"], shown["host"], shown["line_bytes_max"]) == (1, ["::1"], 1000)
+    assert (shown["port"], shown["host"], shown["line_bytes_max"]) == (1, ["::1"], 30_000_000)
     assert (shown["web_origin"], shown["log_json"]) == (["https://a.example"], True)
-    environment = {"FLUXDB_PORT": "2", "FLUXDB_LINE_BYTES_MAX": "2000", "FLUXDB_CONFIG": str(config)}
+    environment = {"FLUXDB_PORT": "2", "FLUXDB_LINE_BYTES_MAX": "20000000", "FLUXDB_CONFIG": str(config)}
     shown = printed(environment=environment)
-    assert (shown["port"], shown["host"], shown["line_bytes_max"]) == (2, ["::1"], 2000)
+    assert (shown["port"], shown["host"], shown["line_bytes_max"]) == (2, ["::1"], 20_000_000)
     assert printed("--port", "3", environment=environment)["port"] == 3
 
 

@@ -138,6 +138,7 @@ def main(context: click.Context, /, **settings: Any) -> None:
     if settings["print_config"]:
         for line in list(config_lines(context)):
             standard_lines().line(line)
+        limits_of(settings)  # a server with these would not start either
         return
     log_to_stderr(settings["log_level"], settings["log_json"])
     for warning in misspelt_variables(context):

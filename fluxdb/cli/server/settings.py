@@ -23,7 +23,16 @@ from fluxdb.cli.password import PASSWORD_VARIABLE, STANDARD_INPUT, read_password
 from fluxdb.cli.server.environment import misspelt, warnings
 from fluxdb.cli.server.help import DATABASE_LIMITS, PAGE_LIMITS, SERVER_LIMITS
 from fluxdb.cli.server.setting_words import WORDS
-from fluxdb.limits import RANGES, SERVER_RANGES, SETTINGS_PREFIX, WEB_RANGES, Limits, ServerLimits, WebLimits
+from fluxdb.limits import (
+    RANGES,
+    SERVER_RANGES,
+    SETTINGS_PREFIX,
+    WEB_RANGES,
+    Limits,
+    ServerLimits,
+    WebLimits,
+    check_served,
+)
 from fluxdb.net.certificate import Certificate, CertificateError
 from fluxdb.net.web.access import origin_host
 
@@ -139,10 +148,16 @@ def check_origins(context: click.Context, parameter: click.Parameter, origins: t
 
 
 def limits_of(settings: dict[str, Any]) -> tuple[Limits, ServerLimits, WebLimits]:
+    """Raises UsageError where two of them don't fit together; the ranges were checked one by one before."""
     database = {field.name: settings[field.name] for field in fields(Limits)}
     server = {field.name: settings[field.name] for field in fields(ServerLimits)}
     web = {field.name: settings[SETTINGS_PREFIX + field.name] for field in fields(WebLimits)}
-    return Limits(**database), ServerLimits(**server), WebLimits(**web)
+    try:
+        limits = Limits(**database), ServerLimits(**server), WebLimits(**web)
+        check_served(*limits)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    return limits
 
 
 def read_config(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 from fluxdb.cli import exits, render
 from fluxdb.cli.shell import commands
@@ -12,9 +12,7 @@ from fluxdb.cli.shell.answers import WORDS, Answers
 from fluxdb.cli.shell.grammar import GrammarError, parse
 from fluxdb.cli.shell.session import Print, Session
 from fluxdb.errors import FluxDBError
-
-LINE_BYTES_MAX: Final = 128 * 1024 * 1024
-"""Longer lines of a pipe are refused. It is eight times the largest value by default: escapes make text longer."""
+from fluxdb.limits import TERMINAL_LINE_BYTES_MAX
 
 _RANK = (exits.OK, exits.USAGE, exits.REFUSED, exits.NOT_AUTHENTICATED, exits.NO_CONNECTION, exits.STORAGE)
 
@@ -30,7 +28,8 @@ def run_lines(session: Session, lines: BinaryIO, print_error: Print) -> int:
             line = line.removeprefix(codecs.BOM_UTF8)
         try:
             if line is None:
-                raise GrammarError(f"this line is longer than {LINE_BYTES_MAX:,} bytes", LINE_BYTES_MAX + 1)
+                bound = TERMINAL_LINE_BYTES_MAX
+                raise GrammarError(f"this line is longer than {bound:,} bytes", bound + 1)
             command = parse(line.decode("utf-8", "surrogateescape"))
             if command is not None and not session.run(command):
                 break
@@ -87,10 +86,10 @@ def _place(number: int, arguments: Sequence[str]) -> str:
 
 def _read_lines(lines: BinaryIO) -> Iterator[bytes | None]:
     """Each line; None for one that is too long."""
-    while line := lines.readline(LINE_BYTES_MAX):
-        if len(line) < LINE_BYTES_MAX or line.endswith(b"\n"):
+    while line := lines.readline(TERMINAL_LINE_BYTES_MAX):
+        if len(line) < TERMINAL_LINE_BYTES_MAX or line.endswith(b"\n"):
             yield line
             continue
-        while (rest := lines.readline(LINE_BYTES_MAX)) and not rest.endswith(b"\n"):
+        while (rest := lines.readline(TERMINAL_LINE_BYTES_MAX)) and not rest.endswith(b"\n"):
             pass
         yield None

@@ -45,6 +45,7 @@ class Engine(EngineHandle):
 
     def __init__(self, database: Database, limits: Limits) -> None:
         self._database = database
+        self.limits = limits
         self._close_lock = threading.RLock()  # a signal handler may close it, too
         self._released = False
         self._process = os.getpid()

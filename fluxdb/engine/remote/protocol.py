@@ -16,8 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fluxdb.engine.remote.reply import UnexpectedReplyError, members
-
-LINE_BYTES_MAX = 1 << 30
+from fluxdb.limits import REPLY_LINE_BYTES_MAX
 
 Taker = Callable[[bytes], object]
 
@@ -27,7 +26,7 @@ _PUSHED = (b'{"kind":"event"', b'{"kind":"evicted"')
 class Protocol:
     """``pushed`` is called with each line that answers no request, in the order of the stream."""
 
-    def __init__(self, pushed: Taker, *, line_bytes_max: int = LINE_BYTES_MAX) -> None:
+    def __init__(self, pushed: Taker, *, line_bytes_max: int = REPLY_LINE_BYTES_MAX) -> None:
         self._pushed = pushed
         self._line_bytes_max = line_bytes_max
         self._waiting: deque[tuple[int, Taker]] = deque()

@@ -24,13 +24,11 @@ from websockets.http11 import Request, Response
 
 from fluxdb.engine.local.loop import LoopEngine
 from fluxdb.errors import FluxDBError
-from fluxdb.limits import DEFAULT_WEB_LIMITS, WebLimits
+from fluxdb.limits import DEFAULT_SERVER_LIMITS, DEFAULT_WEB_LIMITS, WebLimits
 from fluxdb.net.send_buffer import bound_send_buffer
 from fluxdb.net.web.access import Access, is_loopback
 from fluxdb.net.web.http import HttpSite, method_refusal
 from fluxdb.net.web.session import Count, Session, count_nothing, peer_of
-
-DRAIN_SECONDS = 8.0
 
 protocol_logger = logging.getLogger("fluxdb.web.protocol")
 if protocol_logger.level == logging.NOTSET:
@@ -79,7 +77,7 @@ class WebServer:
             # Not the library's own close(): it waits for connections that never said a word.
             self._server.server.close()
 
-    async def close(self, drain_seconds: float = DRAIN_SECONDS) -> None:
+    async def close(self, drain_seconds: float = DEFAULT_SERVER_LIMITS.drain_seconds) -> None:
         """Take no more connections, finish the request of each one and tell it, for drain_seconds at most; then let go
         of all. Idempotent."""
         self.stop_listening()
