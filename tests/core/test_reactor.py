@@ -285,3 +285,23 @@ def test_a_child_of_a_fork_ends_without_waiting_for_the_thread(loop: Loop, side:
         os._exit(7)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
     assert side.ask({"kind": "ping"}) == [{"kind": "pong"}]
+
+
+def test_a_conflict_is_answered_without_python(loop: Loop) -> None:
+    """Whether it rests on what is durable, or on a write before it that is not: nobody looks at the news here."""
+    side = Side(loop)
+    conflict = {"kind": "error", "code": "version_conflict", "message": "version conflict: expected 9, the key is at 1"}
+    replies = side.ask(
+        {"kind": "set", "key": "a", "value": 1},
+        {"kind": "set", "key": "a", "value": 2, "if_version": 9, "id": "x"},
+        {"kind": "del", "key": "a", "if_version": 9},
+    )
+    assert replies[1:] == [
+        {**conflict, "expected": 9, "actual": 1, "id": "x"},
+        {**conflict, "expected": 9, "actual": 1},
+    ]
+    assert side.ask({"kind": "patch", "key": "a", "delta": 1, "if_version": 9}) == [
+        {**conflict, "expected": 9, "actual": 1}
+    ]
+    assert loop.reactor.counts["set"] == (1, 1)
+    side.close()

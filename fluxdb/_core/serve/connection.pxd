@@ -59,16 +59,40 @@ cdef inline void peer_handed_taken(Peer* peer) noexcept nogil:
 # Of output: this was sent.
 cdef void peer_sent(Peer* peer, size_t sent_bytes) noexcept nogil
 
-# For the taking of requests.
-cdef int peer_put_document(Peer* peer, const uint8_t* key, size_t key_bytes, const Slice* id) noexcept nogil
-cdef Bytes* peer_target(Peer* peer) noexcept nogil
-cdef int peer_written(Peer* peer, bint done, size_t start) noexcept nogil
-cdef Place* peer_add_place(Peer* peer, uint8_t kind) noexcept nogil
+# For those who carry out requests.
+
+# A reply that is known: begin says where its line goes, seal gives the line its place in the queue. Nothing else may
+# happen to the peer in between. written: the line is whole; seal returns -1 where it is not.
+cdef Bytes* peer_begin_reply(Peer* peer) noexcept nogil
+cdef int peer_seal_reply(Peer* peer, bint written) noexcept nogil
+# Is a write of that key on its way, so that a GET has to wait for it?
+cdef bint peer_key_written(const Peer* peer, uint8_t key_mark) noexcept nogil
+# A GET that is answered when it is its turn.
+cdef int peer_hold_get(Peer* peer, uint8_t key_mark, const Slice* key, const Slice* id) noexcept nogil
+# May a write of that key, or of ANY_KEY, be submitted? Not while a GET before it waits, nor while Python begins a
+# subscription.
+cdef bint peer_may_write(const Peer* peer, uint8_t key_mark) noexcept nogil
+# A write: begin makes all room that it needs, before it is submitted, with number as its place. Then its reply is put
+# into peer.held and sealed; a write that was not submitted is dropped. The reply leaves once the write is settled.
+# reply_bytes_max: of the reply, and of the id a second time.
+cdef int peer_begin_write(Peer* peer, size_t reply_bytes_max, uint64_t* number) noexcept nogil
+cdef void peer_seal_write(Peer* peer, int wire_kind, uint8_t key_mark, const Slice* id) noexcept nogil
+cdef void peer_drop_write(Peer* peer) noexcept nogil
+# A write that was submitted, and failed: its place waits for another line, from peer_fill or by peer_hand_place. Its
+# WireKind; id points into the queue, until anything is added to it.
+cdef int peer_fail_write(Peer* peer, uint64_t number, Slice* id) noexcept nogil
+# As peer_reply, but lets nothing go.
+cdef int peer_fill(Peer* peer, uint64_t ticket, const void* line, size_t line_bytes) noexcept nogil
 # A new place that Python is to fill, and what it will see: id, key and password may have no data.
-cdef Handed* peer_hand_over(Peer* peer, const Slice* id, const Slice* key, const Slice* password) noexcept nogil
+cdef Handed* peer_hand_over(
+    Peer* peer, int wire_kind, const Slice* id, const Slice* key, const Slice* password,
+) noexcept nogil
 # The same for a place that is there.
 cdef Handed* peer_hand_place(
     Peer* peer, uint64_t ticket, const Slice* id, const Slice* key, const Slice* password,
 ) noexcept nogil
+cdef inline bint peer_owes_nothing(const Peer* peer) noexcept nogil:
+    return peer.place_count == 0
+
 cdef inline Place* peer_place(const Peer* peer, uint64_t number) noexcept nogil:
     return &peer.places[number & (peer.place_slots - 1)]

@@ -4,12 +4,12 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memmove, memset
 
 from fluxdb._core.base.durations cimport durations_count
-from fluxdb._core.base.platform cimport pthread_mutex_lock, pthread_mutex_unlock
-from fluxdb._core.documents.state cimport State
-from fluxdb._core.documents.table cimport RECORD_TOMBSTONE, Record, record_value, table_find, table_hash
 from fluxdb._core.serve.large_lines cimport large_line_release
-from fluxdb._core.serve.replies cimport bytes_put, bytes_shrink, reply_document
-from fluxdb._core.serve.state cimport PLACE_EVENT, PLACE_GET, PLACE_PYTHON, PLACE_TEXT, PLACE_WRITE, PlaceKind
+from fluxdb._core.serve.reads cimport read_document
+from fluxdb._core.serve.replies cimport bytes_put, bytes_reserve, bytes_shrink
+from fluxdb._core.serve.state cimport (
+    ANY_KEY, PLACE_EVENT, PLACE_GET, PLACE_PYTHON, PLACE_TEXT, PLACE_WRITE, PlaceKind,
+)
 from fluxdb._core.serve.waiting cimport line_leave
 from fluxdb._core.serve.wire cimport WIRE_GET, WIRE_SUBSCRIBE, WIRE_UNSUBSCRIBE
 
@@ -60,50 +60,29 @@ cdef void peer_close(Peer* peer) noexcept nogil:
 
 # ---- replies that are known ----
 
-cdef Bytes* peer_target(Peer* peer) noexcept nogil:
-    """Where the next reply is written that is known at once; then call peer_written, with where it began."""
-    return &peer.held if peer.place_count else &peer.output
+cdef Bytes* peer_begin_reply(Peer* peer) noexcept nogil:
+    cdef Bytes* target = &peer.held if peer.place_count else &peer.output
+    peer.reply_start = target.used
+    return target
 
 
-cdef int peer_written(Peer* peer, bint done, size_t start) noexcept nogil:
-    if not done:
+cdef int peer_seal_reply(Peer* peer, bint written) noexcept nogil:
+    if not written:
         return -1
-    return 0 if peer.place_count == 0 else hold(peer, PLACE_TEXT, start)
+    return 0 if peer.place_count == 0 else hold(peer, PLACE_TEXT, peer.reply_start)
 
 
 cdef int hold(Peer* peer, PlaceKind kind, size_t start) noexcept nogil:
     """What was put into held has a place of that kind: the last one, or a new one."""
     cdef Place* last = peer_place(peer, peer.first_place + peer.place_count - 1) if peer.place_count else NULL
     if last == NULL or last.kind != kind:
-        last = peer_add_place(peer, kind)
+        last = add_place(peer, kind)
         if last == NULL:
             return -1
         last.start = peer.held_base + start
         peer.event_places += kind == PLACE_EVENT
     last.bytes = peer.held_base + peer.held.used - last.start
     return 0
-
-
-cdef bint put_document(
-    State* state, Bytes* target, const uint8_t* key, size_t key_bytes, const Slice* id,
-) noexcept nogil:
-    cdef uint64_t hash = table_hash(&state.table, key, key_bytes)
-    cdef Record* record
-    cdef bint done
-    pthread_mutex_lock(&state.lock)
-    record = table_find(&state.table, key, key_bytes, hash)
-    if record == NULL or record.flags & RECORD_TOMBSTONE:
-        done = reply_document(target, NULL, 0, 0, id)
-    else:
-        done = reply_document(target, record_value(record), record.value_bytes, record.version, id)
-    pthread_mutex_unlock(&state.lock)
-    return done
-
-
-cdef int peer_put_document(Peer* peer, const uint8_t* key, size_t key_bytes, const Slice* id) noexcept nogil:
-    cdef Bytes* target = peer_target(peer)
-    cdef size_t start = target.used
-    return peer_written(peer, put_document(peer.board.commit.state, target, key, key_bytes, id), start)
 
 
 cdef int peer_push(Peer* peer, const void* line, size_t line_bytes) noexcept nogil:
@@ -114,9 +93,7 @@ cdef int peer_push(Peer* peer, const void* line, size_t line_bytes) noexcept nog
 
 
 cdef int peer_say(Peer* peer, const void* line, size_t line_bytes) noexcept nogil:
-    cdef Bytes* target = peer_target(peer)
-    cdef size_t start = target.used
-    return peer_written(peer, bytes_put(target, line, line_bytes), start)
+    return peer_seal_reply(peer, bytes_put(peer_begin_reply(peer), line, line_bytes))
 
 
 cdef bint peer_may_push(const Peer* peer) noexcept nogil:
@@ -129,7 +106,7 @@ cdef bint peer_may_push(const Peer* peer) noexcept nogil:
 
 # ---- the queue ----
 
-cdef Place* peer_add_place(Peer* peer, uint8_t kind) noexcept nogil:
+cdef Place* add_place(Peer* peer, uint8_t kind) noexcept nogil:
     """A new place at the end of the queue."""
     cdef size_t slots = peer.place_slots * 2 if peer.place_slots else 8
     cdef uint64_t number
@@ -150,6 +127,74 @@ cdef Place* peer_add_place(Peer* peer, uint8_t kind) noexcept nogil:
     peer.place_count += 1
     return place
 
+
+# ---- requests whose replies wait ----
+
+cdef bint peer_key_written(const Peer* peer, uint8_t key_mark) noexcept nogil:
+    return peer.writes_of[key_mark] != 0 or peer.writes_of[ANY_KEY] != 0
+
+
+cdef int peer_hold_get(Peer* peer, uint8_t key_mark, const Slice* key, const Slice* id) noexcept nogil:
+    cdef size_t start = peer.held.used
+    cdef Place* place
+    if not (bytes_put(&peer.held, key.data, key.bytes) and bytes_put(&peer.held, id.data, id.bytes)):
+        return -1
+    place = add_place(peer, PLACE_GET)
+    if place == NULL:
+        return -1
+    place.start = peer.held_base + start
+    place.bytes = key.bytes
+    place.id_bytes = id.bytes
+    place.began = peer.board.now_ns
+    place.key_mark = key_mark
+    peer.gets_of[key_mark] += 1
+    peer.gets_of[ANY_KEY] += 1
+    return 0
+
+
+cdef bint peer_may_write(const Peer* peer, uint8_t key_mark) noexcept nogil:
+    return peer.gets_of[key_mark] == 0 and not peer.watching
+
+
+cdef int peer_begin_write(Peer* peer, size_t reply_bytes_max, uint64_t* number) noexcept nogil:
+    cdef Place* place = add_place(peer, PLACE_WRITE)
+    if place == NULL:
+        return -1
+    if not bytes_reserve(&peer.held, reply_bytes_max):
+        peer.place_count -= 1
+        return -1
+    place.sequence = peer.board.submitted
+    number[0] = peer.first_place + peer.place_count - 1
+    peer.reply_start = peer.held.used
+    return 0
+
+
+cdef void peer_drop_write(Peer* peer) noexcept nogil:
+    peer.place_count -= 1
+
+
+cdef void peer_seal_write(Peer* peer, int wire_kind, uint8_t key_mark, const Slice* id) noexcept nogil:
+    cdef Place* place = peer_place(peer, peer.first_place + peer.place_count - 1)
+    place.wire_kind = <uint8_t>wire_kind
+    place.began = peer.board.now_ns
+    place.start = peer.held_base + peer.reply_start
+    place.bytes = peer.held.used - peer.reply_start
+    place.id_bytes = id.bytes
+    bytes_put(&peer.held, id.data, id.bytes)
+    place.key_mark = key_mark
+    peer.writes_of[key_mark] += 1
+
+
+cdef int peer_fail_write(Peer* peer, uint64_t number, Slice* id) noexcept nogil:
+    cdef Place* place = peer_place(peer, number)
+    id.data = peer.held.data + (place.start - peer.held_base) + place.bytes
+    id.bytes = place.id_bytes
+    peer.writes_of[place.key_mark] -= 1
+    place.kind = PLACE_PYTHON
+    return place.wire_kind
+
+
+# ---- what Python answers ----
 
 cdef inline void copy_slice(Slice* to, const Slice* source, uint8_t** room) noexcept nogil:
     if source.data != NULL:
@@ -192,13 +237,26 @@ cdef Handed* peer_hand_place(
     return handed
 
 
-cdef Handed* peer_hand_over(Peer* peer, const Slice* id, const Slice* key, const Slice* password) noexcept nogil:
-    if peer_add_place(peer, PLACE_PYTHON) == NULL:
+cdef Handed* peer_hand_over(
+    Peer* peer, int wire_kind, const Slice* id, const Slice* key, const Slice* password,
+) noexcept nogil:
+    cdef Place* place = add_place(peer, PLACE_PYTHON)
+    cdef Handed* handed
+    if place == NULL:
         return NULL
-    return peer_hand_place(peer, peer.first_place + peer.place_count - 1, id, key, password)
+    handed = peer_hand_place(peer, peer.first_place + peer.place_count - 1, id, key, password)
+    if handed != NULL:
+        place.wire_kind = <uint8_t>wire_kind
+        handed.kind = wire_kind
+        peer.watching = peer.watching or wire_kind == WIRE_SUBSCRIBE or wire_kind == WIRE_UNSUBSCRIBE
+    return handed
 
 
 cdef int peer_reply(Peer* peer, uint64_t ticket, const void* line, size_t line_bytes) noexcept nogil:
+    return peer_release(peer) if peer_fill(peer, ticket, line, line_bytes) == 0 else -1
+
+
+cdef int peer_fill(Peer* peer, uint64_t ticket, const void* line, size_t line_bytes) noexcept nogil:
     cdef Place* place
     if ticket < peer.first_place or ticket - peer.first_place >= peer.place_count:
         return 0
@@ -214,7 +272,7 @@ cdef int peer_reply(Peer* peer, uint64_t ticket, const void* line, size_t line_b
     if place.wire_kind == WIRE_SUBSCRIBE or place.wire_kind == WIRE_UNSUBSCRIBE:
         peer.watching = False
     set_waiting(peer, ticket, line_bytes)
-    return peer_release(peer)
+    return 0
 
 
 cdef bint peer_is_full(const Peer* peer) noexcept nogil:
@@ -265,9 +323,10 @@ cdef int settle_place(Peer* peer, Place* place) noexcept nogil:
     id.data = text + place.bytes
     id.bytes = place.id_bytes
     if place.kind == PLACE_GET:
-        if not put_document(board.commit.state, &peer.output, text, place.bytes, &id):
+        if not read_document(board.commit.state, &peer.output, text, place.bytes, &id):
             return -1
         peer.gets_of[place.key_mark] -= 1
+        peer.gets_of[ANY_KEY] -= 1
         board.answered[<size_t>WIRE_GET] += 1
         durations_count(&board.durations[<size_t>WIRE_GET], board.now_ns - place.began, 1)
         return 0

@@ -6,15 +6,17 @@ from libc.string cimport memset
 from fluxdb._core.base.durations cimport durations_count
 from fluxdb._core.base.platform cimport fluxdb_now_ns, pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.commit.channel_state cimport Collected, Failure, channel_collect, is_lost
-from fluxdb._core.commit.outcome cimport MISSING, NO_MEMORY, OK, UNKNOWN, WOULD_BLOCK
+from fluxdb._core.commit.outcome cimport CONFLICT, MISSING, NO_MEMORY, OK, UNKNOWN, WOULD_BLOCK
 from fluxdb._core.commit.write_path cimport commit_submit
-from fluxdb._core.serve.connection cimport peer_hand_place, peer_handed_taken, peer_place, peer_release
+from fluxdb._core.serve.connection cimport (
+    peer_fail_write, peer_fill, peer_hand_place, peer_handed_taken, peer_release,
+)
 from fluxdb._core.serve.large_lines cimport (
     LargeLine, large_lines_free, large_lines_init, large_lines_stop, large_lines_take,
 )
-from fluxdb._core.serve.replies cimport bytes_shrink
+from fluxdb._core.serve.replies cimport Bytes, bytes_shrink, reply_conflict
 from fluxdb._core.serve.slice cimport Slice
-from fluxdb._core.serve.state cimport PLACE_PYTHON, Line, Place, Writer
+from fluxdb._core.serve.state cimport Line, Writer
 from fluxdb._core.serve.waiting cimport line_join
 from fluxdb._core.serve.wire cimport WIRE_GET
 
@@ -210,23 +212,31 @@ cdef void forget_writer(Peer* peer) noexcept nogil:
 
 
 cdef void refuse(Peer* peer, uint64_t number, const Outcome* outcome) noexcept nogil:
-    """The write failed: Python says why."""
-    cdef Place* place = peer_place(peer, number)
+    """The write failed: Python says why, but of a conflict."""
     cdef Slice id
     cdef Slice none
     cdef Handed* handed
+    cdef int kind = peer_fail_write(peer, number, &id)
     memset(&none, 0, sizeof(Slice))
-    id.data = peer.held.data + (place.start - peer.held_base) + place.bytes
-    id.bytes = place.id_bytes
-    peer.writes_of[place.key_mark] -= 1
-    peer.board.refused[place.wire_kind] += 1
+    peer.board.refused[kind] += 1
+    if outcome.status == CONFLICT:
+        peer.broken = peer.broken or not tell_conflict(peer, number, outcome, &id)
+        return
     handed = peer_hand_place(peer, number, &id, &none, &none)
-    place.kind = PLACE_PYTHON
     if handed == NULL:
         peer.broken = True
         return
-    handed.kind = place.wire_kind
+    handed.kind = kind
     handed.outcome = outcome[0]
+
+
+cdef bint tell_conflict(Peer* peer, uint64_t number, const Outcome* outcome, const Slice* id) noexcept nogil:
+    cdef Bytes line
+    cdef bint told
+    memset(&line, 0, sizeof(Bytes))
+    told = reply_conflict(&line, outcome, id) and peer_fill(peer, number, line.data, line.used) == 0
+    free(line.data)
+    return told
 
 
 cdef Handed* switchboard_take_handed(Switchboard* board) noexcept nogil:

@@ -3,6 +3,7 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint64_t
 
+from fluxdb._core.commit.outcome cimport Outcome
 from fluxdb._core.serve.slice cimport Slice
 
 cdef struct Bytes:
@@ -23,6 +24,7 @@ cdef void put_number(Bytes* bytes, uint64_t number) noexcept nogil     # at most
 # Each adds one line; id may be empty. False: there is no memory.
 cdef bint reply_written(Bytes* bytes, uint64_t version, uint64_t revision, const Slice* id) noexcept nogil
 cdef bint reply_nothing_deleted(Bytes* bytes, const Slice* id) noexcept nogil
+cdef bint reply_conflict(Bytes* bytes, const Outcome* outcome, const Slice* id) noexcept nogil
 # value NULL: there is no document.
 cdef bint reply_document(
     Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version, const Slice* id,

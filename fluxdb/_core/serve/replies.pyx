@@ -83,6 +83,22 @@ cdef bint reply_nothing_deleted(Bytes* bytes, const Slice* id) noexcept nogil:
     return True
 
 
+cdef bint reply_conflict(Bytes* bytes, const Outcome* outcome, const Slice* id) noexcept nogil:
+    """As serve/messages puts a VersionConflictError."""
+    if not bytes_reserve(bytes, 2 * FIXED_BYTES_MAX + id.bytes):
+        return False
+    put(bytes, b'{"kind":"error","code":"version_conflict","message":"version conflict: expected ', 80)
+    put_number(bytes, outcome.expected)
+    put(bytes, b", the key is at ", 16)
+    put_number(bytes, outcome.actual)
+    put(bytes, b'","expected":', 13)
+    put_number(bytes, outcome.expected)
+    put(bytes, b',"actual":', 10)
+    put_number(bytes, outcome.actual)
+    put_end(bytes, id)
+    return True
+
+
 cdef bint reply_document(
     Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version, const Slice* id,
 ) noexcept nogil:

@@ -14,6 +14,7 @@ from fluxdb._core.serve.wire cimport WIRE_KINDS
 
 cdef enum:
     KEY_MARKS = 64
+    ANY_KEY = KEY_MARKS     # as a key mark: a write of several keys
 
 cdef enum PlaceKind:
     PLACE_TEXT = 0          # bytes that may go as soon as it is their turn
@@ -26,7 +27,7 @@ cdef enum PlaceKind:
 cdef struct Place:
     uint8_t kind
     uint8_t wire_kind       # PLACE_WRITE, PLACE_PYTHON
-    uint8_t key_mark        # PLACE_WRITE, PLACE_GET: the lowest bits of the key's hash
+    uint8_t key_mark        # PLACE_WRITE, PLACE_GET: the lowest bits of the key's hash, or ANY_KEY
     bint filled             # PLACE_PYTHON: line is there
     size_t start            # counted on from the peer's first byte; held_base is where held begins
     size_t bytes
@@ -93,8 +94,9 @@ cdef struct Peer:
     uint64_t first_place    # its number; each place's is one more than that of the one before it
     size_t waiting_bytes    # of all places
     size_t event_places
-    uint32_t writes_of[KEY_MARKS]   # places that are writes, by key_mark
-    uint32_t gets_of[KEY_MARKS]     # and GETs
+    size_t reply_start      # of the reply that was begun and is not sealed
+    uint32_t writes_of[KEY_MARKS + 1]   # places that are writes, by key_mark
+    uint32_t gets_of[KEY_MARKS + 1]     # and GETs; at ANY_KEY all of them
 
 # Linked by next_waiting and previous_waiting.
 cdef struct Line:

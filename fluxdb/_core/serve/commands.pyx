@@ -1,0 +1,151 @@
+"""One request, carried out."""
+
+from libc.string cimport memset
+
+from fluxdb._core.commit.outcome cimport CLOSED, CONFLICT, KEY_TOO_LONG, MISSING, OK, WOULD_BLOCK, Outcome
+from fluxdb._core.commit.stage cimport Write, write_free, write_prepare
+from fluxdb._core.documents.table cimport table_hash
+from fluxdb._core.serve.connection cimport (
+    peer_begin_reply, peer_begin_write, peer_drop_write, peer_hand_over, peer_hold_get, peer_key_written,
+    peer_may_write, peer_owes_nothing, peer_seal_reply, peer_seal_write,
+)
+from fluxdb._core.serve.inflight cimport switchboard_submit
+from fluxdb._core.serve.large_lines cimport fill_write
+from fluxdb._core.serve.reads cimport read_document
+from fluxdb._core.serve.replies cimport reply_conflict, reply_nothing_deleted, reply_pong, reply_written
+from fluxdb._core.serve.slice cimport Slice
+from fluxdb._core.serve.state cimport KEY_MARKS, Handed, Switchboard
+from fluxdb._core.serve.wire cimport (
+    WIRE_AUTH, WIRE_DELETE, WIRE_EMPTY_KEY, WIRE_GET, WIRE_NONE, WIRE_OK, WIRE_PATCH, WIRE_PING, WIRE_SET,
+    WIRE_UNAUTHENTICATED,
+)
+
+cdef enum:
+    WRITTEN_BYTES_MAX = 128         # of a write's reply, without its id
+
+
+cdef int command_take(Peer* peer, int status, const WireRequest* wire, LargeLine* large) noexcept nogil:
+    if status != WIRE_OK:
+        return command_complain(peer, status, wire)
+    if not peer.authenticated and wire.kind != WIRE_AUTH and wire.kind != WIRE_PING:
+        return command_complain(peer, WIRE_UNAUTHENTICATED, wire)
+    if wire.key.data != NULL and wire.key.bytes == 0:
+        return command_complain(peer, WIRE_EMPTY_KEY, wire)
+    if wire.key.bytes > peer.board.commit.limits.key_bytes_max:
+        return refuse_key(peer, wire)
+    if wire.kind == WIRE_GET:
+        return take_get(peer, wire)
+    if wire.kind == WIRE_SET or wire.kind == WIRE_PATCH or wire.kind == WIRE_DELETE:
+        return take_write(peer, wire, large)
+    return take_other(peer, wire)
+
+
+cdef inline uint8_t key_mark(const Switchboard* board, const Slice* key) noexcept nogil:
+    return <uint8_t>(table_hash(&board.commit.state.table, key.data, key.bytes) & (KEY_MARKS - 1))
+
+
+cdef int take_get(Peer* peer, const WireRequest* wire) noexcept nogil:
+    cdef uint8_t mark = key_mark(peer.board, &wire.key)
+    cdef bint done
+    if peer_key_written(peer, mark):
+        return DONE if peer_hold_get(peer, mark, &wire.key, &wire.id) == 0 else BROKEN
+    peer.board.answered[<size_t>WIRE_GET] += 1
+    peer.board.turn_gets += 1
+    done = read_document(peer.board.commit.state, peer_begin_reply(peer), wire.key.data, wire.key.bytes, &wire.id)
+    return DONE if peer_seal_reply(peer, done) == 0 else BROKEN
+
+
+cdef int take_write(Peer* peer, const WireRequest* wire, LargeLine* large) noexcept nogil:
+    """large: where the write is prepared already; else NULL."""
+    cdef Switchboard* board = peer.board
+    cdef Write own
+    cdef Write* write = &own if large == NULL else &large.write
+    cdef Outcome outcome
+    cdef uint64_t number = 0
+    cdef int status
+    cdef uint8_t mark = key_mark(board, &wire.key)
+    if not peer_may_write(peer, mark):
+        return STALL
+    memset(&outcome, 0, sizeof(Outcome))
+    if peer_begin_write(peer, WRITTEN_BYTES_MAX + 2 * wire.id.bytes, &number) != 0:
+        return BROKEN
+    if large == NULL:
+        fill_write(wire, &own)
+    if board.channel == NULL:
+        outcome.status = CLOSED
+    elif large == NULL:
+        outcome.status = write_prepare(&own, &board.commit.limits, board.commit.state, &outcome)
+    else:
+        outcome = large.outcome
+    status = outcome.status
+    if status == OK:
+        status = switchboard_submit(board, peer, number, write, &outcome)
+    if large == NULL:
+        write_free(&own)
+    if status != OK:
+        peer_drop_write(peer)
+        return STALL if status == WOULD_BLOCK else refuse_write(peer, wire, &outcome)
+    if outcome.status == MISSING:
+        reply_nothing_deleted(&peer.held, &wire.id)
+    else:
+        reply_written(&peer.held, outcome.version, outcome.revision, &wire.id)
+    peer_seal_write(peer, wire.kind, mark, &wire.id)
+    return DONE
+
+
+cdef int take_other(Peer* peer, const WireRequest* wire) noexcept nogil:
+    """What is not the hot path. It sees the effects of what was before it, so that has to be over."""
+    if not peer_owes_nothing(peer):
+        return STALL
+    if wire.kind == WIRE_PING:
+        peer.board.answered[<size_t>WIRE_PING] += 1
+        if peer_seal_reply(peer, reply_pong(peer_begin_reply(peer), peer.authenticated, &wire.id)) != 0:
+            return BROKEN
+        return DONE
+    if peer_hand_over(peer, wire.kind, &wire.id, &wire.key, &wire.password) == NULL:
+        return BROKEN
+    return HANDED
+
+
+# ---- what is wrong: Python finds the words, but those of a conflict, which is nothing rare ----
+
+cdef int command_complain(Peer* peer, int status, const WireRequest* wire) noexcept nogil:
+    cdef Slice none
+    cdef Handed* handed
+    memset(&none, 0, sizeof(Slice))
+    peer.board.refused[wire.kind if status == WIRE_UNAUTHENTICATED or status == WIRE_EMPTY_KEY else WIRE_NONE] += 1
+    handed = peer_hand_over(peer, WIRE_NONE, &wire.id, &none, &none)
+    if handed == NULL:
+        return BROKEN
+    handed.kind = wire.kind
+    handed.wire_status = status
+    handed.detail = wire.detail
+    handed.offset = wire.offset
+    handed.member = wire.member
+    return HANDED
+
+
+cdef int refuse_key(Peer* peer, const WireRequest* wire) noexcept nogil:
+    """One that is too long. It may be as long as a line, so it is not handed on."""
+    cdef WireRequest without = wire[0]
+    cdef Outcome outcome
+    memset(&outcome, 0, sizeof(Outcome))
+    memset(&without.key, 0, sizeof(Slice))
+    outcome.status = KEY_TOO_LONG
+    outcome.offset = wire.key.bytes
+    return refuse_write(peer, &without, &outcome)
+
+
+cdef int refuse_write(Peer* peer, const WireRequest* wire, const Outcome* outcome) noexcept nogil:
+    cdef Slice none
+    cdef Handed* handed
+    memset(&none, 0, sizeof(Slice))
+    peer.board.refused[wire.kind] += 1
+    if outcome.status == CONFLICT:
+        return DONE if peer_seal_reply(peer, reply_conflict(peer_begin_reply(peer), outcome, &wire.id)) == 0 else BROKEN
+    handed = peer_hand_over(peer, WIRE_NONE, &wire.id, &wire.key, &none)
+    if handed == NULL:
+        return BROKEN
+    handed.kind = wire.kind
+    handed.outcome = outcome[0]
+    return HANDED
