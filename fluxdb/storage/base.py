@@ -1,4 +1,4 @@
-"""Where recovery begins: the newest good snapshot from which the log goes on, or nothing, where the log begins at 1."""
+"""Where recovery begins: at the newest good snapshot that the log continues, or, without one, at group 1 of the log."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ FIRST_POSITION = Position(revision=0, group=0, segment=1, offset=SEGMENT_HEADER_
 
 
 class Base(NamedTuple):
-    """A state, and the place in the log at which its next group stands."""
+    """A state, and the position in the log of its next group."""
 
     documents: Documents
     position: Position
     segment_index: int  # of position.segment, in the list of segments
-    snapshot: Position | None  # its own position; None: the state is that of an empty log
+    snapshot: Position | None  # its own position; None: the state of an empty log
 
 
 def find_base(
     directory: Path, folder: Folder, segments: list[SegmentFile], tombstones_max: int, progress: Progress
 ) -> tuple[Base, list[tuple[int, CorruptionError]]]:
-    """The base, and the revisions of the newer snapshots that were passed over, with what is wrong with each.
+    """Return the base, and the newer snapshots that were passed over: revision and fault of each.
 
-    Raises CorruptionError where there is none: the newest snapshot's fault, or the log's where there is no snapshot.
+    Raises CorruptionError if no base exists: the newest snapshot's fault, or the log's if there is no snapshot.
     """
     passed_over: list[tuple[int, CorruptionError]] = []
     for revision in folder.snapshots:
@@ -64,10 +64,10 @@ def _from_snapshot(
 
 
 def where_log_goes_on(position: Position, segments: list[SegmentFile]) -> tuple[Position, int]:
-    """The place of the next group after ``position``, and the index of its segment. Raises CorruptionError.
+    """Return the position of the next group after ``position``, and the index of its segment. Raises CorruptionError.
 
-    That is ``position`` itself, or the start of a later segment where no group lies between: the segment that the
-    position is in may be gone then.
+    This is ``position`` itself, or the start of a later segment if no group lies between them: the segment of the
+    position may already be removed.
     """
     started = [(i, segment.start) for i, segment in enumerate(segments) if segment.start is not None]
     before = [(i, start) for i, start in started if start.group <= position.group]
@@ -87,7 +87,7 @@ def where_log_goes_on(position: Position, segments: list[SegmentFile]) -> tuple[
 
 
 def find_foreign(directory: Path, folder: Folder, segments: list[SegmentFile]) -> CorruptionError | None:
-    """The complaint about the first file that belongs to another database than most."""
+    """Return the fault of the first file that belongs to another database than most files do."""
     owners = {segment.name: segment.header.database_id for segment in segments if segment.header is not None}
     owners |= {snapshot_name(revision): snapshot_owner(directory, revision) for revision in folder.snapshots}
     known = Counter(owner for owner in owners.values() if owner)
@@ -99,9 +99,9 @@ def find_foreign(directory: Path, folder: Folder, segments: list[SegmentFile]) -
 
 
 def snapshot_owner(directory: Path, revision: int) -> bytes:
-    """The id of the database that the snapshot belongs to; empty where its header is damaged."""
+    """Return the id of the database that the snapshot belongs to; empty if its header is damaged."""
     try:
         with closing(SnapshotReader(directory, revision)) as reader:
             return reader.header.database_id
     except CorruptionError:
-        return b""  # find_base tells, where it matters
+        return b""  # find_base reports it if it matters

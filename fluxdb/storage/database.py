@@ -1,4 +1,4 @@
-"""One open database folder: the lock, the documents, the log's end, and the checkpoints between them."""
+"""One open database folder: the lock, the documents, the end of the log, and checkpoints."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ class Database:
         create: bool = True,
         progress: ProgressCallback | None = None,
     ) -> Database:
-        """Lock, read, decide, take over; only then serve. With ``create``, a database that is not there is made.
+        """Lock, read, decide, take over; only then serve. With ``create``, make a database that does not exist.
 
-        Raises LockedError, CorruptionError (nothing was changed then), DiskFullError, StorageError (also where there is
-        no database and ``create`` is false, and for a folder that holds other things; nothing is made then).
+        Raises LockedError, CorruptionError (nothing was changed), DiskFullError, StorageError (also if no database
+        exists and ``create`` is false, or if the folder holds other files; nothing was made).
         """
         directory = absolute(Path(path))
         if create:
@@ -88,17 +88,17 @@ class Database:
         self._noted = recovered.closed
         self._checkpointing = threading.Lock()
         self._looking = threading.Lock()
-        self._displaced = ""  # what became of the folder, in words; empty: it is in its place
+        self._displaced = ""  # what became of the folder, as a message; empty: it is in place
         self._closed = False
         self._released = False
         _open_databases.add(self)
         _tell(recovered)
 
     def checkpoint(self) -> int:
-        """Write a snapshot of the documents as they are now, durably, then drop the log before it; its revision.
+        """Write a durable snapshot of the documents as they are now, then drop the log before it; return its revision.
 
-        Writers go on meanwhile. Does nothing where nothing was written since the last one.
-        Raises ClosedError, DiskFullError, StorageError: the log and the last snapshot are as they were then.
+        Writers continue meanwhile. Does nothing if nothing was written since the last checkpoint.
+        Raises ClosedError, DiskFullError, StorageError: the log and the last snapshot are then unchanged.
         """
         with self._checkpointing:
             self._check_open()
@@ -127,7 +127,7 @@ class Database:
         return after_sync
 
     def _retire(self, snapshot: Position) -> None:
-        """A file that can't be removed now is no reason to call the checkpoint failed: the next one tries again."""
+        """Remove old files. A file that can't be removed now does not fail the checkpoint: the next one tries again."""
         self._check_place()
         try:
             retire(self.directory, snapshot)
@@ -135,20 +135,20 @@ class Database:
             log.warning("%s", as_storage_error(f"can't remove old files of {self.directory}", error))
 
     def look(self) -> None:
-        """See whether the folder is in its place. Where it is not, take no writes until it is, and say so in the log.
+        """Check that the folder is in place. If it is not, reject writes until it is back, and log that.
 
-        Often enough to be cheap: some system calls, and none that waits.
+        Cheap enough to call often: a few system calls, none of which waits.
         """
         found = call_locked(self._looking, -1, self._look)
         if found is None:
             return
         if found:
-            log.error("no more writes are taken: %s. Those of the last second may be lost", found)
+            log.error("no more writes are accepted: %s. Writes of the last second may be lost", found)
         else:
-            log.warning("%s is in its place again: writes are taken", self.directory)
+            log.warning("%s is in its place again: writes are accepted", self.directory)
 
     def _look(self) -> str | None:
-        """What is wrong since now; empty: nothing any more; None: no news."""
+        """Return the new problem; empty: the old one is gone; None: no change."""
         if self._closed:
             return None
         problem = self._problem_of_place()
@@ -166,17 +166,17 @@ class Database:
             problem = place.segment_problem(segment_name(number))
             if number == self.committer.stats()["segment"]:
                 break
-            problem = ""  # the log has gone on meanwhile, and that file may have gone with a checkpoint
+            problem = ""  # the log moved on meanwhile, and a checkpoint may have removed that file
         return problem
 
     def _check_place(self) -> None:
-        """What goes by the folder's path would go to the folder that is locked. Raises StorageError where not."""
+        """Check that the folder's path still leads to the locked folder. Raises StorageError if not."""
         self.look()
         if self._displaced:
             raise StorageError(self._displaced)
 
     def info(self, *, digest: bool = False) -> dict[str, Any]:
-        """What there is to know. ``digest`` costs a walk over all documents. Raises ClosedError."""
+        """Return the database's state, counters and limits. ``digest`` walks all documents. Raises ClosedError."""
         self._check_open()
         self.look()
         stats = self.committer.stats()
@@ -202,7 +202,7 @@ class Database:
         return known
 
     def announce(self, address: str) -> None:
-        """Have LockedError tell others that this folder is served at ``address``."""
+        """Make LockedError tell other processes that this folder is served at ``address``."""
         self._lock.announce(address)
 
     @property
@@ -210,7 +210,7 @@ class Database:
         return self._closed
 
     def stop_checkpoint(self) -> None:
-        """Take no more calls: a snapshot that is being written ends with ClosedError, after its next sync."""
+        """Reject further calls; a snapshot that is being written ends with ClosedError after its next sync."""
         self.look()
         call_locked(self._looking, -1, self._stop_looking)
 
@@ -218,8 +218,8 @@ class Database:
         self._closed = True
 
     def close(self) -> None:
-        """Commit what is on its way, and let the folder go. A snapshot that is being written ends before. Idempotent;
-        where it was interrupted, it may be called again.
+        """Commit the writes in flight, and release the folder; a running snapshot ends first. Idempotent; call it again
+        if it was interrupted.
         """
         if self._released:
             return
@@ -236,7 +236,7 @@ class Database:
         self._released = True
 
     def _note_log_end(self) -> None:
-        """All that the documents hold is durable by now. Without the note, the next open only knows less."""
+        """Note the log's end: all documents are durable by now. Without the note, the next open only knows less."""
         end, folder = LogEnd.at(self._database_id, self.documents.position), self._lock.folder
         if folder is None or end == self._noted:
             return
@@ -252,10 +252,10 @@ class Database:
             raise ClosedError(f"the database {self.directory} is closed")
 
     def _abandon(self) -> None:
-        """In a forked child: the parent's log and lock are the parent's alone."""
+        """Let go of everything in a forked child: log and lock stay the parent's."""
         self._closed = self._released = True
         self._looking = threading.Lock()
-        self._checkpointing = threading.Lock()  # the parent's may be held by a thread that is not here
+        self._checkpointing = threading.Lock()  # a thread that this process lacks may hold the parent's
         self.committer.abandon()
         self._lock.abandon()
 

@@ -4,9 +4,9 @@
     {"key":"user","value":{"age":21},"version":2,"revision":9}
     {"key":"gone","deleted":true,"version":4,"revision":7}
 
-The first line says what follows, so that a dump that was cut short is noticed, and holds what no document does: the
+The first line says what follows, so that a truncated dump is noticed. It also holds what no document does: the
 revision, and the highest versions forgotten with old tombstones (floors; by bucket, 0 to 4,095). Then come the
-documents in the order of their keys' Unicode code points, each value exactly as it is stored; then the deleted keys
+documents, ordered by the Unicode code points of their keys, each value exactly as it is stored; then the deleted keys
 whose last version is remembered, the oldest first.
 """
 
@@ -30,7 +30,7 @@ _BLOCK_BYTES_MIN = 1 * MIB
 
 
 class Dumped(NamedTuple):
-    """What a dump holds."""
+    """The counts of a dump."""
 
     documents: int
     tombstones: int
@@ -44,7 +44,7 @@ def dump_database(
     *,
     progress: ProgressCallback | None = None,
 ) -> Dumped:
-    """Call ``write`` with each line, its newline included. What ``write`` raises is passed on.
+    """Call ``write`` with each line, including its newline. Exceptions of ``write`` are passed on.
 
     Holds the state and its keys in memory. Raises LockedError, CorruptionError, StorageError.
     """
@@ -58,8 +58,8 @@ def dump_database(
 
 
 def dump_lines(documents: Documents) -> Iterator[bytes]:
-    """The lines of a dump. Nobody may write meanwhile."""
-    keys: list[tuple[str, int]] = []  # and the revision of each
+    """Yield the lines of a dump. Nobody may write meanwhile."""
+    keys: list[tuple[str, int]] = []  # with the revision of each
     deleted: list[tuple[int, str, int]] = []  # revision, key, version
     with documents.open_view() as view:
         floors = view.floors()

@@ -1,4 +1,4 @@
-"""Reading the lines of a dump, each checked to the letter."""
+"""Reading the lines of a dump, checking each strictly."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fluxdb.errors import InvalidKeyError, InvalidValueError, LimitError
 from fluxdb.limits import Limits
 from fluxdb.storage.dump.dump import DUMP_FORMAT_VERSION
 
-_NUMBER_MAX = 1 << 62  # half of what there are: so many writes can follow
+_NUMBER_MAX = 1 << 62  # half of the range, so that as many writes can follow
 _FLOORS = 4096
 _DOCUMENT = frozenset({"key", "value", "version", "revision"})
 _TOMBSTONE = frozenset({"key", "deleted", "version", "revision"})
@@ -29,7 +29,7 @@ class Head(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A document, or a deleted key (then ``text`` is None). ``revision`` 0: the line names none."""
+    """A document, or a deleted key (``text`` is None). ``revision`` 0: the line has none."""
 
     key: str
     text: bytes | None
@@ -38,7 +38,7 @@ class Entry(NamedTuple):
 
 
 def line_bytes_max(limits: Limits) -> int:
-    """Longer lines are refused unread: each byte of a key or value may be written as an escape of six."""
+    """Return the limit above which a line is rejected unread: an escape takes six bytes for one of a key or value."""
     return 6 * (limits.key_bytes_max + limits.value_bytes_max) + 1024
 
 
@@ -64,7 +64,7 @@ def _require(members: dict[str, Any], names: frozenset[str], needed: frozenset[s
     for name in sorted(needed - members.keys()):
         raise InvalidValueError(f'there is no "{name}"')
     for name in sorted(members.keys() - names):
-        raise InvalidValueError(f"{name!r} is not a member that a line has")
+        raise InvalidValueError(f"{name!r} is not a member of a line")
 
 
 def _key(key: object, limits: Limits) -> str:
@@ -85,7 +85,7 @@ def _number(members: dict[str, Any], name: str, low: int, otherwise: int | None 
 
 
 def _value(text: bytes, members: dict[str, Any], limits: Limits) -> bytes:
-    """The text of the member "value" in the canonical ``text``: what the other members leave of it."""
+    """Return the text of the member "value" in the canonical ``text``: the part that the other members leave."""
     before: list[bytes] = []
     after: list[bytes] = []
     side = before
@@ -113,7 +113,7 @@ def _head(members: dict[str, Any]) -> Head:
     versions = [0] * _FLOORS
     for bucket in floors:
         if not (bucket.isascii() and bucket.isdigit() and len(bucket) <= 4 and int(bucket) < _FLOORS):
-            raise InvalidValueError(f"{bucket!r} is no bucket of the floors: they go from 0 to {_FLOORS - 1}")
+            raise InvalidValueError(f"{bucket!r} is not a bucket of the floors: buckets go from 0 to {_FLOORS - 1}")
         versions[int(bucket)] = _number(floors, bucket, low=1, of='"floors": ')
     return Head(
         revision=_number(members, "revision", low=0),

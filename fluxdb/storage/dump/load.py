@@ -1,4 +1,4 @@
-"""Making a database from a dump: the same documents, versions and revision, so the same digest."""
+"""Making a database from a dump: the same documents, versions and revision, and so the same digest."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from fluxdb.storage.system.oserrors import storage_errors
 
 
 class Loaded(NamedTuple):
-    """What came out of it."""
+    """The counts of what was loaded."""
 
     documents: int
     tombstones: int
     revision: int
-    is_dump: bool  # the file began with a dump's first line, so nothing of it was missing
+    is_dump: bool  # the file began with a dump's first line, so it is known to be complete
 
 
 def load_database(
@@ -42,8 +42,8 @@ def load_database(
 ) -> Loaded:
     """Make a new database in ``path``, which must be missing or empty, from a dump, or from lines of key and value.
 
-    A line without "version" gets 1; one without "revision" the next one (in a dump each has both). All or nothing: on
-    any error no database is there. Raises InvalidValueError, InvalidKeyError, LimitError (with the line's number),
+    A line without "version" gets 1; one without "revision" the next one (lines of a dump have both). All or nothing: on
+    any error no database is made. Raises InvalidValueError, InvalidKeyError, LimitError (with the line's number),
     LockedError, DiskFullError, StorageError.
     """
     directory = absolute(Path(path))
@@ -76,7 +76,7 @@ def load_database(
 def _require_empty(directory: Path) -> None:
     folder = list_folder(directory)
     if folder.segments or folder.snapshots:
-        raise StorageError(f"there is a database in {directory} already: load into a new folder")
+        raise StorageError(f"{directory} already holds a database: load into a new folder")
     others = [name for name in (*folder.others, END_NAME) if name != LOCK_NAME and (directory / name).exists()]
     if others:
         raise StorageError(f"{directory} is not empty ({others[0]} is there): load into a new folder")
@@ -88,7 +88,7 @@ def _numbered(lines: BinaryIO, bytes_max: int) -> Iterator[tuple[int, bytes]]:
         while line := lines.readline(bytes_max + 1):
             number += 1
             if len(line) > bytes_max:
-                raise LimitError(f"line {number}: it is longer than {bytes_max} bytes, as long as key and value may be")
+                raise LimitError(f"line {number}: it is longer than {bytes_max} bytes, the most that its limits allow")
             if number == 1:
                 line = line.removeprefix(codecs.BOM_UTF8)
             if line.strip():
@@ -103,7 +103,7 @@ def _add(loading: _Loading, number: int, line: bytes) -> None:
 
 
 class _Loading:
-    """The documents read so far, and what the first line promised."""
+    """The documents read so far, and the counts that the first line promised."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -119,7 +119,7 @@ class _Loading:
             self._head = line if isinstance(line, Head) else None
             self._begin()
         elif isinstance(line, Head):
-            raise InvalidValueError("the first line of another dump: are these two dumps in one file?")
+            raise InvalidValueError("this is the first line of another dump: does the file hold two dumps?")
         if isinstance(line, Entry):
             self._add_entry(line)
 
@@ -138,15 +138,15 @@ class _Loading:
             raise InvalidValueError(str(error)) from None
 
     def finish(self, directory: Path) -> tuple[Loaded, LogEnd]:
-        """Raises InvalidValueError where lines are missing, DiskFullError, StorageError."""
+        """Check the counts. Raises InvalidValueError if lines are missing, DiskFullError, StorageError."""
         documents, head = self._documents, self._head
         if not self.lines:
-            raise InvalidValueError("there is nothing in the file, not even the first line of a dump")
+            raise InvalidValueError("the file is empty: it lacks even the first line of a dump")
         found = (len(documents), documents.tombstones)
         if head is not None and found != (head.documents, head.tombstones):
             raise InvalidValueError(
-                f"{found[0]} documents and {found[1]} deleted keys, where the first line promises {head.documents} "
-                f"and {head.tombstones}: the dump was cut short, or changed"
+                f"{found[0]} documents and {found[1]} deleted keys were found, but the first line promises "
+                f"{head.documents} and {head.tombstones}: the dump was truncated or changed"
             )
         documents.loaded()
         revision = self._revision if head is None else head.revision
@@ -157,7 +157,7 @@ class _Loading:
 
 
 def _take_back(directory: Path, made: list[Path]) -> None:
-    """Remove what was made for the database that did not come to be: LOCK, and the folders, the innermost first."""
+    """Remove what was made for a database that failed to load: LOCK and the folders, the innermost first."""
     with suppress(OSError, FluxDBError):
         (directory / LOCK_NAME).unlink(missing_ok=True)
         for folder in made:
