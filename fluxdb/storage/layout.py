@@ -9,7 +9,7 @@
     segment.tmp, torn-tail.tmp      likewise, a segment, and a note about the log's end
     *.broken                        a copy that repair kept; never read
 
-Anything else is left alone. All of these are regular files: a link is not followed.
+Any other file is left alone. All of these are regular files: links are not followed.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ SEGMENT_TEMPORARY_NAME = "segment.tmp"
 BROKEN_SUFFIX = ".broken"
 
 _NUMBERED = re.compile(r"(log|snapshot)-([0-9]+)\Z")
-_LOCK_BODY = re.compile(rb"[0-9 ]{20}\n")  # how it begins; a LOCK of other stores has something else, or nothing
-_OF_NO_ONE = re.compile(r"\.|lost\+found\Z|.*\.broken\Z|salvaged-")  # what a folder for a database may hold beside it
+_LOCK_BODY = re.compile(rb"[0-9 ]{20}\n")  # how it begins; another store's LOCK has something else, or nothing
+_OF_NO_ONE = re.compile(r"\.|lost\+found\Z|.*\.broken\Z|salvaged-")  # what a folder for a database may hold besides
 _UNFINISHED = re.compile(r"snapshot-[0-9]{20}\.tmp\Z")
 
 
 class Folder(NamedTuple):
-    """What lies in a folder, but for log.end. Nothing was opened to find out."""
+    """The content of a folder, besides log.end. Nothing was opened to find out."""
 
     segments: list[int]  # numbers, ascending
-    snapshots: list[int]  # revisions, the newest first
-    leftovers: list[str]  # unfinished files: mean nothing, go at the next open
-    others: list[str]  # not ours to read
+    snapshots: list[int]  # revisions, newest first
+    leftovers: list[str]  # unfinished files: mean nothing, removed by the next open
+    others: list[str]  # not FluxDB's files
 
 
 def snapshot_name(revision: int) -> str:
@@ -51,27 +51,29 @@ def snapshot_name(revision: int) -> str:
 
 
 def absolute(path: Path) -> Path:
-    """``path`` from the root. Raises StorageError where it is relative, and the current folder was deleted."""
+    """Return ``path`` from the root. Raises StorageError if it is relative and the current folder was deleted."""
     try:
         return path.absolute()
     except OSError as error:
-        words = f"can't find {path}, which is relative: the current folder was deleted or can't be reached"
-        raise as_storage_error(words, error) from error
+        message = f"can't find {path}, which is relative: the current folder was deleted or can't be reached"
+        raise as_storage_error(message, error) from error
 
 
 def make_folder(directory: Path) -> None:
-    """Make it, with its parents, unless it is there. Raises StorageError."""
+    """Make the folder and its parents if they are missing. Raises StorageError."""
     with storage_errors(f"can't create the folder {directory}"):
         if directory.is_symlink() and not directory.exists():
             there = directory.readlink()
-            raise StorageError(f"{directory} is a link to {there}, and no folder is there: make it, or mount its disk")
+            raise StorageError(
+                f"{directory} is a link to {there}, which does not exist: make that folder, or mount its disk"
+            )
         directory.mkdir(parents=True, exist_ok=True)
 
 
 def check_is_ours(directory: Path) -> None:
-    """A database is made in a folder that is empty, not among other people's files.
+    """Check that a database may be made here: only in an empty folder, not among other files.
 
-    Raises StorageError where the folder holds something and no database; CorruptionError as list_folder.
+    Raises StorageError if the folder holds files but no database; CorruptionError as list_folder does.
     """
     folder = list_folder(directory)
     if folder.segments or folder.snapshots or folder.leftovers or _has_our_lock(directory):
@@ -80,7 +82,7 @@ def check_is_ours(directory: Path) -> None:
     if foreign:
         more = f" and {len(foreign) - 1:,} more" if len(foreign) > 1 else ""
         raise StorageError(
-            f"{directory} holds {foreign[0]}{more}, and no database: name the folder of a database, or one that is new"
+            f"{directory} holds {foreign[0]}{more} but no database: name the folder of a database, or a new one"
             " or empty"
         )
 
@@ -94,19 +96,21 @@ def _has_our_lock(directory: Path) -> bool:
 
 
 def require_folder(directory: Path) -> None:
-    """Raises StorageError where there is none, or one that can't be reached."""
+    """Check that the folder exists. Raises StorageError if it does not, or can't be reached."""
     with storage_errors(f"can't read the folder {directory}"):
         if directory.is_dir():
             return
         is_there = directory.exists()
     if is_there:
         raise StorageError(f"{directory} is a file: a database is a folder")
-    raise StorageError(f"there is no database folder {directory}")
+    raise StorageError(f"the folder {directory} does not exist")
 
 
 def require_database(directory: Path) -> None:
-    """Raises StorageError where the folder holds no database, CorruptionError where only log.end is left of one, and
-    for names that can't be ours.
+    """Check that the folder holds a database.
+
+    Raises StorageError if it holds none, CorruptionError if only log.end is left of one, and for names that no database
+    gives.
     """
     folder = list_folder(directory)
     if not folder.segments and not folder.snapshots:
@@ -119,8 +123,8 @@ def require_database(directory: Path) -> None:
 def list_folder(directory: Path) -> Folder:
     """Classify the files of ``directory`` by name.
 
-    Raises CorruptionError for a name that is one of ours written in another way (a second file of the same number, or a
-    renumbered one), StorageError where the folder can't be read.
+    Raises CorruptionError for a name of a database file in another spelling (a second file of the same number, or a
+    renumbered one), StorageError if the folder can't be read.
     """
     folder = Folder([], [], [], [])
     with storage_errors(f"can't read the folder {directory}"):
@@ -140,10 +144,10 @@ def _classify(folder: Folder, name: str, is_file: bool) -> None:
         (folder.leftovers if unfinished and is_file else folder.others).append(name)
         return
     if not is_file:
-        raise StorageError(f"{name} has the name of a database file and is none: move it out of the folder")
+        raise StorageError(f"{name} has the name of a database file but is not one: move it out of the folder")
     number = int(numbered[2])
     is_segment = numbered[1] == "log"
     proper_name = segment_name(number) if is_segment else snapshot_name(number)
     if name != proper_name or (is_segment and number == 0):
-        raise CorruptionError(name, 0, "no database gives this name, so the file was renamed, or is a copy of another")
+        raise CorruptionError(name, 0, "no database gives this name: the file was renamed, or is a copy")
     (folder.segments if is_segment else folder.snapshots).append(number)

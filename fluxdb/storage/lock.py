@@ -1,9 +1,9 @@
 """One owner at a time: the lock on a database folder.
 
-The lock is flock on the file LOCK, which holds the owner's process id and, in a second line, a server's address. The
-folder itself is locked as well, so that
-removing LOCK by hand does not let a second owner in. flock belongs to the open file, not to the process as lockf does,
-so a second open in the same process is refused, too. The kernel drops the lock when the owner ends, however it ends.
+The lock is a flock on the file LOCK, which holds the owner's process id and, in a second line, a server's address. The
+folder itself is locked as well, so that removing LOCK by hand does not let a second owner in. A flock belongs to the
+open file, not to the process as lockf does, so a second open in the same process is rejected too. The kernel drops the
+lock when the owner ends, however it ends.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from fluxdb.storage.system.oserrors import storage_errors
 
 _PID_BYTES = 21
 _ADDRESS_BYTES_MAX = 300
-_ADDRESS = re.compile(rb"([!-~]+) *\n")  # in the line after it; of a longer one nothing is told
-# The folder's own lock is a second line: some network file systems lock no folders.
+_ADDRESS = re.compile(rb"([!-~]+) *\n")  # in the line after it; a longer address is not reported
+# The folder's own lock is a second safeguard: some network file systems lock no folders.
 _NO_FOLDER_LOCKS = frozenset({errno.EBADF, errno.EINVAL, errno.EISDIR, errno.ENOLCK, errno.EOPNOTSUPP})
 _TAKEN = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})
 
 
 class FolderLock:
-    """A held lock. ``release`` it; in a forked child ``abandon`` it, which leaves it to the parent."""
+    """A held lock. ``release`` ends it; in a forked child ``abandon`` leaves it to the parent."""
 
     def __init__(self, directory: Path, descriptors: list[Descriptor], *, owns: bool) -> None:
         self.directory = directory
-        self._descriptors = descriptors  # the last one is LOCK's where the lock owns the folder
+        self._descriptors = descriptors  # the last one is LOCK's if this lock owns the folder
         self._owns = owns
         self.place = Place(directory, descriptors[0])
 
     @classmethod
     def own(cls, directory: Path) -> FolderLock:
-        """Lock out everybody else. Raises LockedError, StorageError."""
+        """Lock out all other processes. Raises LockedError, StorageError."""
         descriptors: list[Descriptor] = []
         try:
             with storage_errors(f"can't lock the folder {directory}"):
@@ -63,7 +63,7 @@ class FolderLock:
             with storage_errors(f"can't lock the folder {directory}"):
                 descriptors.append(open_folder(directory))
                 _flock(descriptors[0], fcntl.LOCK_SH, directory, passed_over=_NO_FOLDER_LOCKS)
-                with suppress(FileNotFoundError):  # not there in a copy, and the folder's own lock does
+                with suppress(FileNotFoundError):  # a copy lacks it, and the folder's own lock suffices
                     descriptors.append(open_file(directory / LOCK_NAME, os.O_RDONLY))
                     _flock(descriptors[1], fcntl.LOCK_SH, directory)
             return cls(directory, descriptors, owns=False)
@@ -73,32 +73,34 @@ class FolderLock:
 
     @property
     def folder(self) -> Descriptor | None:
-        """The folder that is locked, wherever its path leads by now; None where the lock was released."""
+        """The locked folder, wherever its path leads by now; None once the lock is released."""
         return self._descriptors[0] if self._descriptors else None
 
     def announce(self, address: str) -> None:
-        """Tell who finds the folder locked where the owner can be reached. A full disk costs the advice alone."""
+        """Note where the owner can be reached, for processes that find the folder locked. On a full disk only this is
+        lost.
+        """
         if self._owns and self._descriptors and len(address.encode()) <= _ADDRESS_BYTES_MAX:
             with suppress(OSError, ValueError):
                 os.pwrite(self._descriptors[-1].fileno(), _text(str(os.getpid()), address), 0)
 
     def release(self) -> None:
-        """Let the next owner in. Idempotent; where it was interrupted, it may be called again."""
+        """Let the next owner in. Idempotent; call it again if it was interrupted."""
         if self._descriptors and self._owns:
             with suppress(OSError, ValueError):  # the id is a courtesy, the lock is the kernel's
                 os.pwrite(self._descriptors[-1].fileno(), _text(""), 0)
         for descriptor in self._descriptors:
-            with suppress(OSError, ValueError):  # closed already by a call that was interrupted
+            with suppress(OSError, ValueError):  # already closed by an interrupted call
                 fcntl.flock(descriptor.fileno(), fcntl.LOCK_UN)  # a forked child may still hold a copy of it
         _close(self._descriptors)
 
     def abandon(self) -> None:
-        """In a forked child: close its copies of the descriptors. The parent goes on owning the folder."""
+        """Close a forked child's copies of the descriptors. The parent still owns the folder."""
         _close(self._descriptors)
 
 
 def _text(pid: str, address: str = "") -> bytes:
-    """What LOCK holds: always as long, and written at once, so a reader sees no mix of two owners."""
+    """Return the content of LOCK: of fixed length and written at once, so a reader sees no mix of two owners."""
     return f"{pid:<{_PID_BYTES - 1}}\n{address:<{_ADDRESS_BYTES_MAX}}\n".encode()
 
 
@@ -113,7 +115,7 @@ def _flock(descriptor: Descriptor, how: int, directory: Path, passed_over: froze
 
 
 def _owner(directory: Path) -> tuple[int, str]:
-    """The process id in LOCK and the address; 0 and "" if its process is gone (then a reader holds the lock)."""
+    """Return the process id in LOCK and the address; 0 and "" if its process is gone (then a reader holds the lock)."""
     try:
         with read_only(directory / LOCK_NAME) as file:
             text = file.read(1024)
@@ -130,7 +132,7 @@ def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except PermissionError:
-        return True  # another user's
+        return True  # another user's process
     except (OSError, OverflowError):
         return False
     return pid > 0

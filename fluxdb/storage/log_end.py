@@ -1,7 +1,7 @@
 """The note of where the log ended, written by each clean close: it shows what the log has lost since.
 
-A log can't tell by itself what stood behind its end. A last group that lost a sector looks like one that a crash left
-unfinished, and a last segment that is gone leaves no trace. The note tells, for everything up to the last clean close.
+A log alone can't tell what stood after its end. A last group that lost a sector looks like one that a crash left
+unfinished, and a missing last segment leaves no trace. The note tells, for everything up to the last clean close.
 
     log.end    one sector, rewritten in place; all numbers are little-endian
        0  8 bytes  "FLUXEND" and a zero
@@ -14,13 +14,13 @@ unfinished, and a last segment that is gone leaves no trace. The note tells, for
       56  u64      offset at which the log goes on there
       64           zeros, up to 512
 
-The note is a lower bound: "the log was durable up to here". Groups are only added behind it, so it stays true when the
-database is opened again, whatever happens then. That is why nothing has to remove it before the first write: an open
-only reads it, a SET never sees it, and there is no moment at which a crash could find it false. A FluxDB that knows no
-note leaves it true, too. It is written after the last group is durable, and a sector reaches the disk whole or not at
-all, so a crash leaves the note before, or this one; where the first one is being made, a file that is empty or zeros.
+The note is a lower bound: "the log was durable up to here". Groups are only appended after it, so it stays true when
+the database is opened again, whatever happens then. So nothing has to remove it before the first write: opening only
+reads it, a SET never sees it, and at no moment could a crash find it false. A FluxDB that does not know the note leaves
+it true as well. It is written after the last group is durable, and a sector reaches the disk whole or not at all, so a
+crash leaves either the previous note or this one; for the very first note, a file that is empty or zeros.
 
-It compares by revision, which survives a repair that begins a new log. It is a file beside LOCK, not a part of it: LOCK
+It compares by revision, which survives a repair that begins a new log. It is a separate file, not a part of LOCK: LOCK
 means nothing without its owner, is left out of copies, and may be removed; the note is a part of the database.
 """
 
@@ -49,7 +49,7 @@ _BODY = struct.Struct("<16sQQQQ")
 
 
 class LogEnd(NamedTuple):
-    """Where the log ended when the database was closed. All of it was durable."""
+    """Where the log ended when the database was closed. All of the log was durable."""
 
     database_id: bytes
     revision: int
@@ -65,15 +65,15 @@ class LogEnd(NamedTuple):
         return f"the database was closed at revision {self.revision}, in {segment_name(self.segment)}"
 
     def whole_database_missing(self) -> CorruptionError:
-        """The damage where the note is all that is left of the database."""
-        reason = f"{self}; no segment and no snapshot is left. If they were removed on purpose, remove {END_NAME}, too"
+        """Return the damage for a folder in which only the note is left of the database."""
+        reason = f"{self}; no segment and no snapshot is left. If they were removed on purpose, remove {END_NAME} too"
         return CorruptionError(segment_name(self.segment), 0, reason)
 
 
 def read_log_end(directory: Path) -> tuple[LogEnd | None, str | None]:
-    """The note, or what is wrong with it; neither where no close was noted. Raises StorageError.
+    """Return the note, or what is wrong with it; neither if no close was noted. Raises StorageError.
 
-    A note that can't be read is no reason to refuse: without it an open only knows less.
+    An unreadable note is no reason to fail: without it an open only knows less.
     """
     with storage_errors(f"can't read {directory / END_NAME}"):
         try:
@@ -94,7 +94,7 @@ def read_log_end(directory: Path) -> tuple[LogEnd | None, str | None]:
 
 
 def write_log_end(folder: Descriptor, end: LogEnd) -> None:
-    """Write the note, durably. Raises OSError; the log is none the worse."""
+    """Write the note durably. Raises OSError; the log is unaffected."""
     block = (_HEAD.pack(_MAGIC, _FORMAT_VERSION, 0) + _BODY.pack(*end)).ljust(SECTOR_BYTES, b"\0")
     head = _HEAD.pack(_MAGIC, _FORMAT_VERSION, _checksum(block))
     with open_inside(folder, END_NAME, os.O_RDWR | os.O_CREAT) as file:

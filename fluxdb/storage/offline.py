@@ -1,4 +1,4 @@
-"""Reading a database without owning it: nothing on disk is changed, and no owner may be there."""
+"""Reading a database without owning it: nothing on disk is changed, and no process may own the folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fluxdb.storage.system.usage import folder_bytes, ordinary_first
 
 @contextmanager
 def shared_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A folder that exists, locked against owners. Raises LockedError, StorageError."""
+    """Lock an existing folder against owners. Raises LockedError, StorageError."""
     directory = absolute(Path(path))
     require_folder(directory)
     lock = FolderLock.share(directory)
@@ -31,7 +31,7 @@ def shared_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
 def read_database(
     path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS, *, progress: ProgressCallback | None = None
 ) -> Recovered:
-    """The state that the next open would begin with. Raises LockedError, CorruptionError, StorageError."""
+    """Return the state that the next open would begin with. Raises LockedError, CorruptionError, StorageError."""
     with shared_folder(path) as directory:
         require_database(directory)
         recovered = read_folder(directory, tombstones_max=limits.tombstones_max, progress=progress)
@@ -43,14 +43,14 @@ def read_database(
 def database_info(
     path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS, *, progress: ProgressCallback | None = None
 ) -> dict[str, object]:
-    """What `fluxdb info` prints, with the digest of the state. Raises LockedError, CorruptionError, StorageError."""
+    """Return what `fluxdb info` prints, with the state's digest. Raises LockedError, CorruptionError, StorageError."""
     recovered = read_database(path, limits, progress=progress)
     known = ordinary_first(database_state(recovered), {"disk_bytes": folder_bytes(recovered.directory)})
     return {**known, "digest": recovered.documents.digest()}
 
 
 def database_state(recovered: Recovered) -> dict[str, Any]:
-    """What there is to know of a database that was read and not taken over."""
+    """Return the facts about a database that was read and not taken over."""
     documents = recovered.documents
     return {
         "path": str(recovered.directory),

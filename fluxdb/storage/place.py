@@ -1,11 +1,11 @@
-"""Is what was opened still where it was opened?
+"""Checks that an open folder is still where it was opened.
 
-A process holds a folder by its descriptors, and goes on writing to it wherever it is: deleted, moved away, hidden by
-another one or by a mount. Nobody would find those writes. So its path is looked at now and then (a stat or two), and
-no writes are taken while it leads elsewhere. They are taken again when the folder is back: nobody else can have owned
-it meanwhile, since the lock is on the folder itself.
+A process holds a folder by its descriptors, and keeps writing to it wherever it is: deleted, moved away, hidden by
+another folder or by a mount. Nobody would find those writes. So the path is checked now and then (a stat or two), and
+writes are rejected while it leads elsewhere. They are accepted again when the folder is back: nobody else can have
+owned it in between, because the lock is on the folder itself.
 
-A path that can't be looked at (permissions, a disk that fails) says nothing, and changes nothing.
+A path that can't be checked (permissions, a failing disk) says nothing and changes nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LOST = "close the database; until then, its documents can be read here"
 
 
 class Place:
-    """Of a folder that is open, and of the segment that its log is written to."""
+    """The place of an open folder, and of the segment that its log is written to."""
 
     def __init__(self, directory: Path, folder: Descriptor) -> None:
         self._directory = directory
@@ -30,7 +30,7 @@ class Place:
         self._segment: tuple[str, int] = ("", 0)  # the name, and the number of its file
 
     def folder_problem(self) -> str:
-        """What became of the folder, in words; empty: it is there, or that can't be known."""
+        """Return what became of the folder, as a message; empty: it is in place, or that can't be known."""
         opened = os.fstat(self._folder.fileno())
         try:
             there = self._directory.stat()
@@ -45,7 +45,7 @@ class Place:
         return ""
 
     def segment_problem(self, name: str) -> str:
-        """The same of the segment that is written to. Looked at again by the caller if that is another one by now."""
+        """Return the same for the written segment. The caller checks again if the log has moved to another one by now."""
         path = self._directory / name
         try:
             number = path.stat().st_ino

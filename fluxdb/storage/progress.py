@@ -1,11 +1,11 @@
-"""Telling how far a long piece of work is."""
+"""Reporting the progress of a long piece of work."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TypeAlias
 
-ProgressCallback: TypeAlias = Callable[[int, int], None]  # bytes done, bytes in all
+ProgressCallback: TypeAlias = Callable[[int, int], None]  # bytes done, bytes in total
 
 
 class Progress:
@@ -22,5 +22,5 @@ class Progress:
             self._callback(self._done_bytes, self._total_bytes)
 
     def finish(self) -> None:
-        """All is done, however the bytes were counted."""
+        """Report that all is done, however the bytes were counted."""
         self.add(self._total_bytes - self._done_bytes)

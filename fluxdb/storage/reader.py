@@ -1,4 +1,4 @@
-"""What state the files of a folder stand for. Reading changes nothing on disk."""
+"""The state that the files of a folder stand for. Reading changes nothing on disk."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from fluxdb.storage.system.oserrors import storage_errors
 
 _GROUP_HEADER_BYTES = 64
 
-# What can be said of an end of the log that no close noted.
+# The warning about an end of the log that no close noted.
 UNKNOWN_END = (
-    "the log ends as a crash leaves it, no close noted its end. If there was no crash, what stood behind it, if"
-    " anything, is lost"
+    "the log ends as a crash leaves it, and no close noted its end. If there was no crash, everything that stood after"
+    " it, if anything, is lost"
 )
 
 
 class Torn(NamedTuple):
-    """A tail as a crash leaves it, unfinished and never acknowledged. If there was no crash, the last group is lost."""
+    """A tail as a crash leaves it: unfinished and never acknowledged. If there was no crash, the last group is lost."""
 
     segment: str
     offset: int
-    byte_count: int  # up to its last byte that is not 0
+    byte_count: int  # up to its last nonzero byte
     cause: str
 
     def __str__(self) -> str:
@@ -47,35 +47,35 @@ class Torn(NamedTuple):
 
 @dataclass
 class Recovered:
-    """The state, and what was found on the way to it."""
+    """The state, and what was found while reading it."""
 
     directory: Path
     documents: Documents
     position: Position  # the end of the log
     segments: list[SegmentFile]
     leftovers: list[str]
-    database_id: bytes = b""  # empty: there is no database here yet, or nothing to begin with
-    snapshot: Position | None = None  # what the snapshot that recovery began with stands for
+    database_id: bytes = b""  # empty: no database here yet, or nothing to start from
+    snapshot: Position | None = None  # the position that the snapshot used by recovery stands for
     log_bytes: int = 0  # from the snapshot to the end
-    first: Position = FIRST_POSITION  # where reading the log began: what lies before is not needed
+    first: Position = FIRST_POSITION  # where reading the log began: nothing before it is needed
     records: int = 0
     groups: int = 0
-    last_group_offset: int = -1  # in the last segment; -1: no group was read there
+    last_group_offset: int = -1  # in the last segment; -1: it has no group
     torn: Torn | None = None
-    closed: LogEnd | None = None  # where the last clean close noted the end, as far as that is known
-    passed_over: list[tuple[int, CorruptionError]] = field(default_factory=list)  # newer snapshots, of no use
+    closed: LogEnd | None = None  # the end that the last clean close noted, if known
+    passed_over: list[tuple[int, CorruptionError]] = field(default_factory=list)  # newer snapshots that can't be used
     warnings: list[str] = field(default_factory=list)
-    damage: CorruptionError | None = None  # then documents and position are what lies before it
-    is_new: bool = False  # nothing was there: taking over makes a database
+    damage: CorruptionError | None = None  # then documents and position are the state before it
+    is_new: bool = False  # the folder was empty: taking over makes a database
     is_foreign: bool = False  # the damage is a file of another database
 
     @property
     def ends_as_closed(self) -> bool:
-        """Nothing was written since the last clean close, as far as the log shows: it ends where that noted it."""
+        """Nothing was written since the last clean close, as far as the log shows: it ends where the close noted."""
         return self.closed is not None and self.torn is None and self.closed.revision == self.position.revision
 
     def report(self) -> dict[str, object]:
-        """For people: what recovery did."""
+        """Return what recovery did, for people."""
         used = None if self.snapshot is None else snapshot_name(self.snapshot.revision)
         return {
             "created": self.is_new,
@@ -92,10 +92,10 @@ class Recovered:
 def read_folder(
     directory: Path, *, tombstones_max: int = DEFAULT_LIMITS.tombstones_max, progress: ProgressCallback | None = None
 ) -> Recovered:
-    """Read the newest good snapshot and the log behind it.
+    """Read the newest good snapshot and the log after it.
 
-    Damage is not raised but returned as ``damage``, with the state before it. Raises StorageError (where the system
-    refuses, or the format is from the future) and CorruptionError for names that can't be ours.
+    Damage is not raised but returned as ``damage``, with the state before it. Raises StorageError (the system refused,
+    or the format is newer) and CorruptionError for names that no database gives.
     """
     folder = list_folder(directory)
     segments = [read_segment_file(directory, number) for number in folder.segments]
@@ -143,7 +143,7 @@ def _take_note(recovered: Recovered, first: SegmentFile, noted: LogEnd | None, p
 
 
 def _read_log(recovered: Recovered, first_index: int, progress: Progress) -> None:
-    """Replay segment after segment, until the end or until damage."""
+    """Replay segment after segment, until the end or damage."""
     for index in range(first_index, len(recovered.segments)):
         segment = recovered.segments[index]
         following = recovered.segments[index + 1] if index + 1 < len(recovered.segments) else None
@@ -154,7 +154,7 @@ def _read_log(recovered: Recovered, first_index: int, progress: Progress) -> Non
             assert segment.start is not None, "_complaint saw to it"
             recovered.position = segment.start
         _read_segment(recovered, segment, following)
-        if following is None and recovered.damage is None:  # else the next one says that all is there
+        if following is None and recovered.damage is None:  # otherwise the next one shows that it is complete
             recovered.damage = cut_of(segment)
         progress.add(segment.size)
         if recovered.damage is not None:
@@ -162,23 +162,23 @@ def _read_log(recovered: Recovered, first_index: int, progress: Progress) -> Non
 
 
 def cut_of(segment: SegmentFile) -> CorruptionError | None:
-    """The complaint about a last segment that is shorter than its header says.
+    """Return the damage of a last segment that is shorter than its header says.
 
-    No crash does that: a segment has its full size, its header says which, and both are synced, before it gets its
-    name. What stood behind the cut, records or free space, can't be told.
+    No crash does that: a segment gets its name only after its full size and its header, which states that size, are
+    synced. What stood after the cut, records or free space, can't be known.
     """
     if segment.header is None or segment.size >= segment.header.segment_bytes:
         return None
     made_bytes = segment.header.segment_bytes
-    reason = f"the file was cut: it was made with {made_bytes} bytes. What stood behind byte {segment.size} is lost"
+    reason = f"the file was cut: it was made with {made_bytes} bytes. Everything after byte {segment.size} is lost"
     return CorruptionError(segment.name, segment.size, reason)
 
 
 def _complaint(segment: SegmentFile, previous: SegmentFile) -> CorruptionError | None:
-    """What keeps ``segment`` from being the one after ``previous``, as far as its name and header tell."""
+    """Return what keeps ``segment`` from following ``previous``, as far as its name and header tell."""
     if segment.number != previous.number + 1:
         missing = segment_name(previous.number + 1)
-        return CorruptionError(missing, 0, f"the segment is missing, and {segment.name} is there")
+        return CorruptionError(missing, 0, f"the segment is missing, but {segment.name} exists")
     if segment.problem is not None:
         return CorruptionError(segment.name, 0, segment.problem)
     return None
@@ -202,7 +202,7 @@ def _read_segment(recovered: Recovered, segment: SegmentFile, following: Segment
 
 
 def damage_at(stop: Stop, row: Row, closed: LogEnd | None) -> CorruptionError:
-    """The damage that a row of the table rules, at the place where the replay stopped."""
+    """Return the damage that a row of the table rules, at the position where the replay stopped."""
     at, cause = stop.position, row.cause
     if row is CLOSED_BEHIND:
         if stop.reason == STOP_END and closed is not None and closed.segment > at.segment:
@@ -212,7 +212,7 @@ def damage_at(stop: Stop, row: Row, closed: LogEnd | None) -> CorruptionError:
 
 
 def look_around(data: bytearray, stop: Stop, following: SegmentFile | None, closed: LogEnd | None) -> Seen:
-    """What the decision table wants to know about the place at which a replay stopped."""
+    """Collect what the decision table asks about the position at which a replay stopped."""
     at = stop.position.offset
     if following is not None:
         named_end = stop.reason == STOP_END and last_nonzero(data, at) < 0  # all that can be said without its word

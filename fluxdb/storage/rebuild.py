@@ -1,4 +1,4 @@
-"""A database from documents in memory: a snapshot that holds them all, and a log that begins behind it."""
+"""Making a database from documents in memory: a snapshot that holds them all, and a log that begins after it."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def write_database(
     revision: int,
     clear_away: Callable[[], None] = lambda: None,
 ) -> None:
-    """Write ``documents`` as they would stand at ``revision``, durably.
+    """Write ``documents`` durably, as the state at ``revision``.
 
-    ``clear_away`` is called when the snapshot is written but not yet named: it moves the old log out of the way.
-    A crash leaves what was there, or a folder that does not open, or the new database. Raises DiskFullError,
-    StorageError; the new files are gone then.
+    ``clear_away`` is called when the snapshot is written but not yet named: it moves the old log out of the way. A
+    crash leaves the old files, or a folder that does not open, or the new database. Raises DiskFullError, StorageError;
+    the new files are then removed.
     """
     position = FIRST_POSITION._replace(revision=revision)
     writer_of = partial(SnapshotWriter, directory, database_id, position)

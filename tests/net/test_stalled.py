@@ -75,7 +75,7 @@ def test_g8_1000_stalled_subscribers_are_evicted_and_told_within_128_mib(
             answers = herd.read_until(lambda got: b'"kind":"evicted"' in got and b'"id":"meanwhile"' in got)
             for answer in answers:
                 check_told(answer)
-            check_can_begin_anew(herd, writer)
+            check_can_begin_again(herd, writer)
         assert group.oom_kills == 0
         assert group.peak_bytes <= LIMIT_BYTES
         code, errors = server.stop()
@@ -83,7 +83,7 @@ def test_g8_1000_stalled_subscribers_are_evicted_and_told_within_128_mib(
     assert "Traceback" not in errors
 
 
-def check_can_begin_anew(herd: Herd, writer: Wire) -> None:
+def check_can_begin_again(herd: Herd, writer: Wire) -> None:
     herd.send(b'{"kind":"subscribe","key":"news"}\n')
     herd.read_until(lambda got: b'"kind":"subscribed"' in got)
     version = writer.ask({"kind": "set", "key": "news", "value": 1})[0]["version"]

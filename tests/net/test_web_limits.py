@@ -16,7 +16,7 @@ from tests.net.web_client import Site, ask, run
 VALUE = b'"' + b"x" * 60_000 + b'"'
 
 
-def test_g8_a_client_that_does_not_read_is_evicted_and_told_and_can_begin_anew(tmp_path: Path) -> None:
+def test_g8_a_client_that_does_not_read_is_evicted_and_told_and_can_begin_again(tmp_path: Path) -> None:
     async def test(site: Site) -> None:
         narrow = socket.create_connection(("127.0.0.1", site.web.port))
         narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)

@@ -178,7 +178,7 @@ BAD: list[tuple[bytes, type[FluxDBError], str]] = [
     (LINE + HEAD, InvalidValueError, "line 2: "),
     (HEAD + HEAD + LINE, InvalidValueError, "line 2: "),
     (HEAD, InvalidValueError, "cut short"),
-    (HEAD + LINE + b'{"key":"b","value":1,"version":1,"revision":4}', InvalidValueError, "cut short, or changed"),
+    (HEAD + LINE + b'{"key":"b","value":1,"version":1,"revision":4}', InvalidValueError, "truncated or changed"),
     (HEAD + b'{"key":"a","value":1,"version":1,"revision":6}', InvalidValueError, 'line 2: "revision"'),
     (HEAD + b'{"key":"a","value":1,"version":1}', InvalidValueError, 'line 2: "revision"'),
     (HEAD.replace(b":1,", b":2,", 1) + LINE, InvalidValueError, "line 1: a dump of format 2"),
@@ -189,8 +189,8 @@ BAD: list[tuple[bytes, type[FluxDBError], str]] = [
     (HEAD.replace(b":5,", b":4611686018427387905,") + LINE, InvalidValueError, 'line 1: "revision"'),
     (HEAD.replace(b"{}", b"[]") + LINE, InvalidValueError, "line 1: "),
     (HEAD.replace(b'"tombstones":0,', b"") + LINE, InvalidValueError, 'line 1: there is no "tombstones"'),
-    (b"", InvalidValueError, "nothing in the file"),
-    (b"\n\n", InvalidValueError, "nothing in the file"),
+    (b"", InvalidValueError, "the file is empty"),
+    (b"\n\n", InvalidValueError, "the file is empty"),
 ]
 
 

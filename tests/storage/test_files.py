@@ -63,7 +63,7 @@ def test_a_database_file_that_is_a_link_is_refused(folder: Path, name: str) -> N
     whole = file.read_bytes()
     file.rename(folder.parent / "moved")
     file.symlink_to("../moved")
-    with pytest.raises(StorageError, match=f"{name} has the name of a database file and is none"), opened(folder):
+    with pytest.raises(StorageError, match=f"{name} has the name of a database file but is not one"), opened(folder):
         pass
     assert (folder.parent / "moved").read_bytes() == whole
 

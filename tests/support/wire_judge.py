@@ -99,7 +99,7 @@ class Judge:
     def check(self, data: bytes, seed: int) -> None:
         """Raises AssertionError where an answer is not what is documented. The seed decides about the pieces."""
         if self._rounds % ROUNDS_MAX == 0:
-            self._begin_anew()
+            self._begin_again()
         self._rounds += 1
         authenticated = seed % 4 != 0
         whole, pieced = self._sides
@@ -107,7 +107,7 @@ class Judge:
         assert pieced.replies(cut(data, seed), authenticated=authenticated) == (replies, ended)
         check_replies(data, replies, ended=ended)
 
-    def _begin_anew(self) -> None:
+    def _begin_again(self) -> None:
         self.close()
         self._folder = Path(tempfile.mkdtemp(prefix=self._prefix, dir=memory_folder()))
         self._sides = [Side(self._folder / name) for name in ("whole", "pieces")]

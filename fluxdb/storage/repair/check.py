@@ -28,9 +28,6 @@ from fluxdb.storage.system.oserrors import storage_errors
 AS_A_CRASH = "as a crash leaves it: the next open cuts it off. If there was none, the last group is lost"
 
 
-AS_A_CRASH = "as a crash leaves it: the next open cuts it off. If there was none, the last group is lost"
-
-
 class Finding(NamedTuple):
     """One thing that was noticed."""
 

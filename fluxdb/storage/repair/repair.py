@@ -31,8 +31,8 @@ from fluxdb.storage.lock import FolderLock
 from fluxdb.storage.progress import ProgressCallback
 from fluxdb.storage.reader import Recovered, read_folder
 from fluxdb.storage.repair.aside import rename_aside
-from fluxdb.storage.repair.mend_log import cut_log, mend_header, noted_revision, put_note_aside
-from fluxdb.storage.repair.mend_snapshot import begin_anew
+from fluxdb.storage.repair.fix_log import cut_log, fix_header, noted_revision, put_note_aside
+from fluxdb.storage.repair.fix_snapshot import begin_again
 from fluxdb.storage.repair.report import RepairReport
 
 _ROUNDS_MAX = 1000  # each takes at least one file out of the way, or ends the log earlier
@@ -52,7 +52,7 @@ def repair_database(
     report = RepairReport(directory)
     lock = FolderLock.own(directory)
     try:
-        _mend_names(directory, report)
+        _fix_names(directory, report)
         if _accept_empty(directory, report):
             return report
         require_database(directory)
@@ -64,13 +64,13 @@ def repair_database(
                     _put_aside(directory, CorruptionError(snapshot_name(revision), 0, reason), report)
                 report.revision, report.keys = recovered.position.revision, len(recovered.documents)
                 return report
-            _mend(recovered, recovered.damage, limits, report)
+            _fix(recovered, recovered.damage, limits, report)
     finally:
         lock.release()
     raise StorageError(f"{directory} could not be repaired: {report.damage[-1]}")
 
 
-def _mend_names(directory: Path, report: RepairReport) -> None:
+def _fix_names(directory: Path, report: RepairReport) -> None:
     while (error := _bad_name(directory)) is not None:
         _put_aside(directory, error, report)
 
@@ -103,14 +103,14 @@ def _put_aside(directory: Path, error: CorruptionError, report: RepairReport) ->
     report.actions.append(f"{error.segment} was renamed to {report.kept[-1]}")
 
 
-def _mend(recovered: Recovered, damage: CorruptionError, limits: Limits, report: RepairReport) -> None:
+def _fix(recovered: Recovered, damage: CorruptionError, limits: Limits, report: RepairReport) -> None:
     if recovered.is_foreign:
         _put_aside(recovered.directory, damage, report)
         return
     report.damage.append(f"{damage.segment}, byte {damage.offset}: {damage.reason}")
-    if mend_header(recovered, damage, report):
+    if fix_header(recovered, damage, report):
         return
     if recovered.database_id:
         cut_log(recovered, report)
     else:
-        begin_anew(recovered, limits, report)
+        begin_again(recovered, limits, report)

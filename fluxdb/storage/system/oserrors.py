@@ -46,8 +46,8 @@ def errno_of(error: BaseException) -> int:
 
 
 def as_storage_error(doing: str, error: OSError) -> StorageError:
-    words = error.strerror or str(error)
+    message = error.strerror or str(error)
     if error.errno in NO_ROOM:
-        return DiskFullError(f"{doing}: {words}: free some space and try again")
+        return DiskFullError(f"{doing}: {message}: free some space and try again")
     way_out = WAY_OUT.get(error.errno or 0)
-    return StorageError(f"{doing}: {words}: {way_out}" if way_out else f"{doing}: {words}")
+    return StorageError(f"{doing}: {message}: {way_out}" if way_out else f"{doing}: {message}")

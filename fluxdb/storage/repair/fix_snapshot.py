@@ -15,7 +15,7 @@ from fluxdb.storage.layout import list_folder, snapshot_name
 from fluxdb.storage.reader import Recovered
 from fluxdb.storage.rebuild import write_database
 from fluxdb.storage.repair.aside import link_aside, rename_aside
-from fluxdb.storage.repair.mend_log import noted_revision
+from fluxdb.storage.repair.fix_log import noted_revision
 from fluxdb.storage.repair.report import RepairReport
 from fluxdb.storage.repair.salvage import FoundBlock, find_blocks, records_written
 from fluxdb.storage.repair.salvage_file import SalvageFile
@@ -33,7 +33,7 @@ class _Kept(NamedTuple):
     damaged_blocks: list[FoundBlock]  # of which single records were kept
 
 
-def begin_anew(recovered: Recovered, limits: Limits, report: RepairReport) -> None:
+def begin_again(recovered: Recovered, limits: Limits, report: RepairReport) -> None:
     """Make a new snapshot of what is whole in the newest one, and a new log; the old log goes to a side file."""
     directory = recovered.directory
     revisions = list_folder(directory).snapshots

@@ -24,7 +24,7 @@ from fluxdb.storage.system.files import open_file
 from fluxdb.storage.system.oserrors import storage_errors
 
 
-def mend_header(recovered: Recovered, damage: CorruptionError, report: RepairReport) -> bool:
+def fix_header(recovered: Recovered, damage: CorruptionError, report: RepairReport) -> bool:
     """Make the header of the damaged segment anew from what its neighbours say. False: that is not to be done."""
     names = [segment.name for segment in recovered.segments]
     index = names.index(damage.segment) if damage.segment in names else -1
