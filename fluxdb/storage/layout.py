@@ -82,8 +82,7 @@ def check_is_ours(directory: Path) -> None:
     if foreign:
         more = f" and {len(foreign) - 1:,} more" if len(foreign) > 1 else ""
         raise StorageError(
-            f"{directory} holds {foreign[0]}{more} but no database: name the folder of a database, or a new one"
-            " or empty"
+            f"{directory} holds {foreign[0]}{more} but no database: name the folder of a database, or a new or empty one"
         )
 
 
@@ -103,7 +102,7 @@ def require_folder(directory: Path) -> None:
         is_there = directory.exists()
     if is_there:
         raise StorageError(f"{directory} is a file: a database is a folder")
-    raise StorageError(f"the folder {directory} does not exist")
+    raise StorageError(f"there is no database folder {directory}")
 
 
 def require_database(directory: Path) -> None:

@@ -45,7 +45,7 @@ class Place:
         return ""
 
     def segment_problem(self, name: str) -> str:
-        """Return the same for the written segment. The caller checks again if the log has moved to another one by now."""
+        """Return the same for the written segment. The caller checks again if the log has moved to another one."""
         path = self._directory / name
         try:
             number = path.stat().st_ino

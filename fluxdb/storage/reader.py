@@ -17,7 +17,7 @@ from fluxdb.storage.base import FIRST_POSITION, find_base, find_foreign
 from fluxdb.storage.layout import Folder, list_folder, snapshot_name
 from fluxdb.storage.log_end import END_NAME, LogEnd, read_log_end
 from fluxdb.storage.progress import Progress, ProgressCallback
-from fluxdb.storage.recovery import CLOSED_BEHIND, Row, Seen, Verdict, decide
+from fluxdb.storage.recovery import CLOSED_LATER, Row, Seen, Verdict, decide
 from fluxdb.storage.segments import SegmentFile, read_segment, read_segment_file
 from fluxdb.storage.system.oserrors import storage_errors
 
@@ -204,7 +204,7 @@ def _read_segment(recovered: Recovered, segment: SegmentFile, following: Segment
 def damage_at(stop: Stop, row: Row, closed: LogEnd | None) -> CorruptionError:
     """Return the damage that a row of the table rules, at the position where the replay stopped."""
     at, cause = stop.position, row.cause
-    if row is CLOSED_BEHIND:
+    if row is CLOSED_LATER:
         if stop.reason == STOP_END and closed is not None and closed.segment > at.segment:
             return CorruptionError(segment_name(at.segment + 1), 0, f"the segment is missing: {closed}")
         cause = f"{cause}: {closed}, and the log ends here at revision {at.revision}"
@@ -220,17 +220,17 @@ def look_around(data: bytearray, stop: Stop, following: SegmentFile | None, clos
             end = stop.position._replace(segment=following.number, offset=SEGMENT_HEADER_BYTES)
             named_end = following.header.previous_end == at and following.start == end
         return Seen(stop.reason, last_segment=False, named_end=named_end)
-    behind, gap = at, False
+    after, gap = at, False
     if stop.reason == STOP_HEADER:
-        behind = at + _GROUP_HEADER_BYTES
+        after = at + _GROUP_HEADER_BYTES
     if stop.reason == STOP_BODY:
-        behind = at + stop.group_bytes
+        after = at + stop.group_bytes
         gap = has_gap(data, at)
     return Seen(
         stop.reason,
         last_segment=True,
         later_group=find_group(data, at, stop.position.segment, stop.position.group + 1) >= 0,
         gap=gap,
-        closed_behind=closed is not None and closed.revision > stop.position.revision,
-        written_behind=last_nonzero(data, behind) >= 0,
+        closed_later=closed is not None and closed.revision > stop.position.revision,
+        written_after=last_nonzero(data, after) >= 0,
     )

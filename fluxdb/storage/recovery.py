@@ -39,8 +39,8 @@ class Seen(NamedTuple):
     named_end: bool = False  # not the last segment: the next one's header names this very place
     later_group: bool = False  # a valid header of a later group than the expected one follows
     gap: bool = False  # STOP_BODY: sectors of the group are zeros that were not written so, or the file ends inside it
-    closed_behind: bool = False  # the note of the last clean close names a later revision than was read
-    written_behind: bool = False  # nonzero bytes after the group (STOP_BODY), its header (STOP_HEADER), or here
+    closed_later: bool = False  # the note of the last clean close names a later revision than was read
+    written_after: bool = False  # nonzero bytes after the group (STOP_BODY), its header (STOP_HEADER), or here
 
 
 class Row(NamedTuple):
@@ -53,7 +53,7 @@ class Row(NamedTuple):
 
 _END, _TORN, _CORRUPT = Verdict.END, Verdict.TORN, Verdict.CORRUPT
 
-CLOSED_BEHIND = Row(lambda s: s.closed_behind, _CORRUPT, "durable groups are missing or broken")
+CLOSED_LATER = Row(lambda s: s.closed_later, _CORRUPT, "durable groups are missing or broken")
 
 # Read from the top down; the first row that applies decides. The last row catches everything else.
 # fmt: off
@@ -70,19 +70,19 @@ TABLE: tuple[Row, ...] = (
         _CORRUPT, "a durable group is missing or broken: a later group shows it"),
     Row(lambda s: s.stop == STOP_PLACE,
         _CORRUPT, "the group here belongs elsewhere"),
-    Row(lambda s: s.stop == STOP_BODY and s.written_behind,
+    Row(lambda s: s.stop == STOP_BODY and s.written_after,
         _CORRUPT, "a group is broken, and something was written after it"),
     Row(lambda s: s.stop == STOP_BODY and not s.gap,
         _CORRUPT, "a group is broken, though all of its sectors were written"),
-    Row(lambda s: s.stop == STOP_HEADER and s.written_behind,
+    Row(lambda s: s.stop == STOP_HEADER and s.written_after,
         _CORRUPT, "the header of a group is broken, and something was written after it"),
-    CLOSED_BEHIND,
+    CLOSED_LATER,
     # As a crash leaves it, as far as one can tell.
     Row(lambda s: s.stop == STOP_BODY,
         _TORN, "some sectors of a group were never written"),
     Row(lambda s: s.stop == STOP_HEADER,
         _TORN, "a piece of a group's header, and nothing after it"),
-    Row(lambda s: s.stop == STOP_END and s.written_behind,
+    Row(lambda s: s.stop == STOP_END and s.written_after,
         _TORN, "the first sector of a group was never written"),
     Row(lambda s: s.stop == STOP_END,
         _END, "nothing was written here yet"),

@@ -1,4 +1,4 @@
-"""The segments of a folder, each known by its header."""
+"""The segments of a folder, each with its header."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fluxdb.storage.system.oserrors import storage_errors
 
 
 class SegmentFile(NamedTuple):
-    """A segment of which the header was read. ``header`` is None where it is damaged: ``problem`` says how."""
+    """A segment whose header was read. ``header`` is None if it is damaged: ``problem`` says how."""
 
     number: int
     name: str
@@ -24,12 +24,12 @@ class SegmentFile(NamedTuple):
 
     @property
     def start(self) -> Position | None:
-        """Where its first group begins, and what lies before."""
+        """The position of its first group, and what comes before it."""
         return Position(*self.header.start) if self.header is not None else None
 
 
 def read_segment_file(directory: Path, number: int) -> SegmentFile:
-    """Read the header. Raises StorageError for a format from the future, or where the system refuses."""
+    """Read the header. Raises StorageError for a newer format, or if the system refuses."""
     name = segment_name(number)
     with storage_errors(f"can't read {directory / name}"), read_only(directory / name) as file:
         size = os.fstat(file.fileno()).st_size
@@ -41,18 +41,18 @@ def read_segment_file(directory: Path, number: int) -> SegmentFile:
     except ValueError as error:
         return SegmentFile(number, name, size, None, str(error))
     if header.number != number:
-        return SegmentFile(number, name, size, None, f"it is segment {header.number}: it was renamed, or is a copy")
+        return SegmentFile(number, name, size, None, f"it is segment {header.number}: it was renamed or is a copy")
     return SegmentFile(number, name, size, header, None)
 
 
 def read_segment(directory: Path, segment: SegmentFile) -> bytearray:
-    """All of the file, header included: as many bytes as it has on disk. Raises StorageError."""
+    """Return the whole file, header included, as long as it is on disk. Raises StorageError."""
     data = bytearray(segment.size)
     with storage_errors(f"can't read {directory / segment.name}"), read_only(directory / segment.name) as file:
         view, at = memoryview(data), 0
         while at < len(data):
             count = file.readinto(view[at:])
             if not count:
-                break  # it got shorter meanwhile; the rest reads as zeros
+                break  # the file got shorter meanwhile; the rest reads as zeros
             at += count
     return data

@@ -1,11 +1,11 @@
-"""Settling the end of the log: nothing of a torn tail is left behind it, and its last group is on the disk for sure.
+"""Settling the end of the log: nothing of a torn tail stays after it, and its last group is certainly on disk.
 
-After a sync that failed, the page cache holds what was written and counts it as clean: it reads as if all had gone
-well, and a later sync does nothing for it. So what a sync may have failed for is written again before the next sync:
+After a failed sync, the page cache holds what was written and considers it clean: it reads as if all had gone well, and
+a later sync does nothing for it. So everything that a sync may have failed for is written again before the next sync:
 
-- the last group, which may have been read from the cache only;
-- the zeros over a torn tail. Once written, they hide in the cache what the disk may hold still. So where the tail is,
-  and how long, is noted in a file before the first zero, and done again by the next open that finds the note.
+- the last group, which may have been read from the cache only; - the zeros over a torn tail. Once written to the cache,
+they hide what the disk may still hold. So the tail's position and
+  length are noted in a file before the first zero is written, and the next open that finds the note zeroes it again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from fluxdb._core.base.descriptor import Descriptor
 from fluxdb.limits import MIB
 from fluxdb.model import Position
-from fluxdb.storage.layout import NOTE_NAME  # a leftover once the tail is settled: removed as all of them
+from fluxdb.storage.layout import NOTE_NAME  # a leftover once the tail is settled: removed like all of them
 from fluxdb.storage.reader import Recovered
 from fluxdb.storage.system.durable import sync_directory, sync_file, write_all
 from fluxdb.storage.system.files import create_private, open_file, read_only
@@ -27,7 +27,7 @@ _NOTE_BYTES_MAX = 1024
 
 
 def settle_tail(recovered: Recovered) -> Descriptor:
-    """Cut the torn tail off, write the last group anew, sync; the last segment. Raises OSError."""
+    """Cut the torn tail off, rewrite the last group, sync; return the last segment. Raises OSError."""
     torn_bytes = _note(recovered)
     segment = open_file(recovered.directory / recovered.segments[-1].name, os.O_RDWR)
     try:
@@ -42,7 +42,7 @@ def settle_tail(recovered: Recovered) -> Descriptor:
 
 
 def _note(recovered: Recovered) -> int:
-    """How many bytes to zero behind the end of the log, durably noted."""
+    """Return how many bytes to zero after the end of the log, durably noted."""
     path = recovered.directory / NOTE_NAME
     noted_bytes = _read_note(path, recovered.position) if NOTE_NAME in recovered.leftovers else 0
     torn_bytes = max(noted_bytes, recovered.torn.byte_count if recovered.torn is not None else 0)
@@ -56,7 +56,7 @@ def _note(recovered: Recovered) -> int:
 
 
 def _read_note(path: Path, position: Position) -> int:
-    """The bytes that it speaks of; 0 where it is not whole, or the log has gone on since."""
+    """Return the bytes that the note names; 0 if it is broken, or the log has moved on since."""
     try:
         with read_only(path) as file:
             *noted, byte_count = json.loads(file.read(_NOTE_BYTES_MAX))
@@ -77,6 +77,6 @@ def _rewrite(descriptor: int, offset: int, end: int) -> None:
     while offset < end:
         chunk = os.pread(descriptor, min(_CHUNK_BYTES, end - offset), offset)
         if not chunk:
-            return  # the file was cut right behind the group: its padding is not there
+            return  # the file was cut right after the group: its padding is missing
         write_all(descriptor, chunk, offset)
         offset += len(chunk)

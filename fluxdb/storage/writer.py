@@ -1,4 +1,4 @@
-"""Taking over where the log ends: the first changes on disk after reading, in the order in which they are safe."""
+"""Taking over where the log ends: the first changes on disk after reading, in the safe order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from fluxdb.storage.tail import settle_tail
 
 
 def take_over(recovered: Recovered, limits: Limits) -> Committer:
-    """Make what was read durable, remove what means nothing, and go on from there. The folder must be locked.
+    """Make what was read durable, remove what means nothing, and continue from there. The folder must be locked.
 
     Raises the damage that reading found, before anything is changed; StorageError, DiskFullError.
     """
@@ -37,7 +37,7 @@ def take_over(recovered: Recovered, limits: Limits) -> Committer:
             folder = open_folder(directory)
             if recovered.database_id:
                 segment = settle_tail(recovered)
-                sync_directory(directory)  # a rename just before a crash may be in the cache only
+                sync_directory(directory)  # a rename right before a crash may be in the cache only
             remove_leftovers(recovered)
             if segment is None:
                 segment = _begin_log(recovered, folder)
@@ -50,7 +50,7 @@ def take_over(recovered: Recovered, limits: Limits) -> Committer:
 
 
 def remove_leftovers(recovered: Recovered) -> None:
-    """Remove unfinished files, and what the snapshot stands for. What was read must be durable."""
+    """Remove unfinished files and what the snapshot covers. What was read must be durable."""
     directory = recovered.directory
     for name in recovered.leftovers:
         (directory / name).unlink(missing_ok=True)
@@ -61,10 +61,10 @@ def remove_leftovers(recovered: Recovered) -> None:
 
 
 def retire(directory: Path, snapshot: Position) -> list[str]:
-    """Remove the snapshots and segments that a durable snapshot at that position makes needless; their names.
+    """Remove the snapshots and segments that a durable snapshot at that position covers; return their names.
 
-    A segment goes when its successor starts at or before the position. The oldest goes first, so that a crash leaves
-    no gap. Raises OSError.
+    A segment goes when its successor starts at or before the position. The oldest goes first, so that a crash leaves no
+    gap. Raises OSError.
     """
     folder = list_folder(directory)
     segments = [read_segment_file(directory, number) for number in folder.segments]
@@ -82,8 +82,8 @@ def _is_covered(following: SegmentFile, snapshot: Position) -> bool:
 
 
 def _begin_log(recovered: Recovered, folder: Descriptor) -> Descriptor:
-    """The first segment of a new database."""
-    sync_ancestors(recovered.directory)  # by whomever the folder was made, and whatever became of it then
+    """Make the first segment of a new database."""
+    sync_ancestors(recovered.directory)  # whoever made the folder, and whatever happened to it since
     recovered.database_id = os.urandom(16)
     recovered.documents.begin(FIRST_POSITION, b"")
     header = SegmentHeader(recovered.database_id, 1, FIRST_SEGMENT_BYTES, FIRST_POSITION, 0)

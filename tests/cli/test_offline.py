@@ -141,7 +141,7 @@ def test_a_dump_that_was_cut_short_is_refused(fluxdb: Program, data: Path, tmp_p
     (tmp_path / "cut.jsonl").write_text("".join(out.splitlines(keepends=True)[:-1]))
     ended = fluxdb("load", "new", "cut.jsonl")
     assert ended.code == 1
-    assert "cut short" in one_error(ended)
+    assert "truncated" in one_error(ended)
 
 
 def test_load_goes_into_a_new_folder_only(fluxdb: Program, data: Path, tmp_path: Path) -> None:

@@ -177,7 +177,7 @@ BAD: list[tuple[bytes, type[FluxDBError], str]] = [
     (LINE + b'{"key":"' + b"b" * 3000 + b'"}', LimitError, "line 2: "),
     (LINE + HEAD, InvalidValueError, "line 2: "),
     (HEAD + HEAD + LINE, InvalidValueError, "line 2: "),
-    (HEAD, InvalidValueError, "cut short"),
+    (HEAD, InvalidValueError, "truncated"),
     (HEAD + LINE + b'{"key":"b","value":1,"version":1,"revision":4}', InvalidValueError, "truncated or changed"),
     (HEAD + b'{"key":"a","value":1,"version":1,"revision":6}', InvalidValueError, 'line 2: "revision"'),
     (HEAD + b'{"key":"a","value":1,"version":1}', InvalidValueError, 'line 2: "revision"'),

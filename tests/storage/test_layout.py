@@ -42,7 +42,7 @@ def test_one_of_our_names_written_otherwise_is_refused(tmp_path: Path, name: str
 
 def test_a_folder_with_the_name_of_a_segment_is_refused(tmp_path: Path) -> None:
     (tmp_path / "log-0000000000000001").mkdir()
-    with pytest.raises(StorageError, match="is none"):
+    with pytest.raises(StorageError, match="is not one"):
         list_folder(tmp_path)
 
 

@@ -84,7 +84,7 @@ def test_g10_writes_are_refused_once_the_folder_is_not_in_its_place_and_reads_go
         database.look()
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
-    assert "no more writes are taken" in record.message
+    assert "no more writes are accepted" in record.message
 
 
 @pytest.mark.guarantee(10)

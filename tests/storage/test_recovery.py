@@ -19,21 +19,21 @@ RULINGS = [
     (1, Seen(STOP_HEADER, last_segment=False, named_end=True), END),
     (2, Seen(STOP_END, last_segment=False), CORRUPT),
     (2, Seen(STOP_BODY, last_segment=False, gap=True), CORRUPT),
-    (3, Seen(STOP_END, last_segment=True, later_group=True, written_behind=True), CORRUPT),
-    (3, Seen(STOP_HEADER, last_segment=True, later_group=True, written_behind=True), CORRUPT),
-    (3, Seen(STOP_BODY, last_segment=True, later_group=True, gap=True, written_behind=True), CORRUPT),
+    (3, Seen(STOP_END, last_segment=True, later_group=True, written_after=True), CORRUPT),
+    (3, Seen(STOP_HEADER, last_segment=True, later_group=True, written_after=True), CORRUPT),
+    (3, Seen(STOP_BODY, last_segment=True, later_group=True, gap=True, written_after=True), CORRUPT),
     (4, Seen(STOP_PLACE, last_segment=True), CORRUPT),
-    (5, Seen(STOP_BODY, last_segment=True, gap=True, written_behind=True), CORRUPT),
+    (5, Seen(STOP_BODY, last_segment=True, gap=True, written_after=True), CORRUPT),
     (6, Seen(STOP_BODY, last_segment=True), CORRUPT),
-    (6, Seen(STOP_BODY, last_segment=True, closed_behind=True), CORRUPT),
-    (7, Seen(STOP_HEADER, last_segment=True, written_behind=True), CORRUPT),
-    (8, Seen(STOP_BODY, last_segment=True, gap=True, closed_behind=True), CORRUPT),
-    (8, Seen(STOP_HEADER, last_segment=True, closed_behind=True), CORRUPT),
-    (8, Seen(STOP_END, last_segment=True, closed_behind=True, written_behind=True), CORRUPT),
-    (8, Seen(STOP_END, last_segment=True, closed_behind=True), CORRUPT),
+    (6, Seen(STOP_BODY, last_segment=True, closed_later=True), CORRUPT),
+    (7, Seen(STOP_HEADER, last_segment=True, written_after=True), CORRUPT),
+    (8, Seen(STOP_BODY, last_segment=True, gap=True, closed_later=True), CORRUPT),
+    (8, Seen(STOP_HEADER, last_segment=True, closed_later=True), CORRUPT),
+    (8, Seen(STOP_END, last_segment=True, closed_later=True, written_after=True), CORRUPT),
+    (8, Seen(STOP_END, last_segment=True, closed_later=True), CORRUPT),
     (9, Seen(STOP_BODY, last_segment=True, gap=True), TORN),
     (10, Seen(STOP_HEADER, last_segment=True), TORN),
-    (11, Seen(STOP_END, last_segment=True, written_behind=True), TORN),
+    (11, Seen(STOP_END, last_segment=True, written_after=True), TORN),
     (12, Seen(STOP_END, last_segment=True), END),
     (13, Seen(99, last_segment=True), CORRUPT),
 ]
@@ -61,11 +61,11 @@ def every_state() -> list[Seen]:
 def test_g7_nothing_is_cut_off_that_was_durable(seen: Seen) -> None:
     """Whatever was seen: a successor, a later group, or the note of a close says that it was durable, so it is
     never torn."""
-    if not seen.last_segment or seen.later_group or seen.closed_behind:
+    if not seen.last_segment or seen.later_group or seen.closed_later:
         assert decide(seen).verdict is not TORN
 
 
 @pytest.mark.parametrize("seen", every_state(), ids=str)
 def test_the_log_never_ends_silently_before_something_that_was_written(seen: Seen) -> None:
-    if seen.last_segment and (seen.written_behind or seen.later_group or seen.closed_behind or seen.stop != STOP_END):
+    if seen.last_segment and (seen.written_after or seen.later_group or seen.closed_later or seen.stop != STOP_END):
         assert decide(seen).verdict is not END

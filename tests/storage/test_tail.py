@@ -104,7 +104,7 @@ def test_g7_a_cut_last_segment_is_repaired_up_to_the_cut_and_check_is_content(tm
         report = repair_database(path, SMALL)
         assert segment_path(path, 1).stat().st_size == len(whole)
         assert (path / report.kept[0]).read_bytes() == whole[:size]
-        assert report.lost[0].startswith(("what was written after revision", "revisions"))
+        assert report.lost[0].startswith(("everything written after revision", "revisions"))
         found = check_database(path)
         assert found.ok
         assert size < offset or found.state["digest"] == (after if size >= group_end else before), size

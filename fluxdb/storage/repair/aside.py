@@ -1,4 +1,4 @@
-"""Putting files aside: what repair takes out of a database stays beside it, under a name that is never read."""
+"""Putting files aside: repair keeps what it takes out of a database beside it, under a name that is never read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fluxdb.storage.system.oserrors import storage_errors
 
 
 def free_name(directory: Path, name: str) -> str:
-    """``name``.broken, or that with the first number that is free."""
+    """Return ``name``.broken, or the same with the first free number."""
     candidate, number = name + BROKEN_SUFFIX, 1
     while (directory / candidate).exists():
         number += 1
@@ -21,7 +21,7 @@ def free_name(directory: Path, name: str) -> str:
 
 
 def copy_aside(directory: Path, name: str) -> str:
-    """A durable copy; its name. Raises DiskFullError, StorageError; nothing is left behind then."""
+    """Make a durable copy; return its name. Raises DiskFullError, StorageError; nothing is left over then."""
     copy = free_name(directory, name)
     with storage_errors(f"can't copy {directory / name} to {copy}"):
         try:
@@ -39,7 +39,7 @@ def copy_aside(directory: Path, name: str) -> str:
 
 
 def rename_aside(directory: Path, name: str) -> str:
-    """Take the name away; the new one. Raises StorageError."""
+    """Rename the file out of the way; return the new name. Raises StorageError."""
     renamed = free_name(directory, name)
     with storage_errors(f"can't rename {directory / name} to {renamed}"):
         (directory / name).rename(directory / renamed)
@@ -48,7 +48,7 @@ def rename_aside(directory: Path, name: str) -> str:
 
 
 def link_aside(directory: Path, name: str) -> str:
-    """A second name for the file, which keeps it when the first one goes; that name. Raises StorageError."""
+    """Give the file a second name, which keeps it when the first one goes; return it. Raises StorageError."""
     linked = free_name(directory, name)
     with storage_errors(f"can't link {directory / name} to {linked}"):
         (directory / linked).hardlink_to(directory / name)

@@ -1,4 +1,4 @@
-"""Looking at every byte that counts, and telling what is wrong with it. Changes nothing."""
+"""Checking every byte that matters, and reporting what is wrong. Changes nothing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Finding(NamedTuple):
     file: str
     offset: int
     meaning: str
-    is_damage: bool  # else it is good to know, and the next open deals with it
+    is_damage: bool  # otherwise a note, and the next open deals with it
 
     def __str__(self) -> str:
         return f"{'damage' if self.is_damage else 'note'}: {self.file}, byte {self.offset}: {self.meaning}"
@@ -42,7 +42,7 @@ class Finding(NamedTuple):
 
 @dataclass
 class CheckReport:
-    """What was looked at and what was found. ``ok``: the database opens, and no byte that counts is damaged."""
+    """What was checked and what was found. ``ok``: the database opens, and no byte that matters is damaged."""
 
     directory: Path
     segments: int = 0
@@ -52,14 +52,14 @@ class CheckReport:
     snapshot_records: int = 0
     findings: list[Finding] = field(default_factory=list)
     opens: bool = False
-    state: dict[str, object] = field(default_factory=dict)  # revision, keys, tombstones, digest: where it opens
+    state: dict[str, object] = field(default_factory=dict)  # revision, keys, tombstones, digest, if it opens
 
     def note(self, file: str, offset: int, meaning: str) -> None:
         self.findings.append(Finding(file, offset, meaning, False))
 
     def damage(self, error: CorruptionError, *, is_needed: bool = True) -> None:
-        """Tell of damage, once; where the bytes are not needed it is a note."""
-        meaning = error.reason if is_needed else f"{error.reason}; not needed: the snapshot stands for it"
+        """Add damage once; if the bytes are not needed, add a note."""
+        meaning = error.reason if is_needed else f"{error.reason}; not needed: the snapshot covers it"
         finding = Finding(error.segment, error.offset, meaning, is_needed)
         if not any((known.file, known.offset) == (finding.file, finding.offset) for known in self.findings):
             self.findings.append(finding)
@@ -74,14 +74,14 @@ def check_database(
 ) -> CheckReport:
     """Verify every segment, group and snapshot block, then recover the state as an open would.
 
-    Damage is reported, not raised. Raises LockedError, StorageError (no database there, a format from the future).
+    Damage is reported, not raised. Raises LockedError, StorageError (no database there, or a newer format).
     """
     with shared_folder(path) as directory:
         return check_folder(directory, limits, progress)
 
 
 def check_folder(directory: Path, limits: Limits, progress: ProgressCallback | None = None) -> CheckReport:
-    """The same for a folder that is locked already."""
+    """Do the same for a folder that is already locked."""
     report = CheckReport(directory)
     try:
         require_database(directory)
@@ -99,7 +99,7 @@ def check_folder(directory: Path, limits: Limits, progress: ProgressCallback | N
         _check_snapshot(report, recovered, revision, meter)
     _check_state(report, recovered)
     for name in folder.leftovers:
-        report.note(name, 0, "unfinished, and without meaning: the next open removes it")
+        report.note(name, 0, "unfinished and without meaning: the next open removes it")
     for name in folder.others:
         if name != LOCK_NAME:
             report.note(name, 0, "not a file of the database")
@@ -115,7 +115,7 @@ def _snapshot_bytes(directory: Path, folder: Folder) -> int:
 def _check_segment(
     report: CheckReport, recovered: Recovered, segment: SegmentFile, following: SegmentFile | None
 ) -> None:
-    """Go through the groups from the first to the last, on behind what is damaged."""
+    """Check the groups from the first to the last, and continue after damage."""
     report.segments += 1
     data = read_segment(report.directory, segment)
     if segment.problem is not None:
@@ -130,12 +130,12 @@ def _check_segment(
         if row.verdict is Verdict.CORRUPT:
             error = damage_at(stop, row, recovered.closed)
             report.damage(error, is_needed=_is_needed(recovered, segment, at))
-            position = _position_behind(data, stop.position, same_place=stop.reason == STOP_PLACE)
+            position = _position_after(data, stop.position, same_place=stop.reason == STOP_PLACE)
             continue
         if row.verdict is Verdict.TORN:
             report.note(segment.name, at, f"a torn tail ({row.cause}), {AS_A_CRASH}")
         elif last_nonzero(data, at) >= 0:
-            report.note(segment.name, at, "bytes without meaning behind the last group")
+            report.note(segment.name, at, "bytes without meaning after the last group")
         position = None
     cut = cut_of(segment) if following is None else None
     if cut is not None:
@@ -143,18 +143,18 @@ def _check_segment(
 
 
 def _is_needed(recovered: Recovered, segment: SegmentFile, offset: int) -> bool:
-    """Does the state depend on that byte? Not where it opens from a snapshot that stands for it."""
+    """Tell whether the state depends on that byte: not if recovery starts from a snapshot that covers it."""
     first = recovered.first
     return recovered.damage is not None or (segment.number, offset) >= (first.segment, first.offset)
 
 
 def _first_position(data: bytearray, number: int) -> Position | None:
-    """Where the groups begin, from the first that can be found: for a segment whose header is damaged."""
+    """Return where the groups of a segment with a damaged header begin, judging by the first one that can be found."""
     return next(_positions(data, number, offset=0, after_group=0), None)
 
 
-def _position_behind(data: bytearray, stop: Position, *, same_place: bool) -> Position | None:
-    """The next group that has a valid header, behind the damage at ``stop``."""
+def _position_after(data: bytearray, stop: Position, *, same_place: bool) -> Position | None:
+    """Return the next group that has a valid header, after the damage at ``stop``."""
     offset = stop.offset if same_place else stop.offset + SECTOR_BYTES
     return next(_positions(data, stop.segment, offset, stop.group), None)
 
@@ -177,8 +177,8 @@ def _check_snapshot(report: CheckReport, recovered: Recovered, revision: int, pr
         blocks = list(find_blocks(report.directory / name, revision))
         whole = sum(block.records for block in blocks if block.is_whole)
         proven = sum(block.records for block in blocks) - whole
-        reason = f"{error.reason}; {whole} records in it are in blocks that are whole, {proven} more are proven by"
-        reason += " their own checksums"
+        reason = f"{error.reason}; {whole} records in it are in intact blocks, {proven} more are proven by their own"
+        reason += " checksums"
         opened_from = recovered.snapshot if recovered.damage is None else None
         is_needed = opened_from is None or revision >= opened_from.revision
         report.damage(CorruptionError(name, error.offset, reason), is_needed=is_needed)

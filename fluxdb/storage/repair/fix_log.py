@@ -1,4 +1,4 @@
-"""Repairs of the log: a header made anew, or the log ended before the damage."""
+"""Repairs of the log: rewrite a header, or end the log before the damage."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from fluxdb.storage.system.oserrors import storage_errors
 
 
 def fix_header(recovered: Recovered, damage: CorruptionError, report: RepairReport) -> bool:
-    """Make the header of the damaged segment anew from what its neighbours say. False: that is not to be done."""
+    """Rewrite the header of the damaged segment from what its neighbours say. False: that can't be done."""
     names = [segment.name for segment in recovered.segments]
     index = names.index(damage.segment) if damage.segment in names else -1
     if index < 0 or recovered.segments[index].problem is None:
@@ -42,7 +42,7 @@ def fix_header(recovered: Recovered, damage: CorruptionError, report: RepairRepo
     header = SegmentHeader(_database_id(recovered), segment.number, segment.size, start, previous_end)
     report.kept.append(copy_aside(recovered.directory, segment.name))
     _overwrite(recovered.directory / segment.name, 0, encode_header(header))
-    report.actions.append(f"the header of {segment.name} was made anew")
+    report.actions.append(f"the header of {segment.name} was rewritten")
     return True
 
 
@@ -51,7 +51,7 @@ def _end_of(directory: Path, segment: SegmentFile) -> Position | None:
 
 
 def _start_of(data: bytearray, number: int, end_before: Position | None) -> Position | None:
-    """Where the segment starts, as its first group and the end of the segment before say; None where they disagree."""
+    """Return where the segment starts, from its first group and the segment before; None if they disagree."""
     starts = set()
     if end_before is not None:
         starts.add(end_before._replace(segment=number, offset=SEGMENT_HEADER_BYTES))
@@ -62,14 +62,14 @@ def _start_of(data: bytearray, number: int, end_before: Position | None) -> Posi
 
 
 def _database_id(recovered: Recovered) -> bytes:
-    """The id that another file names; a new one, where none does."""
+    """Return the id that another file names; a new one if none does."""
     owners = [segment.header.database_id for segment in recovered.segments if segment.header is not None]
     owners += [snapshot_owner(recovered.directory, revision) for revision in list_folder(recovered.directory).snapshots]
     return next((owner for owner in owners if owner), os.urandom(16))
 
 
 def cut_log(recovered: Recovered, report: RepairReport) -> None:
-    """End the log where reading stopped; save what is whole behind that first."""
+    """End the log where reading stopped; first save the intact records after that."""
     directory, end = recovered.directory, recovered.position
     later = [segment for segment in recovered.segments if segment.number > end.segment]
     last = next(segment for segment in recovered.segments if segment.number == end.segment)
@@ -79,7 +79,7 @@ def cut_log(recovered: Recovered, report: RepairReport) -> None:
         for segment in later:
             salvage.add_segment(segment, 0, end.group, end.revision)
         salvage.finish()
-    for segment in reversed(later):  # the last first: a crash leaves the damage in place, to be mended anew
+    for segment in reversed(later):  # the last first: a crash leaves the damage in place, to be fixed again
         report.kept.append(rename_aside(directory, segment.name))
         report.actions.append(f"{segment.name} was renamed to {report.kept[-1]}")
     _end_at(directory, last, end.offset, report)
@@ -88,13 +88,13 @@ def cut_log(recovered: Recovered, report: RepairReport) -> None:
 
 
 def noted_revision(directory: Path) -> int:
-    """The revision at which the last clean close was noted; 0 where none was."""
+    """Return the revision that the last clean close noted; 0 without a note."""
     noted, _ = read_log_end(directory)
     return noted.revision if noted is not None else 0
 
 
 def put_note_aside(directory: Path, revision: int, report: RepairReport) -> None:
-    """Where the note speaks of more than the log holds now, up to ``revision``, it must not be held against it."""
+    """Put the note aside if it names a later revision than ``revision``, where the log ends now."""
     noted = noted_revision(directory)
     if noted > revision:
         report.kept.append(rename_aside(directory, END_NAME))
@@ -102,7 +102,7 @@ def put_note_aside(directory: Path, revision: int, report: RepairReport) -> None
 
 
 def _end_at(directory: Path, segment: SegmentFile, offset: int, report: RepairReport) -> None:
-    """Let nothing but zeros stand behind ``offset``, as far as the segment was made."""
+    """Zero everything after ``offset``, up to the size that the segment was made with."""
     assert segment.header is not None, "the log was read up to here"
     made_bytes = segment.header.segment_bytes
     byte_count = last_nonzero(read_segment(directory, segment), offset) + 1 - offset
@@ -119,10 +119,10 @@ def _end_at(directory: Path, segment: SegmentFile, offset: int, report: RepairRe
 
 
 def _lengthen(path: Path, size: int, made_bytes: int) -> None:
-    """Allocated in full, as a new segment is: a write to it must not find the disk full."""
+    """Allocate the segment in full, like a new one: a write to it must not find the disk full."""
     with storage_errors(f"can't make room for {made_bytes} bytes in {path}"), open_file(path, os.O_RDWR) as file:
         allocate(file.fileno(), size, made_bytes - size)
-        os.ftruncate(file.fileno(), made_bytes)  # where the system allocates nothing ahead
+        os.ftruncate(file.fileno(), made_bytes)  # for systems that allocate nothing ahead
         sync_file(file.fileno())
 
 

@@ -1,4 +1,4 @@
-"""The last repair: no snapshot and log fit each other any more, so begin anew with the documents that are whole."""
+"""The last repair: no snapshot and log fit together any more, so start over with the documents that are intact."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from fluxdb.storage.snapshot.reader import SnapshotReader
 
 
 class _Kept(NamedTuple):
-    """The documents that are whole in one snapshot."""
+    """The documents of one snapshot that are intact."""
 
     documents: Documents
     records: int
-    revision: int  # 0: there is no snapshot with anything in it
-    database_id: bytes  # empty: nobody knows
+    revision: int  # 0: no snapshot holds anything
+    database_id: bytes  # empty: unknown
     has_floors: bool
-    damaged_blocks: list[FoundBlock]  # of which single records were kept
+    damaged_blocks: list[FoundBlock]  # single records of these were kept
 
 
 def begin_again(recovered: Recovered, limits: Limits, report: RepairReport) -> None:
-    """Make a new snapshot of what is whole in the newest one, and a new log; the old log goes to a side file."""
+    """Make a new snapshot of the newest one's intact documents, and a new log; the old log goes to a side file."""
     directory = recovered.directory
     revisions = list_folder(directory).snapshots
     kept = _keep_newest(directory, revisions, limits)
@@ -45,7 +45,7 @@ def begin_again(recovered: Recovered, limits: Limits, report: RepairReport) -> N
             salvage.add_block(snapshot_name(kept.revision), block)
         salvage.finish()
     noted = noted_revision(directory)
-    revision = max(kept.revision, salvage.revision_max, noted)  # none is given twice
+    revision = max(kept.revision, salvage.revision_max, noted)  # no revision is assigned twice
 
     def clear_away() -> None:
         if revision in revisions:
@@ -59,7 +59,7 @@ def begin_again(recovered: Recovered, limits: Limits, report: RepairReport) -> N
     for old in revisions:
         if old != revision:
             report.kept.append(rename_aside(directory, snapshot_name(old)))
-    report.actions.append(f"{snapshot_name(revision)} was made of {kept.records} records, and a new log begun")
+    report.actions.append(f"{snapshot_name(revision)} was made from {kept.records} records, and a new log was begun")
     _tell_proven(kept, salvage.name, report)
     _tell_losses(directory, kept, report)
     report.add_salvage(salvage, kept.revision + 1, noted)
@@ -84,7 +84,7 @@ def _keep(directory: Path, revision: int, limits: Limits) -> _Kept:
     for block in find_blocks(path, revision):
         if not block.is_whole:
             damaged_blocks.append(block)
-        with suppress(ValueError):  # a record of it can't be: those before it are kept
+        with suppress(ValueError):  # a record is invalid: those before it are kept
             documents.load_block(block.payload)
     records = len(documents) + documents.tombstones
     documents.loaded()
@@ -92,7 +92,7 @@ def _keep(directory: Path, revision: int, limits: Limits) -> _Kept:
 
 
 def _head(directory: Path, revision: int) -> tuple[bytes | None, bytes]:
-    """Floors and database id; None and empty where the header is damaged."""
+    """Return floors and database id; None and empty if the header is damaged."""
     try:
         with closing(SnapshotReader(directory, revision)) as reader:
             return reader.floors, reader.header.database_id
@@ -102,22 +102,24 @@ def _head(directory: Path, revision: int) -> tuple[bytes | None, bytes]:
 
 def _tell_proven(kept: _Kept, salvage_name: str | None, report: RepairReport) -> None:
     for block in kept.damaged_blocks:
-        where = f"block {block.number} of {snapshot_name(kept.revision)}, which is damaged"
-        proven = f"{block.records} of the {block.written} records of {where}, were proven by their own checksums"
-        listed = f", and are listed in {salvage_name}" if block.records else ""
+        where = f"block {block.number} of the damaged {snapshot_name(kept.revision)}"
+        proven = f"{block.records} of the {block.written} records of {where} were proven by their own checksums"
+        listed = f" and are listed in {salvage_name}" if block.records else ""
         report.actions.append(f"{proven}: they are in the database{listed}" if block.records else proven)
 
 
 def _tell_losses(directory: Path, kept: _Kept, report: RepairReport) -> None:
     if kept.revision == 0:
-        report.lost.append("all documents of before the first record that was found: no snapshot holds any")
+        report.lost.append("all documents from before the first record that was found: no snapshot holds any")
         return
     name = snapshot_name(kept.revision)
     copies = [copy for copy in report.kept if copy.startswith(name)]
     written = records_written(directory / copies[0]) if copies else None
     if written is None:
-        report.lost.append(f"documents of {name} that are not among the {kept.records} kept; how many can't be told")
+        report.lost.append(f"the documents of {name} besides the {kept.records} kept; their number is unknown")
     elif written > kept.records:
         report.lost.append(f"{written - kept.records} of the {written} documents and deleted keys of {name}")
     if not kept.has_floors:
-        report.lost.append("the last versions of keys that were deleted long ago: theirs may start again")
+        report.lost.append(
+            "the last versions of keys that were deleted long ago: versions of these keys may start again"
+        )

@@ -1,21 +1,21 @@
-"""Making a damaged database open again, keeping all that can be proven and telling what can't.
+"""Making a damaged database open again: keep everything that can be proven, report everything that can't.
 
-One kind of damage is mended after the other, each with the least that helps, until the folder reads whole:
+Kinds of damage are fixed one after the other, each with the smallest change that helps, until the folder reads whole:
 
     a name that no database gives,          the file is renamed aside
     a file of another database
-    a segment whose header is damaged       the header is made anew, where the groups show that nothing else is;
-                                            else the segment is renamed aside
+    a segment whose header is damaged       the header is rewritten, if the groups show that nothing else is damaged;
+                                            otherwise the segment is renamed aside
     damage in the log, a missing segment    the log ends before it; later segments are renamed aside
-    no snapshot that the log follows from   a new snapshot of the documents in the newest one that are whole, and a
-                                            new log; the old log is renamed aside
+    no snapshot that the log follows from   a new snapshot of the intact documents in the newest one, and a new log;
+                                            the old log is renamed aside
     a last segment that was cut             the log ends before the damage, the file gets its size again
     a log that ends before its last close   the note of that close (log.end) is renamed aside
     a damaged snapshot that is not needed   it is renamed aside
 
-What lies behind the damage is not applied: it may build on what is lost. Its records that are whole are saved to a side
-file (salvage_file.py). Whatever is changed is kept in a copy, or under another name, that begins alike and ends in
-``.broken``.
+Records after the damage are not applied: they may build on what is lost. The intact ones are saved to a side file
+(salvage_file.py). Every file that is changed is kept as a copy, or under another name, with the same beginning and the
+ending ``.broken``.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ _ROUNDS_MAX = 1000  # each takes at least one file out of the way, or ends the l
 def repair_database(
     path: str | os.PathLike[str], limits: Limits = DEFAULT_LIMITS, *, progress: ProgressCallback | None = None
 ) -> RepairReport:
-    """Mend the database in ``path``; where nothing is damaged, change nothing.
+    """Repair the database in ``path``; if nothing is damaged, change nothing.
 
-    Raises LockedError, DiskFullError, StorageError (no database there, a format from the future): it can be run again.
+    Raises LockedError, DiskFullError, StorageError (no database there, or a newer format); it can be run again.
     """
     directory = absolute(Path(path))
     require_folder(directory)
-    with suppress(CorruptionError):  # a name that is mended below
+    with suppress(CorruptionError):  # a name that is fixed below
         check_is_ours(directory)  # before LOCK is made in it
     report = RepairReport(directory)
     lock = FolderLock.own(directory)
@@ -60,7 +60,7 @@ def repair_database(
             recovered = read_folder(directory, tombstones_max=limits.tombstones_max, progress=progress)
             if recovered.damage is None:
                 for revision, error in recovered.passed_over:  # the log may come to fit one by chance
-                    reason = f"it is of no use: {error.segment}: {error.reason}"
+                    reason = f"it can't be used: {error.segment}: {error.reason}"
                     _put_aside(directory, CorruptionError(snapshot_name(revision), 0, reason), report)
                 report.revision, report.keys = recovered.position.revision, len(recovered.documents)
                 return report
@@ -76,7 +76,7 @@ def _fix_names(directory: Path, report: RepairReport) -> None:
 
 
 def _accept_empty(directory: Path, report: RepairReport) -> bool:
-    """Where log.end is all that is left of a database, put it aside: there is nothing else to be kept."""
+    """Put log.end aside if nothing else is left of the database; then nothing else can be kept."""
     try:
         require_database(directory)
     except CorruptionError as error:

@@ -1,4 +1,4 @@
-"""Finding what is whole behind damage: groups of the log, blocks of a snapshot. Reads only."""
+"""Finding intact data after damage: groups of the log, blocks of a snapshot. Reads only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fluxdb.storage.system.oserrors import storage_errors
 
 
 class FoundGroup(NamedTuple):
-    """A group of the log with a valid header; ``frames`` are the leading ones that are whole."""
+    """A group of the log with a valid header; ``frames`` are its intact leading frames."""
 
     offset: int
     header: GroupHeader
@@ -29,7 +29,7 @@ class FoundGroup(NamedTuple):
 
 
 def find_groups(data: bytearray, segment_number: int, offset: int, after_group: int) -> Iterator[FoundGroup]:
-    """The groups at or behind ``offset`` with a number above ``after_group``, in the order in which they lie."""
+    """Yield the groups at or after ``offset`` with a number above ``after_group``, in file order."""
     while True:
         offset = find_group(data, offset, segment_number, after_group)
         header = read_group_header(data, offset) if offset >= 0 else None
@@ -41,13 +41,13 @@ def find_groups(data: bytearray, segment_number: int, offset: int, after_group: 
 
 
 class FoundBlock(NamedTuple):
-    """A block of a snapshot: all of it, or the records of it that are proven by their own checksums."""
+    """A block of a snapshot: all of it, or those of its records that are proven by their own checksums."""
 
     offset: int
-    payload: bytes  # of the records that are whole
+    payload: bytes  # of the intact records
     records: int
     number: int
-    written: int  # records that it was written with
+    written: int  # number of records that it was written with
 
     @property
     def is_whole(self) -> bool:
@@ -55,7 +55,9 @@ class FoundBlock(NamedTuple):
 
 
 def find_blocks(path: Path, revision: int) -> Iterator[FoundBlock]:
-    """What is whole in a snapshot, wherever it lies in the file. Holds the file in memory. Raises StorageError."""
+    """Yield the intact parts of a snapshot, wherever they lie in the file. Holds the file in memory. Raises
+    StorageError.
+    """
     with storage_errors(f"can't read {path}"):
         data = path.read_bytes()
     found = (
@@ -78,7 +80,7 @@ def _blocks_of_format_1(data: bytes, revision: int) -> Iterator[FoundBlock]:
 
 
 def _blocks_by_tail(data: bytes, revision: int) -> Iterator[FoundBlock]:
-    """Each block by its tail, which says where the rest lies; by its head, where the directory is damaged."""
+    """Locate each block by its tail, which says where the rest lies; by its head if the directory is damaged."""
     known = set()
     for at in _places(data, form.TAIL_MAGIC):
         raw = data[at : at + form.TAIL_BYTES]
@@ -104,8 +106,8 @@ def _blocks_by_tail(data: bytes, revision: int) -> Iterator[FoundBlock]:
 
 
 def _prove(payload: bytes, directory: bytes, records_at: int, number: int) -> FoundBlock:
-    """Keep the records whose checksum stands in the directory. Behind one that is damaged, so that its length may be,
-    too, the next one is looked for.
+    """Keep the records whose checksum stands in the directory. After a damaged record, whose length may be damaged too,
+    the next record is searched for.
     """
     checksums = struct.unpack(f"<{len(directory) // form.ENTRY_BYTES}I", directory)
     proven: list[bytes] = []
@@ -126,7 +128,7 @@ def _record_at(payload: bytes, at: int) -> bytes:
 
 
 def _next_record(payload: bytes, at: int, later: dict[int, int]) -> tuple[int, int]:
-    """Where a record begins that has one of these checksums, and its index; at the end, where there is none."""
+    """Return where a record begins that has one of these checksums, and its index; the end if none does."""
     places = (at + form.record_bytes(payload, at), *range(at + 1, len(payload))) if later else ()
     for place in places:
         record = _record_at(payload, place)
@@ -142,7 +144,7 @@ def _places(data: bytes, magic: bytes) -> Iterator[int]:
 
 
 def records_written(path: Path) -> int | None:
-    """How many records the snapshot was written with; None where its footer is damaged. Raises StorageError."""
+    """Return how many records the snapshot was written with; None if its footer is damaged. Raises StorageError."""
     with storage_errors(f"can't read {path}"), read_only(path) as file:
         footer = file.read()[-form.FOOTER_BYTES :]
     is_footer = len(footer) == form.FOOTER_BYTES and footer.startswith(form.FOOTER_MAGIC) and form.is_intact(footer)

@@ -1,17 +1,17 @@
-"""The side file of a repair: records that are whole, but lie behind damage, so that they can't be applied.
+"""The side file of a repair: intact records that can't be applied because they stand after damage.
 
-One JSON object a line:
+One JSON object per line:
 
     {"file":"log-0000000000000003","offset":8192,"group":17,"group_whole":true,"op":"set","key":"a","value":1,
      "version":4,"revision":40}
 
-Where a block of a snapshot is damaged, the records of it that are proven by their own checksums are kept in the
-database, and listed, so that they can be looked at:
+If a block of a snapshot is damaged, those of its records that their own checksums prove are kept in the database, and
+listed so that you can look at them:
 
     {"file":"snapshot-00000000000000000040","offset":80,"block":0,"block_whole":false,"in_database":true,"op":"set",
      "key":"a","value":1,"version":4,"revision":40}
 
-A patch has "delta" in the place of "value", and "remove_nulls" where it went by RFC 7396; a delete has neither.
+A patch has "delta" in place of "value", and "remove_nulls" if it followed RFC 7396; a delete has neither.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from fluxdb.storage.system.oserrors import storage_errors
 
 
 class SalvageFile:
-    """Made when the first record is put in; durable after ``finish``. Raises DiskFullError, StorageError."""
+    """Made when the first record is added; durable after ``finish``. Raises DiskFullError, StorageError."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._doing = f"can't write what was found behind the damage to {directory}"
+        self._doing = f"can't write the records after the damage to {directory}"
         self._file: BinaryIO | None = None
         self.name: str | None = None
         self._size = 0
         self.records = 0
-        self.revision_max = 0  # the highest that a valid header or record speaks of
+        self.revision_max = 0  # the highest that a valid header or record names
 
     def add_segment(self, segment: SegmentFile, offset: int, after_group: int, after_revision: int) -> None:
-        """Put in what is whole in the groups at or behind ``offset``, as far as it is later than what is applied."""
+        """Add the intact records of the groups at or after ``offset`` that are later than the applied ones."""
         data = read_segment(self._directory, segment)
         for group in find_groups(data, segment.number, offset, after_group):
             header = group.header
@@ -60,7 +60,7 @@ class SalvageFile:
             place |= {"block_whole": False, "in_database": True, "op": "delete" if text is None else "set", "key": key}
             member = b"" if text is None else b',"value":%b' % text
             self._write(b'%b%b,"version":%d,"revision":%d}\n' % (orjson.dumps(place)[:-1], member, version, revision))
-            self.records -= 1  # it is not beside the database, but in it
+            self.records -= 1  # it is not salvaged beside the database, but in it
 
     def _write(self, line: bytes) -> None:
         with storage_errors(self._doing):
@@ -78,7 +78,7 @@ class SalvageFile:
         return f"salvaged-{number}.jsonl"
 
     def finish(self) -> None:
-        """Make it durable."""
+        """Make the file durable."""
         if self._file is not None:
             with storage_errors(self._doing):
                 sync_file(self._file.fileno())
@@ -87,7 +87,7 @@ class SalvageFile:
                 sync_directory(self._directory)
 
     def close(self) -> None:
-        """Where it was not finished, leave nothing behind."""
+        """Remove the file if it was not finished."""
         if self._file is not None and self.name is not None:
             self._file.close()
             with storage_errors(self._doing):

@@ -1,1 +1,1 @@
-"""Snapshots: their format, who writes and who reads them."""
+"""Snapshots: format, writer and reader."""

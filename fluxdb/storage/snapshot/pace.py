@@ -1,4 +1,4 @@
-"""How a checkpoint shares the disk with the writers: less and less, the longer the log has become."""
+"""How a checkpoint shares the disk with writers: it leaves them less and less as the log grows."""
 
 from __future__ import annotations
 
@@ -8,24 +8,23 @@ from collections.abc import Callable
 from fluxdb.limits import Limits
 from fluxdb.storage.snapshot.writer import Share
 
-PAUSE_SYNCS = 3  # the longest pause: so many times as long as the sync before it took
+PAUSE_SYNCS = 3  # the longest pause: this many times as long as the sync before it took
 PAUSE_SECONDS_MAX = 0.02
-LONE_SECONDS = 0.02  # after so long without a write, and a sync, the checkpoint goes on at full speed
+LONE_SECONDS = 0.02  # after so long without a write or a sync, the checkpoint runs at full speed
 
 
 def calm_log_bytes(limits: Limits) -> int:
-    """Log at which a checkpoint is due and still leaves most of the disk to the writers."""
+    """Return the log size up to which a due checkpoint leaves most of the disk to the writers."""
     bound = limits.log_bytes_max // 2
     return min(limits.checkpoint_log_bytes or bound, bound)
 
 
 class CheckpointPace:
-    """Called after each sync of a piece: waits, and says what share of the disk comes next.
+    """Called after each sync of a piece: waits, and returns the share of the disk for the next one.
 
     Up to ``calm_bytes`` of log a checkpoint waits three times as long as its syncs take. From there the pauses shrink
-    in proportion to what is left until twice as much; beyond that it goes on without pauses, in larger pieces. So it
-    ends while the log is still of about that size, unless the disk is too slow for both. Where nobody writes there is
-    nobody to wait for.
+    in proportion to what is left until twice as much; beyond that it runs without pauses, in larger pieces. So it ends
+    while the log is still about that size, unless the disk is too slow for both. While nobody writes it does not pause.
     """
 
     def __init__(

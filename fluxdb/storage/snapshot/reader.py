@@ -1,4 +1,4 @@
-"""Reading a snapshot back, block by block, with every length and checksum looked at."""
+"""Reading a snapshot back, block by block, checking every length and checksum."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fluxdb.storage.system.oserrors import storage_errors
 class SnapshotReader:
     """A snapshot that is being read. Every length is checked against the file before anything is allocated for it.
 
-    Raises CorruptionError for damage, StorageError for a format from the future or what the system refuses.
+    Raises CorruptionError for damage, StorageError for a newer format or if the system refuses.
     """
 
     def __init__(self, directory: Path, revision: int) -> None:
@@ -45,7 +45,9 @@ class SnapshotReader:
         except ValueError as error:
             raise CorruptionError(self.name, 0, str(error)) from None
         if header.position.revision != self._revision:
-            raise CorruptionError(self.name, 32, f"it stands for revision {header.position.revision}: it was renamed")
+            raise CorruptionError(
+                self.name, 32, f"it stands for revision {header.position.revision}: the file was renamed"
+            )
         return header, self._read_floors(header.floors_bytes)
 
     def _read_floors(self, byte_count: int) -> bytes:
@@ -55,11 +57,11 @@ class SnapshotReader:
         if not form.is_intact(floors):
             raise CorruptionError(self.name, form.HEADER_BYTES, "the checksum of its floors does not fit")
         if not form.floors_can_be(floors[:byte_count]):
-            raise CorruptionError(self.name, form.HEADER_BYTES, "a version in its floors can't be")
+            raise CorruptionError(self.name, form.HEADER_BYTES, "a version in its floors is invalid")
         return floors[:byte_count]
 
     def blocks(self) -> Iterator[tuple[int, memoryview, int]]:
-        """Each block as (offset in the file, its records' bytes, how many), then the footer is looked at."""
+        """Yield each block as (offset in the file, its records' bytes, their number), then check the footer."""
         totals = form.Totals(0, 0, 0)
         while True:
             at = self._at
@@ -69,7 +71,7 @@ class SnapshotReader:
             block = form.decode_block_head(head)
             expected = (self.header.block_magic, totals.blocks, self._revision)
             if (block.magic, block.number, block.revision) != expected:
-                raise CorruptionError(self.name, at, "there is no block, and no footer")
+                raise CorruptionError(self.name, at, "neither a block nor the footer is here")
             rest = self._read(block.payload_bytes + self.header.trailer_bytes(block.records), of=at)
             if not form.is_intact(head, rest):
                 raise CorruptionError(self.name, at, f"the checksum of block {block.number} does not fit")
@@ -82,20 +84,20 @@ class SnapshotReader:
         if not form.is_intact(head):
             raise CorruptionError(self.name, at, "the checksum of its footer does not fit")
         if form.decode_footer(head) != totals:
-            raise CorruptionError(self.name, at, f"its footer counts otherwise than {totals.blocks} blocks")
+            raise CorruptionError(self.name, at, f"its footer does not count {totals.blocks} blocks")
         if self._at != self.size:
-            raise CorruptionError(self.name, self._at, "there are bytes behind its footer")
+            raise CorruptionError(self.name, self._at, "there are bytes after its footer")
 
     def _read(self, byte_count: int, of: int) -> bytes:
-        """The next bytes, of the part that begins at ``of``."""
+        """Read the next bytes, of the part that begins at ``of``."""
         if byte_count > self.size - self._at:
-            raise CorruptionError(self.name, of, "it is cut short, or a length in it is damaged")
+            raise CorruptionError(self.name, of, "it is truncated, or a length in it is damaged")
         with storage_errors(f"can't read {self.name}"):
             data = self._file.read(byte_count)
             while len(data) < byte_count:
                 piece = self._file.read(byte_count - len(data))
                 if not piece:
-                    raise CorruptionError(self.name, of, "it is cut short, or a length in it is damaged")
+                    raise CorruptionError(self.name, of, "it is truncated, or a length in it is damaged")
                 data += piece
         self._at += byte_count
         return data
@@ -107,7 +109,7 @@ class SnapshotReader:
 def load_snapshot(
     reader: SnapshotReader, documents: Documents, progress: Callable[[int], None] = lambda byte_count: None
 ) -> None:
-    """Fill ``documents``, which must be empty; on an error they hold a part and are of no use."""
+    """Fill ``documents``, which must be empty; after an error they hold a part and must not be used."""
     documents.begin(reader.header.position, reader.floors)
     for at, payload, records in reader.blocks():
         try:

@@ -1,4 +1,4 @@
-"""Writing a snapshot: temp file, sync, rename, sync of the folder."""
+"""Writing a snapshot: temporary file, sync, rename, sync of the folder."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ from fluxdb.storage.system.files import create_private
 from fluxdb.storage.system.oserrors import storage_errors
 
 # Writers wait for the documents' lock while a block is copied, and for the disk while a piece of it is synced: both are
-# kept short. Space is allocated ahead, so that the file system has little to write down for it: as much as was written
-# already, since a small snapshot must not need much room.
+# kept short. Space is allocated ahead, so that the file system has little to record: as much as was written already,
+# because a small snapshot must not need much room.
 BLOCK_BYTES_MIN = 64 * KIB  # damage to a block costs little
 PIECE_BYTES = 128 * KIB
 ALLOCATE_BYTES_MIN = 256 * KIB
 ALLOCATE_BYTES_MAX = 16 * MIB
-# Where the log has become long, the checkpoint has to end: it takes more of the disk.
+# When the log has become long, the checkpoint has to end: it takes more of the disk.
 LARGE_PIECE_BYTES = 1 * MIB
-# Where nobody writes, each sync costs more than the piece: a writer who comes then waits for one of these at worst.
+# While nobody writes, each sync costs more than the piece; a writer that arrives waits for one of these at worst.
 LONE_PIECE_BYTES = 4 * MIB
 
 
 class Share(Enum):
-    """How much of the disk is the snapshot's."""
+    """The snapshot's share of the disk."""
 
     SMALL = 1  # others write, and go first
     LARGE = 2  # others write, and the snapshot has to end
     WHOLE = 3  # nobody else writes
 
 
-# Called after each sync of a piece with the seconds that it took; may wait. What share of the disk the next piece has.
+# Called after each sync of a piece with the seconds that it took; may wait. Returns the next piece's share of the disk.
 Pace: TypeAlias = Callable[[float], Share]
 
 
 def steady(seconds: float) -> Share:
-    """As if others wrote, but without pauses."""
+    """Pace as if others wrote, but without pauses."""
     return Share.SMALL
 
 
@@ -57,10 +57,10 @@ def _piece_bytes(share: Share) -> int:
 
 
 def write_snapshot(directory: Path, database_id: bytes, view: View, pace: Pace = steady) -> int:
-    """Write the view to a file of its own, durably; its size in bytes. A block at a time is all it holds in memory.
+    """Write the view to its own file, durably; return its size in bytes. Holds one block at a time in memory.
 
-    What ``pace`` raises ends the snapshot. Raises DiskFullError, StorageError; nothing is left behind then, and the
-    snapshot before is untouched.
+    Exceptions of ``pace`` end the snapshot. Raises DiskFullError, StorageError; nothing is left over then, and the
+    previous snapshot is unchanged.
     """
     with closing(SnapshotWriter(directory, database_id, view.position, view.floors(), pace)) as writer:
         while True:
@@ -71,7 +71,7 @@ def write_snapshot(directory: Path, database_id: bytes, view: View, pace: Pace =
 
 
 class SnapshotWriter:
-    """A snapshot on its way: nothing, until ``commit`` gives it its name."""
+    """A snapshot being written: it counts for nothing until ``commit`` gives it its name."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class SnapshotWriter:
 
     @property
     def alone(self) -> bool:
-        """Nobody else writes, as far as the pace knows."""
+        """True while nobody else writes, as far as the pace knows."""
         return self._share is Share.WHOLE
 
     def add_records(self, payload: bytes) -> None:
@@ -114,7 +114,7 @@ class SnapshotWriter:
             self._totals = form.Totals(blocks + 1, records_before + records, bytes_before + end - begin)
 
     def seal(self) -> None:
-        """End the file and make it durable; the space that was allocated ahead is free then. Idempotent."""
+        """End the file and make it durable, and free the space that was allocated ahead. Idempotent."""
         if self._sealed:
             return
         self._write(form.encode_footer(self._totals))
@@ -125,7 +125,7 @@ class SnapshotWriter:
         self._sealed = True
 
     def commit(self) -> int:
-        """Make it durable, give it its name, make that durable; the file's size. Raises DiskFullError, StorageError."""
+        """Make it durable, then its name; return the file's size. Raises DiskFullError, StorageError."""
         self.seal()
         with storage_errors(self._doing):
             assert self._file is not None
@@ -136,7 +136,7 @@ class SnapshotWriter:
         return self._size
 
     def close(self) -> None:
-        """Leave nothing behind. Does nothing after ``commit``. Raises StorageError."""
+        """Remove the file. Does nothing after ``commit``. Raises StorageError."""
         if self._file is not None:
             with storage_errors(self._doing):
                 self._file.close()
@@ -167,7 +167,7 @@ class SnapshotWriter:
         return written
 
     def _allocate_ahead(self, descriptor: int) -> None:
-        """It only saves time: where there is less room, the pieces find what there is, or say that it is full."""
+        """Allocate ahead. It only saves time: with less room, the pieces take what they find, or report a full disk."""
         try:
             byte_count = min(max(self._allocated, ALLOCATE_BYTES_MIN), ALLOCATE_BYTES_MAX)
             self._allocated = allocate(descriptor, self._allocated, byte_count)

@@ -1,1 +1,1 @@
-"""What storage asks of the operating system: plain files, syncs, errors in words, what is used."""
+"""What storage needs from the operating system: plain files, syncs, readable errors, usage."""

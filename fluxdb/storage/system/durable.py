@@ -1,4 +1,4 @@
-"""Making bytes and names durable. All raise OSError."""
+"""Making bytes and names durable. All functions raise OSError."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from fluxdb.storage.system.files import open_folder
 
 
 def sync_file(descriptor: int) -> None:
-    """What was written to the file is on stable storage, and so is its size."""
+    """Make everything written to the file durable, and its size."""
     if sys.platform == "darwin":
-        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)  # fsync there leaves it in the drive's cache
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)  # on macOS fsync leaves data in the drive's cache
     else:
         os.fdatasync(descriptor)
 
 
 def sync_directory(directory: Path) -> None:
-    """Created, renamed and removed names of ``directory`` are on stable storage."""
+    """Make created, renamed and removed names of ``directory`` durable."""
     with open_folder(directory) as descriptor:
         sync_open_directory(descriptor)
 
 
 def sync_open_directory(directory: Descriptor) -> None:
-    """The same for a directory that is open."""
+    """Do the same for an open directory."""
     if sys.platform == "darwin":
         fcntl.fcntl(directory.fileno(), fcntl.F_FULLFSYNC)
     else:
@@ -35,24 +35,24 @@ def sync_open_directory(directory: Descriptor) -> None:
 
 
 def sync_ancestors(directory: Path) -> None:
-    """The folder's own name is on stable storage, and those of the folders that it is in, up to the mount."""
+    """Make the folder's own name durable, and those of the folders that contain it, up to the mount."""
     device = directory.stat().st_dev
     for ancestor in directory.absolute().parents:
         if ancestor.stat().st_dev != device:
             return
-        with suppress(PermissionError):  # not ours to read, so not ours to have made
+        with suppress(PermissionError):  # unreadable for us, so we did not make it
             sync_directory(ancestor)
 
 
 def allocate(descriptor: int, size: int, byte_count: int) -> int:
-    """Make room for ``byte_count`` bytes behind ``size``, where the system can; the size then."""
+    """Make room for ``byte_count`` bytes after ``size``, if the system can; return the size then."""
     if sys.platform != "darwin":
         os.posix_fallocate(descriptor, size, byte_count)
     return size + byte_count
 
 
 def write_all(descriptor: int, data: bytes | memoryview, offset: int) -> None:
-    """pwrite all of ``data``."""
+    """Write all of ``data``, as pwrite."""
     rest = memoryview(data)
     while rest:
         written = os.pwrite(descriptor, rest, offset)

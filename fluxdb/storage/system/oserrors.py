@@ -1,4 +1,4 @@
-"""No bare OSError leaves storage: each becomes the error that says what could not be done, and the way out."""
+"""No bare OSError leaves storage: each becomes an error that says what could not be done, and the way out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WAY_OUT: dict[int, str] = {
     errno.EPERM: "check its owner and permissions",
     errno.EROFS: "the file system is mounted read-only",
     errno.ENOENT: "check the path",
-    errno.EEXIST: "a database is a folder, and a file has this name",
+    errno.EEXIST: "a database is a folder, but a file has this name",
     errno.ENOTDIR: "a database is a folder, and a part of this path is a file",
     errno.ENAMETOOLONG: "choose a shorter path",
     errno.EMFILE: "this process has too many files open (ulimit -n)",
@@ -26,7 +26,7 @@ WAY_OUT: dict[int, str] = {
 
 @contextmanager
 def storage_errors(doing: str) -> Iterator[None]:
-    """Turn an OSError of the body into StorageError or DiskFullError. ``doing`` names the act and the path."""
+    """Turn an OSError of the body into StorageError or DiskFullError. ``doing`` names the action and the path."""
     try:
         yield
     except OSError as error:
@@ -34,7 +34,7 @@ def storage_errors(doing: str) -> Iterator[None]:
 
 
 def errno_of(error: BaseException) -> int:
-    """The number of the system's error behind ``error``; EIO where there is none."""
+    """Return the system's error number that caused ``error``; EIO if it has none."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.errno:

@@ -1,4 +1,4 @@
-"""What an open database takes of the machine: time, memory, disk."""
+"""What an open database takes from the machine: time, memory, disk."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-_BLOCK_BYTES = 512  # of st_blocks, whatever the file system's own are
+_BLOCK_BYTES = 512  # of st_blocks, whatever the file system's block size
 _STATM = Path("/proc/self/statm")
 
 
 class Usage:
-    """Begins with the opening. The folder is measured when ``measure`` is called, not when somebody asks: a disk that
+    """Usage from the opening on. The folder is measured when ``measure`` is called, not when somebody asks: a disk that
     hangs must not hold up INFO."""
 
     def __init__(self, directory: Path) -> None:
@@ -25,12 +25,12 @@ class Usage:
         self.measure()
 
     def measure(self) -> None:
-        """After a file was made or removed. A folder that can't be read leaves the figure as it is."""
+        """Measure after a file was made or removed. An unreadable folder leaves the figure unchanged."""
         with suppress(OSError):
             self._disk_bytes = folder_bytes(self._directory)
 
     def members(self) -> dict[str, int]:
-        """For INFO: the files of the folder, the memory of this process, the seconds since the database was opened."""
+        """Return, for INFO, the bytes of the folder's files, this process's memory, and the seconds since opening."""
         return {
             "disk_bytes": self._disk_bytes,
             "memory_bytes": memory_bytes(),
@@ -39,13 +39,13 @@ class Usage:
 
 
 def ordinary_first(known: dict[str, Any], taken: dict[str, int]) -> dict[str, Any]:
-    """INFO in the order in which people read it: what is stored, what it takes, then everything else."""
+    """Order INFO for people: what is stored, what it takes, then everything else."""
     stored = {name: known[name] for name in ("path", "keys", "revision", "data_bytes")}
     return {**stored, **taken, **known}
 
 
 def folder_bytes(directory: Path) -> int:
-    """What the files in ``directory`` take on the disk; those allocated ahead count in full. Raises OSError."""
+    """Return what the files in ``directory`` take on disk; preallocated ones count in full. Raises OSError."""
     total = 0
     with os.scandir(directory) as entries:
         for entry in entries:
@@ -55,7 +55,7 @@ def folder_bytes(directory: Path) -> int:
 
 
 def memory_bytes() -> int:
-    """Resident memory of this process; where the system does not tell (macOS), the most that it ever had."""
+    """Return this process's resident memory; if the system does not report it (macOS), its peak."""
     try:
         return int(_STATM.read_text().split()[1]) * resource.getpagesize()
     except (OSError, IndexError, ValueError):
