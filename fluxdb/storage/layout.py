@@ -64,9 +64,7 @@ def make_folder(directory: Path) -> None:
     with storage_errors(f"can't create the folder {directory}"):
         if directory.is_symlink() and not directory.exists():
             there = directory.readlink()
-            raise StorageError(
-                f"{directory} is a link to {there}, which does not exist: make that folder, or mount its disk"
-            )
+            raise StorageError(f"{directory} is a link to {there}, and no folder is there: make it, or mount its disk")
         directory.mkdir(parents=True, exist_ok=True)
 
 
@@ -82,7 +80,7 @@ def check_is_ours(directory: Path) -> None:
     if foreign:
         more = f" and {len(foreign) - 1:,} more" if len(foreign) > 1 else ""
         raise StorageError(
-            f"{directory} holds {foreign[0]}{more} but no database: name the folder of a database, or a new or empty one"
+            f"{directory} holds {foreign[0]}{more} but no database: name a database's folder, or a new or empty one"
         )
 
 
