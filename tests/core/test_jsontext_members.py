@@ -86,6 +86,64 @@ def test_objects_of_every_size_equal_the_reference(members: int, names: int) -> 
     assert compact(b'{"a":' + text + b',"b":' + text + b"}") == b'{"a":%b,"b":%b}' % (reference(text), reference(text))
 
 
+# Objects with the members of those before them: what is known of the names of one is taken for the next.
+
+SHAPES = st.lists(NAMES | st.sampled_from(["of sixteen bytes", "fourteen bytes"]), unique=True, max_size=20)
+CHANGES = st.sampled_from(["none"] * 6 + ["one more", "one again", "one less", "other order", "spelled", "one within"])
+
+
+def changed(names: list[str], change: str, number: int) -> str:
+    """An object with these members, or almost."""
+    members = [(name, f"{number}") for name in names]
+    place = number % (len(names) or 1)
+    if change == "one more":
+        members.insert(place, (f"new {number % 3}", "[]"))
+    elif change == "one again" and names:
+        members.insert((place + 7) % (len(names) + 1), (names[place], "null"))
+    elif change == "one less" and names:
+        del members[place]
+    elif change == "other order":
+        members.reverse()
+    elif change == "one within" and names:
+        members[place] = (names[place], "{" + ",".join(f"{json.dumps(name)}:0" for name in [*names, *names[:1]]) + "}")
+    respelled = (lambda name: "".join(f"\\u{ord(c):04x}" for c in name)) if change == "spelled" else None
+    spelled = [f'"{respelled(name)}"' if respelled else json.dumps(name, ensure_ascii=False) for name, _ in members]
+    return "{" + ",".join(f"{name}:{value}" for name, (_, value) in zip(spelled, members, strict=True)) + "}"
+
+
+@pytest.mark.guarantee(12)
+@given(SHAPES, st.lists(CHANGES, max_size=40))
+def test_g12_objects_like_those_before_them_equal_the_reference(names: list[str], changes: list[str]) -> None:
+    objects = [changed(names, change, number) for number, change in enumerate(changes)]
+    text = ("[" + ",".join(objects) + "]").encode()
+    assert compact(text) == reference(text)
+    nested = ('[{"in":' + '},{"in":'.join(objects) + "}]").encode() if objects else b"[]"
+    assert compact(nested) == reference(nested)
+
+
+@pytest.mark.guarantee(12)
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [
+        (b'{"a":1,"b":2,"a":3}', b'{"b":2,"a":3}'),
+        (rb'{"a":1,"\u0061":2}', b'{"a":2}'),
+        (b'{"a":1,"a":2}', b'{"a":2}'),
+        (b'{"a":1,"b":2,"c":3,"b":4}', b'{"a":1,"c":3,"b":4}'),
+        (b'{"b":1,"a":2,"b":3}', b'{"a":2,"b":3}'),
+        (b'{"a":{"a":1,"a":2},"b":3,"b":4}', b'{"a":{"a":2},"b":4}'),
+    ],
+    ids=ascii,
+)
+@pytest.mark.parametrize("before", [0, 1, 2, 3, 40])
+def test_g12_the_last_member_stays_behind_objects_with_the_same_names(
+    before: int, last: bytes, expected: bytes
+) -> None:
+    usual = [b'{"a":1,"b":{"a":1,"b":2}}'] * before
+    assert compact(b"[" + b",".join([*usual, last, *usual]) + b"]") == (
+        b"[" + b",".join([*usual, expected, *usual]) + b"]"
+    )
+
+
 def filled(piece: str, size: int = 16 * MIB) -> bytes:
     return piece.encode() * (size // len(piece))
 

@@ -39,6 +39,11 @@ static inline fluxdb_chunk fluxdb_equal(fluxdb_chunk chunk, uint8_t byte)
     return _mm_cmpeq_epi8(chunk, fluxdb_all(byte));
 }
 
+static inline fluxdb_chunk fluxdb_same(fluxdb_chunk a, fluxdb_chunk b)
+{
+    return _mm_cmpeq_epi8(a, b);
+}
+
 /* Below a space or above ASCII: as signed numbers, both are less than a space. */
 static inline fluxdb_chunk fluxdb_unprintable(fluxdb_chunk chunk)
 {
@@ -78,6 +83,11 @@ static inline fluxdb_chunk fluxdb_all(uint8_t byte)
 static inline fluxdb_chunk fluxdb_equal(fluxdb_chunk chunk, uint8_t byte)
 {
     return vceqq_u8(chunk, fluxdb_all(byte));
+}
+
+static inline fluxdb_chunk fluxdb_same(fluxdb_chunk a, fluxdb_chunk b)
+{
+    return vceqq_u8(a, b);
 }
 
 static inline fluxdb_chunk fluxdb_unprintable(fluxdb_chunk chunk)
@@ -127,10 +137,14 @@ static inline uint64_t fluxdb_zeros(uint64_t word)
     return ~(((word & low_bits) + low_bits) | word | low_bits);
 }
 
+static inline fluxdb_chunk fluxdb_same(fluxdb_chunk a, fluxdb_chunk b)
+{
+    return (fluxdb_chunk){fluxdb_zeros(a.low ^ b.low), fluxdb_zeros(a.high ^ b.high)};
+}
+
 static inline fluxdb_chunk fluxdb_equal(fluxdb_chunk chunk, uint8_t byte)
 {
-    fluxdb_chunk wanted = fluxdb_all(byte);
-    return (fluxdb_chunk){fluxdb_zeros(chunk.low ^ wanted.low), fluxdb_zeros(chunk.high ^ wanted.high)};
+    return fluxdb_same(chunk, fluxdb_all(byte));
 }
 
 static inline fluxdb_chunk fluxdb_unprintable(fluxdb_chunk chunk)

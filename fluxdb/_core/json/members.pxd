@@ -2,6 +2,10 @@
 
 The one before is overwritten where it lies in the output, with a mark and its length, and all marks are squeezed out
 once at the end: whatever the text, no byte moves more than twice.
+
+Arrays often hold many objects with the same members in the same order. So each depth has a pattern: the names of an
+object that was read there before. As long as the names of an object are those of the pattern, in its order, they are
+known to differ from each other, and nothing is looked up.
 """
 
 from libc.stddef cimport size_t
@@ -12,13 +16,16 @@ from libc.string cimport memchr, memcpy, memmove
 from fluxdb._core.json.names cimport (
     NAMES_COMPARED_MAX, Name, NameIndex, fluxdb_has_mark, index_free, index_init, index_is_full, index_slot, same_name,
 )
-from fluxdb._core.json.reading cimport Reading, flush, likely, unlikely
+from fluxdb._core.json.reading cimport Reading, fluxdb_is_name, flush, likely, unlikely
 
 cdef extern from *:
     const uint32_t NAME_REPLACED "UINT32_MAX"  # in Name.name_bytes: longer than any name
 
 cdef enum:
     MEMBERS_ON_STACK = 64
+    PATTERN_NAMES = 16
+    PATTERN_DEPTHS = 8  # deeper objects, and those with more members, have no pattern
+    PATTERN_MISSES_MAX = 16  # objects at a depth that were not as expected: then nothing is expected there any more
     GAP = 0  # what a replaced member is overwritten with: no control character is left in canonical text
 
 
@@ -27,22 +34,33 @@ cdef struct Member:
     uint32_t out_offset  # where it begins in the output: its name's quote
 
 
+cdef struct Pattern:
+    Name names[PATTERN_NAMES]
+    uint32_t count  # 0: nothing is expected
+    uint32_t misses
+
+
 # A stack: the members of the outermost object first.
 cdef struct Members:
     Member* list
     uint32_t* marks  # of the names once more, close together
     uint32_t used
+    uint32_t closed  # members of the object that ended last
     uint32_t room
     bint replaced  # is there anything to squeeze out?
     uint64_t seed  # of the hash of names
     Member first_list[MEMBERS_ON_STACK]
     uint32_t first_marks[MEMBERS_ON_STACK]
+    Pattern patterns[PATTERN_DEPTHS]
 
 
 cdef inline void members_init(Members* members, uint64_t seed) noexcept nogil:
     members.list = members.first_list
     members.marks = members.first_marks
-    members.used = 0
+    cdef int depth
+    for depth in range(PATTERN_DEPTHS):
+        members.patterns[depth].count = members.patterns[depth].misses = 0
+    members.used = members.closed = 0
     members.room = MEMBERS_ON_STACK
     members.replaced = False
     members.seed = seed
@@ -80,6 +98,38 @@ cdef inline bint more_room(Members* members) noexcept nogil:
     members.marks = new_marks
     members.room = <uint32_t>room
     return True
+
+
+cdef inline bint is_expected(
+    const Pattern* pattern, uint32_t number, const uint8_t* at, const uint8_t* end
+) noexcept nogil:
+    """Is the name at ``at``, of an object's member with that number, the one that the pattern has there?"""
+    cdef const Name* name = &pattern.names[number]
+    return number < pattern.count and fluxdb_is_name(at, end, name.at, name.name_bytes)
+
+
+cdef inline void leave_pattern(Members* members, Pattern* pattern, uint32_t begin) noexcept nogil:
+    """The next name of the object ``begin`` is not the expected one: note the names before it, which were."""
+    cdef uint32_t i
+    for i in range(members.used - begin):
+        members.list[begin + i].name = pattern.names[i]
+        members.marks[begin + i] = pattern.names[i].mark
+
+
+cdef inline void learn_pattern(Members* members, Pattern* pattern, uint32_t begin) noexcept nogil:
+    """Expect the names of the object ``begin``, which ends now and was not as expected; not for the first such object,
+    since there may be no other."""
+    cdef uint32_t count = members.used - begin
+    cdef uint32_t i
+    pattern.count = 0
+    pattern.misses += 1
+    if pattern.misses == 1 or pattern.misses > PATTERN_MISSES_MAX or count > PATTERN_NAMES:
+        return
+    for i in range(count):
+        if members.list[begin + i].name.name_bytes == NAME_REPLACED:
+            return
+        pattern.names[i] = members.list[begin + i].name
+    pattern.count = count
 
 
 cdef inline bint push_member(

@@ -4,7 +4,7 @@ Functions that read take the place to read from, and return the one behind what 
 """
 
 from libc.stddef cimport size_t
-from libc.stdint cimport int32_t, uint8_t
+from libc.stdint cimport int32_t, uint8_t, uint32_t
 from libc.string cimport memchr, memcmp, memcpy
 
 cdef enum:
@@ -24,6 +24,7 @@ cdef extern from "json/scan.h" nogil:
     const uint8_t* fluxdb_scan_space(const uint8_t* begin, const uint8_t* at, const uint8_t* end) noexcept
     const uint8_t* fluxdb_scan_utf8(const uint8_t* at, const uint8_t* end) noexcept
     int32_t fluxdb_read_hex(const uint8_t* at, const uint8_t* end) noexcept
+    bint fluxdb_is_name(const uint8_t* at, const uint8_t* end, const uint8_t* name, uint32_t name_bytes) noexcept
     void fluxdb_copy_run(uint8_t* out, const uint8_t* run, size_t run_bytes, const uint8_t* text_end) noexcept
 
 cdef extern from *:

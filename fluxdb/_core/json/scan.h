@@ -50,6 +50,18 @@ FLUXDB_SCAN(fluxdb_scan_plain, fluxdb_not_plain, 0)
 FLUXDB_SCAN(fluxdb_scan_quote, fluxdb_quote_or_escape, 0)
 FLUXDB_SCAN(fluxdb_scan_space, fluxdb_space, 0xFFFF)
 
+/* Does the text at `at`, a quote, go on with this name and a quote? The name stands between quotes, earlier in the same
+ * text, or in its canonical form: where sixteen bytes can be read at `at`, they can be read there, too. */
+static inline int fluxdb_is_name(const uint8_t *at, const uint8_t *end, const uint8_t *name, uint32_t name_bytes)
+{
+    if (name_bytes <= 14 && end - at >= 16) {
+        uint32_t differs = ~fluxdb_set(fluxdb_same(fluxdb_load(at), fluxdb_load(name - 1)));
+        return (differs & ((1u << (name_bytes + 2)) - 1)) == 0;
+    }
+    return (size_t)(end - at) >= (size_t)name_bytes + 2 && memcmp(at, name - 1, name_bytes + 1) == 0
+           && at[name_bytes + 1] == '"';
+}
+
 /* Copies a run of a text to its canonical form, which never gets longer: where a whole chunk can be read, there is room
  * for it, too. What it writes behind the run is overwritten by what follows. */
 static inline void fluxdb_copy_run(uint8_t *out, const uint8_t *run, size_t run_bytes, const uint8_t *text_end)

@@ -11,7 +11,10 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp
 
-from fluxdb._core.json.members cimport Member, Members, has_room, members_free, members_init, push_member, squeeze
+from fluxdb._core.json.members cimport (
+    PATTERN_DEPTHS, Member, Members, Pattern, has_room, is_expected, learn_pattern, leave_pattern, members_free,
+    members_init, push_member, squeeze,
+)
 from fluxdb._core.json.names cimport NameIndex, index_free, set_name
 from fluxdb._core.json.number cimport NUMBER_OK, NUMBER_RANGE, is_digit, number_end
 from fluxdb._core.json.reading cimport (
@@ -24,10 +27,12 @@ from fluxdb.errors import InvalidValueError, LimitError
 cdef extern from *:
     const uint32_t OFFSET_MAX "UINT32_MAX"
     const uint32_t IS_ARRAY "UINT32_MAX"  # in Level.members_begin
+    const uint32_t NO_PATTERN "UINT32_MAX"  # in Level.pattern
 
 
 cdef struct Level:
     uint32_t members_begin
+    uint32_t pattern  # the names are those of that pattern, so far
     NameIndex index  # slots are NULL while the object has few members
 
 
@@ -37,6 +42,15 @@ cdef uint64_t names_seed = int.from_bytes(os.urandom(8), "little")
 cdef int json_compact(
     const uint8_t* text, size_t text_bytes, uint32_t depth_max,
     uint8_t* out, size_t* out_bytes, size_t* error_offset,
+) noexcept nogil:
+    cdef int member_count
+    return json_compact_members(text, text_bytes, depth_max, out, out_bytes, error_offset, NULL, 0, &member_count)
+
+
+cdef int json_compact_members(
+    const uint8_t* text, size_t text_bytes, uint32_t depth_max,
+    uint8_t* out, size_t* out_bytes, size_t* error_offset,
+    JsonMember* found, uint32_t members_max, int* member_count,
 ) noexcept nogil:
     cdef Level levels[DEPTH_CAP]
     cdef Members members
@@ -54,6 +68,7 @@ cdef int json_compact(
         if members.replaced:
             squeeze(&reading)
         out_bytes[0] = reading.out - out
+        member_count[0] = note_members(&members, out, out_bytes[0], found, members_max)
     while depth > 0:  # it failed within these
         depth -= 1
         if levels[depth].members_begin != IS_ARRAY:
@@ -61,6 +76,24 @@ cdef int json_compact(
     members_free(&members)
     error_offset[0] = reading.failed_at - text
     return reading.status
+
+
+cdef inline int note_members(
+    const Members* members, const uint8_t* out, size_t out_bytes, JsonMember* found, uint32_t members_max
+) noexcept nogil:
+    """The members of the outermost object, which ended last: they are at the bottom of the stack still."""
+    cdef uint32_t count = members.closed
+    cdef size_t end
+    cdef uint32_t i
+    if out[0] != c'{' or members.replaced or count > members_max:
+        return -1
+    for i in range(count):
+        end = members.list[i + 1].out_offset if i + 1 < count else out_bytes
+        found[i].name = out + members.list[i].out_offset + 1
+        found[i].name_bytes = members.list[i].name.name_bytes
+        found[i].value = found[i].name + found[i].name_bytes + 2    # a quote, a colon
+        found[i].value_bytes = <size_t>(out + end - 1 - found[i].value)     # a comma, or the closing brace
+    return <int>count
 
 
 cdef const char* json_status_words(int status) noexcept nogil:
@@ -104,10 +137,13 @@ cdef const uint8_t* read_text(
             depth[0] += 1
             level.index.slots = NULL
             level.members_begin = members.used if byte == c'{' else IS_ARRAY
+            level.pattern = NO_PATTERN
+            if depth[0] <= PATTERN_DEPTHS and members.patterns[depth[0] - 1].count:
+                level.pattern = depth[0] - 1
             at = skip_space(reading, at + 1)
             if at == end or at[0] != byte + 2:  # an opening bracket plus two is the closing one
                 if byte == c'{':
-                    at = read_name(reading, members, level, at)
+                    at = read_member(reading, members, level, at)
                     if unlikely(at == NULL):
                         return NULL
                 continue
@@ -129,19 +165,29 @@ cdef const uint8_t* read_text(
             if byte == c',':
                 at += 1
                 if level.members_begin != IS_ARRAY:
-                    at = read_name(reading, members, level, skip_space(reading, at))
+                    at = read_member(reading, members, level, skip_space(reading, at))
                     if unlikely(at == NULL):
                         return NULL
                 break
             if unlikely(byte != (c']' if level.members_begin == IS_ARRAY else c'}')):
                 return fail(reading, JSON_SYNTAX, at)
             if level.members_begin != IS_ARRAY:
-                members.used = level.members_begin
+                end_object(members, level, depth[0])
                 if unlikely(level.index.slots != NULL):
                     index_free(&level.index)
             level -= 1
             depth[0] -= 1
             at += 1
+
+
+cdef inline void end_object(Members* members, Level* level, uint32_t depth) noexcept nogil:
+    if depth <= PATTERN_DEPTHS:
+        if level.pattern == NO_PATTERN:
+            learn_pattern(members, &members.patterns[depth - 1], level.members_begin)
+        elif members.patterns[depth - 1].misses > 1:
+            members.patterns[depth - 1].misses -= 1
+    members.closed = members.used - level.members_begin
+    members.used = level.members_begin
 
 
 cdef inline const uint8_t* read_word(Reading* reading, const uint8_t* at) noexcept nogil:
@@ -160,10 +206,29 @@ cdef inline const uint8_t* read_number(Reading* reading, const uint8_t* at) noex
     return fail(reading, JSON_NUMBER_RANGE if status == NUMBER_RANGE else JSON_SYNTAX, at)
 
 
-cdef inline const uint8_t* read_name(
+cdef inline const uint8_t* read_member(
     Reading* reading, Members* members, Level* level, const uint8_t* at
 ) noexcept nogil:
-    """A member's name and the colon behind it."""
+    """A member's name and the colon after it."""
+    cdef const Pattern* pattern
+    cdef uint32_t number
+    if level.pattern != NO_PATTERN and likely(members.used < members.room):
+        pattern = &members.patterns[level.pattern]
+        number = members.used - level.members_begin
+        if likely(is_expected(pattern, number, at, reading.end)):
+            members.list[members.used].out_offset = output_offset(reading, at)
+            members.used += 1
+            return read_colon(reading, at + pattern.names[number].name_bytes + 2)
+    return read_name(reading, members, level, at)
+
+
+cdef inline uint32_t output_offset(const Reading* reading, const uint8_t* at) noexcept nogil:
+    """Where ``at``, which is canonical so far, will stand in the output."""
+    return <uint32_t>((reading.out - reading.out_begin) + (at - reading.run))
+
+
+cdef const uint8_t* read_name(Reading* reading, Members* members, Level* level, const uint8_t* at) noexcept nogil:
+    """A member's name that was not expected, and the colon after it."""
     cdef const uint8_t* after
     cdef Member* member
     if unlikely(at == reading.end or at[0] != c'"'):
@@ -171,7 +236,10 @@ cdef inline const uint8_t* read_name(
     if unlikely(not has_room(members)):
         return fail(reading, JSON_MEMORY, at)
     member = &members.list[members.used]
-    member.out_offset = <uint32_t>((reading.out - reading.out_begin) + (at - reading.run))
+    member.out_offset = output_offset(reading, at)
+    if level.pattern != NO_PATTERN:
+        leave_pattern(members, &members.patterns[level.pattern], level.members_begin)
+        level.pattern = NO_PATTERN
     after = read_string(reading, at + 1)
     if unlikely(after == NULL):
         return NULL
@@ -183,7 +251,13 @@ cdef inline const uint8_t* read_name(
         set_name(&member.name, at, <uint32_t>(reading.out - at) - 1)
     if unlikely(not push_member(members, reading, level.members_begin, &level.index, after)):
         return fail(reading, JSON_MEMORY, after)
-    at = skip_space(reading, after)
+    return read_colon(reading, after)
+
+
+cdef inline const uint8_t* read_colon(Reading* reading, const uint8_t* at) noexcept nogil:
+    if likely(at < reading.end and at[0] == c':'):
+        return at + 1
+    at = skip_space(reading, at)
     if unlikely(at == reading.end or at[0] != c':'):
         return fail(reading, JSON_SYNTAX, at)
     return at + 1

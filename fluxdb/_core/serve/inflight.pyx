@@ -22,7 +22,7 @@ from fluxdb._core.serve.wire cimport WIRE_GET
 
 cdef enum:
     WRITER_SLOTS_MIN = 256
-    SCRATCH_BYTES = 262144      # kept from turn to turn: enough for any line that is not large
+    SCRATCH_BYTES = 524288      # kept from turn to turn: enough for any line that is not large
 
 
 cdef void switchboard_init(Switchboard* board, Commit* commit, ChannelState* channel) noexcept nogil:

@@ -15,7 +15,7 @@ from fluxdb._core.documents.state cimport State
 from fluxdb._core.serve.wire cimport WireRequest
 
 cdef enum:
-    LARGE_LINE_BYTES = 65536    # lines up to here are taken apart at once: 1 ms at worst
+    LARGE_LINE_BYTES = 131072   # lines up to here are taken apart at once: 1 ms at worst
 
 cdef struct LargeLine:
     LargeLine* next

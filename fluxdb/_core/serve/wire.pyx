@@ -4,7 +4,7 @@ from libc.string cimport memcmp, memset
 
 from fluxdb._core.documents.table cimport NUMBER_MAX
 from fluxdb._core.json.reading cimport JSON_DEPTH, JSON_NUMBER_RANGE, JSON_OK, JSON_SURROGATE
-from fluxdb._core.json.text cimport json_compact
+from fluxdb._core.json.text cimport JsonMember, json_compact_members
 from fluxdb._core.serve.wire_id cimport wire_find_id
 
 cdef extern from "json/skip.h" nogil:
@@ -25,6 +25,7 @@ cdef struct KindRow:
 # A kind may have a second name: that of the command in the terminal.
 cdef enum:
     NAMES_OF_KINDS = 12
+    MEMBERS_NOTED = 16      # of a line; one with more is gone over again
 
 cdef KindRow[NAMES_OF_KINDS] KINDS
 KINDS[0] = KindRow(b'"get"', WIRE_GET, NEEDS_KEY)
@@ -77,13 +78,29 @@ cdef Slice* member_of(Members* members, const Slice* name) noexcept nogil:
     return NULL
 
 
+cdef inline void set_member(Members* members, const Slice* name, const Slice* value) noexcept nogil:
+    cdef Slice* member = member_of(members, name)
+    if member != NULL:
+        member[0] = value[0]
+
+
+cdef inline void take_members(const JsonMember* found, int count, Members* members) noexcept nogil:
+    cdef Slice name, value
+    cdef int i
+    for i in range(count):
+        name.data = found[i].name
+        name.bytes = found[i].name_bytes
+        value.data = found[i].value
+        value.bytes = found[i].value_bytes
+        set_member(members, &name, &value)
+
+
 cdef void find_members(const uint8_t* text, size_t text_bytes, Members* members) noexcept nogil:
-    """Of a canonical object."""
+    """Find the members of a canonical object."""
     cdef const uint8_t* at = text + 1
     cdef const uint8_t* end = text + text_bytes
     cdef const uint8_t* behind
-    cdef Slice name
-    cdef Slice* member
+    cdef Slice name, value
     while at < end and at[0] == c'"':
         behind = fluxdb_string_end(text, at + 1, end)
         if behind == NULL or behind + 1 >= end:
@@ -94,10 +111,9 @@ cdef void find_members(const uint8_t* text, size_t text_bytes, Members* members)
         behind = fluxdb_value_end(text, at, end)
         if behind == NULL:
             return
-        member = member_of(members, &name)
-        if member != NULL:
-            member.data = at
-            member.bytes = <size_t>(behind - at)
+        value.data = at
+        value.bytes = <size_t>(behind - at)
+        set_member(members, &name, &value)
         at = behind + 1     # a comma, or the closing brace
 
 
@@ -203,21 +219,28 @@ cdef int wire_parse(
     const uint8_t* line, size_t line_bytes, uint32_t depth_max, uint8_t* scratch, WireRequest* request,
 ) noexcept nogil:
     cdef Members members
+    cdef JsonMember found[MEMBERS_NOTED]
     cdef size_t compact_bytes = 0
+    cdef int count = -1
     cdef const KindRow* row
     cdef int i, status
     memset(request, 0, sizeof(WireRequest))
     memset(&members, 0, sizeof(Members))
     request.if_version = -1
     # The line is one level of nesting around the value.
-    request.detail = json_compact(line, line_bytes, depth_max + 1, scratch, &compact_bytes, &request.offset)
+    request.detail = json_compact_members(
+        line, line_bytes, depth_max + 1, scratch, &compact_bytes, &request.offset, found, MEMBERS_NOTED, &count
+    )
     if request.detail != JSON_OK:
         if request.detail in (JSON_NUMBER_RANGE, JSON_SURROGATE, JSON_DEPTH):
             wire_find_id(line, line_bytes, scratch, &request.id)
         return WIRE_BAD_JSON
     if scratch[0] != c"{":
         return WIRE_NOT_AN_OBJECT
-    find_members(scratch, compact_bytes, &members)
+    if count >= 0:
+        take_members(found, count, &members)
+    else:
+        find_members(scratch, compact_bytes, &members)
     if members.id.data != NULL:
         if not (members.id.data[0] == c'"' or members.id.data[0] == c"-" or c"0" <= members.id.data[0] <= c"9"):
             return wrong(request, WIRE_WRONG_TYPE, b"id")
