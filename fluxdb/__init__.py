@@ -5,7 +5,7 @@
         db.patch("user", {"age": 21}, if_version=version)
         db.get("user")  # Document(value={"name": "vaibhav", "age": 21}, version=2)
 
-``fluxdb.aio`` has the same, awaited.
+``fluxdb.aio`` offers the same methods, awaited.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> ModuleType:
-    """``fluxdb.aio`` is imported when it is first asked for: asyncio takes longer to import than all the rest."""
+    """Import ``fluxdb.aio`` on first use: importing asyncio takes longer than all the rest."""
     if name == "aio":
         return import_module("fluxdb.aio")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

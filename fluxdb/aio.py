@@ -1,4 +1,4 @@
-"""The asyncio API: ``fluxdb.aio.open``. Its blocking twin is ``fluxdb.open``: the same names, here awaited."""
+"""The asyncio API: ``fluxdb.aio.open``. Its blocking twin is ``fluxdb.open``, with the same names."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ def open(
     tls: ssl.SSLContext | None = None,
     heartbeat_seconds: float | None = HEARTBEAT_SECONDS,
 ) -> Opening:
-    """Open the database in the folder ``path``, which is made if it is missing. Or connect to a server.
+    """Open the database in the folder ``path``, made if it is missing; or connect to a server.
 
-    Await it, or use ``async with``. The event loop is not blocked meanwhile. Everything else as in fluxdb.open. A
-    connection belongs to the event loop that made it.
+    Await the result, or use it with ``async with``; the event loop is not blocked meanwhile. Everything else is as in
+    fluxdb.open. A connection belongs to the event loop that made it.
     """
     return Opening(path, limits, Local(create, read_only), Remote(password, timeout, tls, heartbeat_seconds))
 
 
 def wrap(db: Lender) -> FluxDB:
-    """The twin of an open fluxdb.FluxDB, over the same engine. Closing it leaves ``db`` open."""
+    """Return the twin of an open fluxdb.FluxDB, over the same engine. Closing it leaves ``db`` open."""
     twin = FluxDB(_on_loops(db.handle, closes_engine=False))
     twin.lender = db
     return twin
@@ -67,7 +67,7 @@ def _on_loops(engine: EngineHandle, *, closes_engine: bool) -> AsyncEngineHandle
 
 
 class Lender(Protocol):
-    """A blocking database: fluxdb.FluxDB."""
+    """A blocking database, such as fluxdb.FluxDB."""
 
     @property
     def handle(self) -> EngineHandle: ...
@@ -124,17 +124,17 @@ def _close_unwanted(opening: asyncio.Future[Engine | ReadOnlyEngine]) -> None:
 
 
 class FluxDB(Uncopied, Awaited):
-    """An open database, for the tasks of one event loop. Their writes are made durable together.
+    """An open database, for the tasks of one event loop. Their writes become durable together.
 
     Use it as an asynchronous context manager, or close() it. A program that forgets to still ends, and keeps every
-    acknowledged write. A write whose await is cancelled may take effect or not; it never disturbs another.
+    acknowledged write. A write whose await is cancelled may or may not take effect; it never affects another.
     """
 
     not_copied = DATABASE
 
     def __init__(self, handle: AsyncEngineHandle) -> None:
         if not isinstance(handle, AsyncEngineHandle):
-            raise TypeError(f"a FluxDB is not made by its class: {OPEN_IT}")
+            raise TypeError(f"a FluxDB is not made by calling its class: {OPEN_IT}")
         self._handle = handle
         self._get = handle.get
         self._set = handle.set
@@ -142,37 +142,38 @@ class FluxDB(Uncopied, Awaited):
 
     @property
     def handle(self) -> AsyncEngineHandle:
-        """The engine behind it, which speaks JSON text instead of Python values."""
+        """The engine under this database. It takes and returns JSON text instead of Python values."""
         return self._handle
 
     async def get(self, key: str) -> Document | None:
-        """The latest acknowledged document of ``key``, or None where there is none.
+        """Return the latest acknowledged document of ``key``, or None if it does not exist.
 
-        Each call parses anew: the value is yours to change. Raises InvalidKeyError, ClosedError.
+        Every call parses again: the value is yours to change. Raises InvalidKeyError, ClosedError.
         """
         return await self._get(key)
 
     async def set(self, key: str, value: Any, *, if_version: int | None = None) -> int:
-        """Store ``value``: None, bool, int, float, str, list, tuple, dict. Its version, once it is durable.
+        """Store ``value`` (None, bool, int, float, str, list, tuple, dict); return its version, once it is durable.
 
         Subclasses of these (OrderedDict, IntEnum) are stored as the plain values that they equal.
-        ``if_version``: only where the current version is this one; 0: only where the key does not exist.
+        ``if_version``: write only if this is the current version; 0: only if the key does not exist.
         Raises InvalidKeyError, InvalidValueError, LimitError, VersionConflictError, ClosedError, StorageError.
         """
         text = encode(value)
         return (await self._set(key, text, ANY_VERSION if if_version is None else check_version(if_version)))[0]
 
     async def patch(self, key: str, delta: Any, *, if_version: int | None = None, remove_nulls: bool = False) -> int:
-        """Merge ``delta`` into the document, objects member by member at every depth. Its version, once it is durable.
+        """Merge ``delta`` into the document, objects member by member at every depth; return the version, once durable.
 
-        Anything but an object overwrites, null too; with ``remove_nulls`` a null removes the member (RFC 7396).
+        Anything but an object overwrites, even null; with ``remove_nulls`` a null removes the member (RFC 7396).
         A missing key starts from nothing. ``if_version`` and errors as in set().
         """
         condition = ANY_VERSION if if_version is None else check_version(if_version)
         return (await self._handle.patch(key, encode(delta), condition, remove_nulls=remove_nulls))[0]
 
     async def delete(self, key: str, *, if_version: int | None = None) -> int | None:
-        """Delete the document. The version of the deletion, once it is durable; None where there was nothing to delete.
+        """Delete the document; return the version of the deletion, once it is durable, or None if the key did not
+        exist.
 
         ``if_version`` and errors as in set().
         """
@@ -180,39 +181,39 @@ class FluxDB(Uncopied, Awaited):
         return None if written is None else written[0]
 
     def subscribe(self, *keys: str) -> Subscription:
-        """Watch ``keys``: every change that commits after the return is told, in the order of the commits.
+        """Watch ``keys``: the subscription gets every change that commits after this call, in the order of the commits.
 
-        Iterate over the subscription, and close it (or use it as a context manager). One that falls behind by more than
-        Limits.subscriber_events_max events or subscriber_bytes_max bytes is evicted: the next event that is asked for
-        raises SubscriberEvictedError, and what was not taken is gone. Over a connection that was lost, the next one
-        raises ConnectionLostError, once: the subscription goes on by itself, but events may have been missed.
-        A ``*`` is a character of a key like any other; a key that ends with one is warned about.
-        Raises InvalidKeyError, LimitError, ClosedError, ValueError (no key).
+        Iterate over the subscription, and close it (or use it as a context manager). A subscription that falls behind
+        by more than Limits.subscriber_events_max events or subscriber_bytes_max bytes is evicted: the next get() raises
+        SubscriberEvictedError, and pending events are lost. After a lost connection the next get() raises
+        ConnectionLostError once: the subscription continues by itself, but events may have been missed. A ``*`` is an
+        ordinary character of a key; a key that ends with one causes a warning. Raises InvalidKeyError, LimitError,
+        ClosedError, ValueError (no key).
         """
         warn_of_stars(keys)
         return Subscription(keys, self._handle)
 
     async def checkpoint(self) -> int:
-        """Write a snapshot of all that was acknowledged before, and retire that log. Its revision, once it is durable.
+        """Write a snapshot of everything acknowledged so far, and retire that log; return the snapshot's revision.
 
-        Writers go on meanwhile; close() ends it with ClosedError, and the log keeps what it had. Checkpoints come by
-        themselves, too (Limits.checkpoint_log_bytes and checkpoint_interval_seconds).
-        Raises ClosedError, DiskFullError, StorageError.
+        Writers continue meanwhile. close() ends it with ClosedError, and the log keeps what it had. Checkpoints also
+        run automatically (Limits.checkpoint_log_bytes and checkpoint_interval_seconds). Raises ClosedError,
+        DiskFullError, StorageError.
         """
         return await self._handle.checkpoint()
 
     async def info(self) -> dict[str, Any]:
-        """State, counters and limits. Raises ClosedError."""
+        """Return state, counters and limits. Raises ClosedError."""
         return await self._handle.info()
 
     async def ping(self) -> None:
-        """Return where the database answers. Raises ClosedError where it does not."""
+        """Check that the database answers. Raises ClosedError, and over a network ConnectionLostError."""
         await self._handle.ping()
 
     async def close(self) -> None:
-        """Wait for writes on their way, end checkpoints and subscriptions, let go of the folder.
+        """Wait for writes in flight, end checkpoints and subscriptions, release the folder.
 
-        Idempotent. Where a signal handler raises meanwhile (Ctrl-C), it goes on; call it again to wait for its end.
+        Idempotent. If a signal handler raises meanwhile (Ctrl-C), closing continues; call it again to wait for its end.
         """
         await self._handle.close()
 
@@ -229,14 +230,14 @@ class FluxDB(Uncopied, Awaited):
         handle = getattr(self, "_handle", None)
         if isinstance(handle, LoopEngine) and handle.forgotten:
             engine = handle.engine
-            engine.close_aside()  # first: a warning can be an error
+            engine.close_aside()  # first, because a warning may be an error
             warnings.warn(f"unclosed database {engine.directory!r}", ResourceWarning, stacklevel=2, source=self)
 
 
 class Subscription(Uncopied, Awaited, EventStream):
-    """The changes of some keys, as they are committed. Iterates Event; ends when it, or the database, is closed.
+    """The changes of some keys as they commit. Iterates over Event; ends when it or the database is closed.
 
-    It is active from the moment that it is awaited, entered, or first asked for an event.
+    It is active once it is awaited, entered, or asked for its first event.
     """
 
     not_copied = SUBSCRIPTION
@@ -250,7 +251,7 @@ class Subscription(Uncopied, Awaited, EventStream):
         self._opening = asyncio.Lock()
 
     async def _open(self) -> AsyncSubscriber:
-        async with self._opening:  # another task may have begun to
+        async with self._opening:  # another task may have begun to open it
             if self._subscriber is None and not self._closed:
                 self._subscriber = await self._handle.subscribe(self.keys, self._kept)
                 if isinstance(self._subscriber, TaskSubscriber):
@@ -262,7 +263,7 @@ class Subscription(Uncopied, Awaited, EventStream):
         return self._subscriber
 
     async def get(self, timeout: float | None = None) -> Event | None:
-        """The next event; waits for it, at most ``timeout`` seconds (None: as long as it takes), then None.
+        """Return the next event; None if none arrives within ``timeout`` seconds (None: wait as long as it takes).
 
         Cancelling it loses no event. Raises SubscriberEvictedError; ConnectionLostError; ClosedError at the end.
         """
@@ -285,11 +286,11 @@ class Subscription(Uncopied, Awaited, EventStream):
 
     @property
     def last_revision(self) -> int:
-        """The revision of the last event that was taken; before it, the one of its start (0: none yet)."""
+        """The revision of the last event taken; before the first, the one at which it subscribed (0: none yet)."""
         return 0 if self._subscriber is None else self._subscriber.last_revision
 
     def close(self) -> None:
-        """Watch no more; what was not taken is gone. Idempotent."""
+        """Stop watching; pending events are lost. Idempotent."""
         self._closed = True
         if self._kept.made is not None:
             self._kept.made.close()
@@ -301,7 +302,7 @@ class Subscription(Uncopied, Awaited, EventStream):
         return self
 
     async def _next_event(self) -> Event:
-        """As get(), but raises StopAsyncIteration at the end."""
+        """Do the same as get(), but raise StopAsyncIteration at the end."""
         try:
             subscriber = self._subscriber or await self._open()
             while (raw := subscriber.take()) is None:

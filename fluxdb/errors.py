@@ -1,14 +1,14 @@
 """Every error that FluxDB raises.
 
 FluxDBError
-├── InvalidKeyError (ValueError)       the key can't be a key
+├── InvalidKeyError (ValueError)       not a valid key
 ├── InvalidValueError (ValueError)     the value is not JSON that can be given back exactly
-├── LimitError                         a bound was hit; the message names it and its setting
+├── LimitError                         a limit was exceeded; the message names it and its setting
 ├── VersionConflictError               if_version did not hold
 ├── ClosedError                        the database was closed
 ├── StorageError                       the disk, or what is on it
 │   ├── CorruptionError                bytes that were once acknowledged are damaged
-│   ├── DiskFullError                  no room for the next segment: refused, nothing lost
+│   ├── DiskFullError                  no room for the next segment: rejected, nothing lost
 │   ├── LockedError                    another process owns the folder
 │   ├── PoisonedError                  an earlier write to the log failed: reopen
 │   └── ReadOnlyError                  the database was opened with read_only
@@ -17,8 +17,8 @@ FluxDBError
 ├── AuthError
 └── SubscriberEvictedError             this subscriber fell behind
 
-Each class has a ``code``: the word for it on the wire and in logs. An error of a write whose outcome is unknown
-has ``maybe_applied`` set: the write may be there after the next open, or not.
+Each class has a ``code``, its name on the wire and in logs. An error of a write whose outcome is unknown has
+``maybe_applied`` set: after the next open the write may or may not be there.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ import os
 
 
 class FluxDBError(Exception):
-    """The root: catch this to catch all that FluxDB raises."""
+    """The base class: catch it to catch every error of FluxDB."""
 
     code = "error"
     maybe_applied = False
 
 
-# Raised before anything is written: the request itself is at fault.
+# Raised before anything is written, because the request itself is wrong.
 
 
 class InvalidKeyError(FluxDBError, ValueError):
@@ -43,13 +43,13 @@ class InvalidKeyError(FluxDBError, ValueError):
 
 
 class InvalidValueError(FluxDBError, ValueError):
-    """The value is not JSON, or is JSON that could not be given back exactly."""
+    """The value is not JSON, or is JSON that could not be read back exactly."""
 
     code = "invalid_value"
 
 
 class LimitError(FluxDBError):
-    """A bound was hit. The message names the bound, its value, and the setting that moves it."""
+    """A limit was exceeded. The message names the limit, its value, and the setting that changes it."""
 
     code = "too_large"
 
@@ -75,29 +75,29 @@ class ClosedError(FluxDBError):
 
 
 class ForkedError(ClosedError):
-    """What was opened before a fork belongs to the parent process, and this is the child."""
+    """The database was opened before a fork and belongs to the parent process; this is the child."""
 
 
 FORKED = (
-    "the database was opened before the fork, and belongs to the parent process: open it after the fork, in one "
-    "process alone, or share it between several by a fluxdb-server"
+    "the database was opened before the fork and belongs to the parent process: open it after the fork, in one "
+    "process only, or share it between several through a fluxdb-server"
 )
 FORKED_CONNECTION = (
-    "the connection was made before the fork, and belongs to the parent process: connect after the fork, in each "
+    "the connection was made before the fork and belongs to the parent process: connect after the fork, in each "
     "process that uses it"
 )
 
 
 def closed_error(process: int, words: str = "the database is closed", forked: str = FORKED) -> ClosedError:
-    """What the calls raise of something closed that was opened in the process of that id."""
+    """Return the error that calls on a closed object raise; ``process`` is the id of the process that opened it."""
     return ClosedError(words) if os.getpid() == process else ForkedError(forked)
 
 
-# Raised by the disk.
+# Raised by storage.
 
 
 class StorageError(FluxDBError):
-    """The operating system refused something that storage needs."""
+    """The operating system denied something that storage needs."""
 
     code = "storage"
 
@@ -105,7 +105,7 @@ class StorageError(FluxDBError):
 class CorruptionError(StorageError):
     """Bytes that were once acknowledged are damaged. Nothing was changed on disk.
 
-    ``segment`` is the name of the file, ``offset`` the byte in it at which the damage was noticed.
+    ``segment`` is the name of the file, ``offset`` the byte at which the damage was noticed.
     """
 
     code = "corruption"
@@ -124,7 +124,7 @@ class CorruptionError(StorageError):
 
 
 class DiskFullError(StorageError):
-    """There is no room for the next log segment. The write was refused; nothing of it was written."""
+    """The disk has no room for the next log segment. The write was rejected; nothing was written."""
 
     code = "disk_full"
 
@@ -132,14 +132,14 @@ class DiskFullError(StorageError):
 class LockedError(StorageError):
     """Another process owns the folder.
 
-    ``pid`` is its process id, 0 if it could not be read; ``address`` is where it can be reached, "" if it is no server.
+    ``pid`` is its process id, 0 if unknown; ``address`` is where it can be reached, "" if it is not a server.
     """
 
     code = "locked"
 
     def __init__(self, directory: str, pid: int, address: str = "") -> None:
         if pid == os.getpid():
-            super().__init__(f"{directory} is open in this process already: use that database, or close it first")
+            super().__init__(f"{directory} is already open in this process: use that database, or close it first")
         elif address:
             super().__init__(
                 f"{directory} is open in process {pid}, a fluxdb-server: stop it, or talk to it with "
@@ -157,15 +157,15 @@ class LockedError(StorageError):
 
 
 class ReadOnlyError(StorageError):
-    """The database was opened with ``read_only``: it takes no writes, and nothing changes that could be watched."""
+    """The database was opened with ``read_only``: writes are rejected, and so are subscriptions, as nothing changes."""
 
     code = "read_only"
 
 
 class PoisonedError(StorageError):
-    """The log could not be made durable, so no more writes are taken until the folder is opened anew.
+    """The log could not be made durable, so no more writes are accepted until the folder is reopened.
 
-    ``maybe_applied`` is set for the writes whose bytes were on their way when it failed.
+    ``maybe_applied`` is set for the writes that were being written when it failed.
     """
 
     code = "poisoned"
@@ -179,7 +179,7 @@ class PoisonedError(StorageError):
 
 
 class ConnectionLostError(FluxDBError, ConnectionError):
-    """The connection to the server broke, or could not be made; or what is there does not speak the protocol."""
+    """The connection to the server broke or could not be made, or the other side does not speak the protocol."""
 
     code = "connection_lost"
 
@@ -199,7 +199,7 @@ class RequestTimeoutError(FluxDBError, TimeoutError):
 
 
 class AuthError(FluxDBError):
-    """The server wants a password, or refused the one it got."""
+    """The server wants a password, or rejected the one it got."""
 
     code = "auth"
 
@@ -210,15 +210,15 @@ class AuthError(FluxDBError):
 class SubscriberEvictedError(FluxDBError):
     """This subscriber fell behind and was dropped.
 
-    ``last_revision`` is that of the last event that it was given; before the first, the one at which it subscribed.
+    ``last_revision`` is the revision of the last event that it got; before the first, the one at which it subscribed.
     """
 
     code = "evicted"
 
     def __init__(self, last_revision: int) -> None:
         super().__init__(
-            f"this subscriber fell behind and was evicted; it was told of all up to revision {last_revision}: "
-            "read the key again and subscribe anew"
+            f"this subscriber fell behind and was evicted; it got every event up to revision {last_revision}: "
+            "read the key again, then subscribe again"
         )
         self.last_revision = last_revision
 

@@ -1,6 +1,6 @@
-"""Every bound in one place, units last. All can be set; INFO shows them.
+"""Every limit in one place, with its unit at the end of its name. All can be set; INFO shows them.
 
-Each bound has a range (``RANGES``), and some depend on each other: ``ORDERS`` and ``check_served``.
+Each limit has a range (``RANGES``), and some depend on each other: ``ORDERS`` and ``check_served``.
 """
 
 from __future__ import annotations
@@ -10,49 +10,49 @@ from dataclasses import asdict, dataclass, fields
 
 KIB = 1024
 MIB = 1024 * KIB
-SETTINGS_PREFIX = "web_"  # of the page's bounds, as settings of a server
+SETTINGS_PREFIX = "web_"  # the page's limits, as settings of a server
 
-FIRST_SEGMENT_BYTES = 64 * KIB  # of the log of a new database; each segment is larger than the one before
+FIRST_SEGMENT_BYTES = 64 * KIB  # of a new database; later segments are larger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The bounds of one open database. ``fluxdb.open(path, limits=Limits(value_bytes_max=...))`` sets them.
+    """The limits of one open database. ``fluxdb.open(path, limits=Limits(value_bytes_max=...))`` sets them.
 
-    Raises ValueError where a bound is outside the range that the engine can keep, or does not fit another one.
+    Raises ValueError if a limit is outside the range that the engine can keep, or does not fit another limit.
     """
 
-    # What a user stores.
+    # Documents.
     key_bytes_max: int = 1 * KIB  # in UTF-8
-    value_bytes_max: int = 16 * MIB  # as compact JSON; of a PATCH: its delta and its result
-    depth_max: int = 128  # arrays and objects within each other
+    value_bytes_max: int = 16 * MIB  # as compact JSON; for a PATCH, of its delta and of its result
+    depth_max: int = 128  # arrays and objects inside each other
 
-    # What one call writes or reads.
+    # One call.
     batch_operations_max: int = 1_000
     batch_bytes_max: int = 16 * MIB  # keys in UTF-8 and values or deltas as compact JSON, of all operations
-    page_documents_max: int = 1_000  # documents, or keys, of one page of a scan and of one get_many
-    page_bytes_max: int = 1 * MIB  # keys and values of one page; a larger document travels alone
-    transaction_tries_max: int = 100  # of update() and transaction(): then the conflict is raised
+    page_documents_max: int = 1_000  # documents or keys in one page of a scan, and in one get_many
+    page_bytes_max: int = 1 * MIB  # keys and values in one page; a larger document travels alone
+    transaction_tries_max: int = 100  # tries of update() and transaction() before the conflict is raised
 
-    # What is on its way: of the filling and the syncing group each, one lone larger record excepted. The documents that
-    # they make (of a PATCH the whole one) take twice that in memory, and one more.
+    # Writes in flight: the filling and the syncing group, each; a lone larger record is accepted too. The documents
+    # that they make (for a PATCH, the whole document) take twice that in memory, plus one more.
     group_bytes_max: int = 4 * MIB
 
     # Files.
-    segment_bytes: int = 16 * MIB  # to which the files of the log grow, from FIRST_SEGMENT_BYTES
-    checkpoint_log_bytes: int = 64 * MIB  # a checkpoint is due after so much log since the last; 0: never
-    log_bytes_max: int = 4096 * MIB  # since the last checkpoint: then writes wait for the next one, which is due
-    checkpoint_interval_seconds: int = 600  # and after so long, where anything was written; 0: never
+    segment_bytes: int = 16 * MIB  # size to which the files of the log grow from FIRST_SEGMENT_BYTES
+    checkpoint_log_bytes: int = 64 * MIB  # a checkpoint is due after this much log since the last one; 0: never
+    log_bytes_max: int = 4096 * MIB  # log since the last checkpoint; at this size writes wait for the next one
+    checkpoint_interval_seconds: int = 600  # a checkpoint is due after this time if anything was written; 0: never
 
     # Deleted keys whose last version is still remembered one by one.
     tombstones_max: int = 65_536
 
-    # Subscribers: whichever is hit first.
+    # Subscribers: whichever limit is reached first.
     subscriber_events_max: int = 1_024
     subscriber_bytes_max: int = 1 * MIB
-    queued_event_bytes_max: int = 256 * MIB  # of memory, in all queues; beyond it the longest are evicted
-    event_bytes_max: int = 64 * MIB  # events committed and not yet handed to the subscribers' queues
-    database_subscriptions_max: int = 200_000  # keys, each as often as it is subscribed to, from wherever
+    queued_event_bytes_max: int = 256 * MIB  # memory of all queues together; above it the longest are evicted
+    event_bytes_max: int = 64 * MIB  # events committed and not yet dispatched to the subscribers' queues
+    database_subscriptions_max: int = 200_000  # keys in total, each counted as often as it is subscribed to
 
     def __post_init__(self) -> None:
         _check(self, RANGES)
@@ -60,31 +60,31 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerLimits:
-    """The bounds of one server, besides those of its database; per connection, where nothing else is said.
+    """The limits of one server, besides those of its database; per connection unless stated otherwise.
 
-    Raises ValueError where a bound is outside its range, or does not fit another one.
+    Raises ValueError if a limit is outside its range, or does not fit another limit.
     """
 
-    connections_max: int = 10_000  # of the server
+    connections_max: int = 10_000  # of the whole server
     subscriptions_max: int = 1_024
-    client_event_bytes_max: int = 4 * MIB  # of memory: events that wait, of all keys; at least subscriber_bytes_max
+    client_event_bytes_max: int = 4 * MIB  # memory of waiting events of all keys; at least subscriber_bytes_max
 
-    # On its way in.
+    # Input.
     line_bytes_max: int = 64 * MIB  # one request; an escaped value is up to six times as long as a compact one
-    auth_line_bytes_max: int = 4 * KIB  # one request, before the password was told
-    input_bytes_max: int = 512 * MIB  # of the server: begun and not taken apart; small requests are always taken
+    auth_line_bytes_max: int = 4 * KIB  # one request before the password
+    input_bytes_max: int = 512 * MIB  # of the whole server: requests not parsed yet; small ones are always accepted
 
-    # On its way out.
-    output_bytes_max: int = 1 * MIB  # replies that the client has not read, one more excepted
-    unread_bytes_max: int = 1024 * MIB  # of the server: memory of replies and events not read yet, small ones apart
-    send_buffer_bytes: int = 32 * KIB  # in the operating system, not on the way yet (Unix sockets, macOS: all of it)
+    # Output.
+    output_bytes_max: int = 1 * MIB  # replies that the client has not read, plus one more
+    unread_bytes_max: int = 1024 * MIB  # of the whole server: memory of unread replies and events, except small ones
+    send_buffer_bytes: int = 32 * KIB  # in the operating system, not in transit yet (Unix sockets and macOS: all of it)
 
     # Time.
-    first_line_seconds: int = 120  # until the first whole request, and the password; 0: for ever
-    idle_seconds: int = 0  # without a request, where nothing is subscribed; 0: for ever
-    drain_seconds: int = 8  # for what is on its way when the server stops; 2 s below the 10 s after which Docker kills
-    sync_stalled_seconds: int = 10  # a sync of the log that takes longer makes the server unhealthy; 0: none does
-    certificate_warning_days: int = 14  # the log warns of the certificate's expiry so long before, each day
+    first_line_seconds: int = 120  # until the first whole request, and the password; 0: no limit
+    idle_seconds: int = 0  # without a request while nothing is subscribed; 0: no limit
+    drain_seconds: int = 8  # for pending requests when the server stops; Docker kills after 10 s
+    sync_stalled_seconds: int = 10  # a sync of the log that takes longer makes the server unhealthy; 0: never
+    certificate_warning_days: int = 14  # the log warns this long before the certificate expires, every day
 
     def __post_init__(self) -> None:
         _check(self, SERVER_RANGES)
@@ -92,28 +92,28 @@ class ServerLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebLimits:
-    """What one live page's server takes; per connection, where nothing else is said.
+    """The limits of one live page's server; per connection unless stated otherwise.
 
-    Raises ValueError where a bound is outside its range.
+    Raises ValueError if a limit is outside its range.
     """
 
-    connections_max: int = 256  # of the server: HTTP and WebSocket together, those in their handshake too
+    connections_max: int = 256  # of the whole page server: HTTP and WebSocket together, including handshakes
     subscriptions_max: int = 256
-    client_event_bytes_max: int = 4 * MIB  # of memory: events that wait, of all keys; at least subscriber_bytes_max
-    message_bytes_max: int = 1 * MIB  # of one message to the server
-    messages_waiting_max: int = 16  # received and not yet looked at
-    output_bytes_max: int = 256 * KIB  # not sent yet, one message more excepted
-    send_buffer_bytes: int = 256 * KIB  # in the operating system, not on the way yet (macOS: all of it)
+    client_event_bytes_max: int = 4 * MIB  # memory of waiting events of all keys; at least subscriber_bytes_max
+    message_bytes_max: int = 1 * MIB  # one message to the server
+    messages_waiting_max: int = 16  # received and not processed yet
+    output_bytes_max: int = 256 * KIB  # not sent yet, plus one message more
+    send_buffer_bytes: int = 256 * KIB  # in the operating system, not in transit yet (macOS: all of it)
 
     handshake_seconds_max: float = 10.0
-    auth_seconds_max: float = 60.0  # until the password was told
-    auth_failures_max: int = 3  # then the connection is closed
+    auth_seconds_max: float = 60.0  # until the password
+    auth_failures_max: int = 3  # wrong passwords before the connection is closed
     ping_interval_seconds: float = 20.0
     ping_timeout_seconds: float = 20.0
     close_seconds_max: float = 2.0
 
     def as_settings(self) -> dict[str, float]:
-        """By the names that they have among a server's settings."""
+        """Return the limits under their names among a server's settings."""
         return {SETTINGS_PREFIX + name: value for name, value in asdict(self).items()}
 
     def __post_init__(self) -> None:
@@ -121,7 +121,7 @@ class WebLimits:
 
 
 def check_served(database: Limits, server: ServerLimits, web: WebLimits | None = None) -> None:
-    """Raises ValueError where a server with these bounds could not serve what its database may hold."""
+    """Raises ValueError if a server with these limits could not serve everything that its database may hold."""
     request_bytes = database.value_bytes_max + _ESCAPE_BYTES * database.key_bytes_max + _ENVELOPE_BYTES
     reply_bytes = max(database.value_bytes_max, database.page_bytes_max) + _ENVELOPE_BYTES
     _require("line_bytes_max", server.line_bytes_max, request_bytes, "a SET", "value_bytes_max and key_bytes_max")
@@ -136,7 +136,7 @@ def check_served(database: Limits, server: ServerLimits, web: WebLimits | None =
 def _require(name: str, bytes_max: int, least: int, use: str, others: str) -> None:
     if bytes_max < least:
         raise ValueError(
-            f"{name} is {bytes_max}, and {use} with {others} takes {least} bytes: "
+            f"{name} is {bytes_max}, but {use} with {others} takes {least} bytes: "
             f"set {name} to at least that, or lower {others}"
         )
 
@@ -158,13 +158,13 @@ def _check(limits: Limits | ServerLimits | WebLimits, ranges: Mapping[str, tuple
             )
 
 
-# The first of two is at most the second: a part, and the sum that it counts towards.
+# The first of each pair is at most the second: a part, and the sum that it counts towards.
 ORDERS = (
     ("subscriber_bytes_max", "queued_event_bytes_max"),
     ("line_bytes_max", "input_bytes_max"),
     ("output_bytes_max", "unread_bytes_max"),
 )
-_ESCAPE_BYTES = 6  # that one byte of a key may take in JSON: \u0000
+_ESCAPE_BYTES = 6  # the most that one byte of a key takes in JSON: \u0000
 _ENVELOPE_BYTES = 1 * KIB  # of a request or reply around keys and values, with an id of some length
 
 

@@ -1,4 +1,4 @@
-"""The words of the data model that the core is built on: operations, kinds of records, where the log stands."""
+"""The terms of the data model under the core: operations, kinds of records, positions in the log."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ OPERATION_OF: dict[int, Operation] = {
 
 
 class Position(NamedTuple):
-    """A place between two groups of the log, and what lies before it.
+    """A position between two groups of the log, and what comes before it.
 
-    ``revision`` and ``group`` are the last ones before it (0: none), ``segment`` and ``offset`` say where the next
-    group begins, ``chain`` is the checksum of the last group's header, which the next group repeats.
+    ``revision`` and ``group`` are the last ones before it (0: none). ``segment`` and ``offset`` say where the next
+    group begins. ``chain`` is the checksum of the last group's header, which the next group repeats.
     """
 
     revision: int

@@ -1,6 +1,6 @@
-"""From what a user names to an engine behind a handle: a folder of this machine, or a server.
+"""From the target that a user names to an engine behind a handle: a folder on this machine, or a server.
 
-The client is imported when an address is first opened: asyncio takes longer to import than all the rest.
+The client is imported when an address is first opened: importing asyncio takes longer than all the rest.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HEARTBEAT_SECONDS = 20.0
 
 
 class Remote(NamedTuple):
-    """What only the client of a server needs to know."""
+    """Options for the client of a server only."""
 
     password: str | None
     timeout: float | None
@@ -35,26 +35,26 @@ class Remote(NamedTuple):
 
 
 class Local(NamedTuple):
-    """What only a folder needs to know."""
+    """Options for a folder only."""
 
     create: bool = True
     read_only: bool = False
 
 
 def check_options(limits: object, remote: Remote) -> None:
-    """Raises TypeError where an option is of a wrong type, before anything is opened or made."""
+    """Check the options' types before anything is opened or made. Raises TypeError."""
     if not isinstance(limits, Limits):
-        raise TypeError(f"limits is a fluxdb.Limits(...), not {_type_name(limits)}")
+        raise TypeError(f"limits must be a fluxdb.Limits(...), not {_type_name(limits)}")
     for name, seconds in (("timeout", remote.timeout), ("heartbeat_seconds", remote.heartbeat_seconds)):
         if seconds is not None and (not isinstance(seconds, (int, float)) or isinstance(seconds, bool)):
-            raise TypeError(f"{name} is a number of seconds or None, not {_type_name(seconds)}")
+            raise TypeError(f"{name} must be a number of seconds or None, not {_type_name(seconds)}")
     if remote.tls is not None and not _is_tls(remote.tls):
         tls = _type_name(remote.tls)
-        raise TypeError(f"tls is an ssl.SSLContext, not {tls}; fluxdbs:// as the address is TLS with the usual checks")
+        raise TypeError(f"tls must be an ssl.SSLContext, not {tls}; fluxdbs:// addresses use TLS with the usual checks")
 
 
 def _is_tls(context: object) -> bool:
-    import ssl  # not needed by those who open a folder
+    import ssl  # not needed to open a folder
 
     return isinstance(context, ssl.SSLContext)
 
@@ -66,7 +66,7 @@ def _type_name(value: object) -> str:
 def open_handle(target: Target, limits: Limits, local: Local, remote: Remote) -> EngineHandle:
     """Open a folder, or connect to a server.
 
-    Raises ValueError for what looks like neither, and where one is asked for what only the other has; TypeError.
+    Raises ValueError if the target looks like neither, or if an option is for the other one only; TypeError.
     """
     check_options(limits, remote)
     if is_url(target):
@@ -87,7 +87,7 @@ async def connect(target: Target, limits: Limits, local: Local, remote: Remote) 
 
 
 def open_folder(target: Target, limits: Limits, local: Local, remote: Remote | None = None) -> Engine | ReadOnlyEngine:
-    """Open the folder ``target`` as ``local`` says. Raises ValueError, and as open_engine()."""
+    """Open the folder ``target`` with the options ``local``. Raises ValueError, and the errors of open_engine()."""
     if remote is not None and (remote.password is not None or remote.tls is not None):
         raise ValueError("a password and TLS are for the address of a server, not for a folder")
     if local.read_only:
@@ -96,9 +96,9 @@ def open_folder(target: Target, limits: Limits, local: Local, remote: Remote | N
 
 
 def open_engine(target: Target, limits: Limits, *, create: bool = True) -> Engine:
-    """Open the folder ``target``: recover, then start the actors. With ``create``, one that is not there is made.
+    """Open the folder ``target``: recover, then start the actors. With ``create``, make it if it is missing.
 
-    Raises ValueError (it looks like no folder), LockedError, CorruptionError, DiskFullError, StorageError.
+    Raises ValueError (it does not look like a folder), LockedError, CorruptionError, DiskFullError, StorageError.
     """
     database = None
     try:  # a signal handler may raise anywhere here

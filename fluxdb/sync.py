@@ -40,33 +40,33 @@ def open(
     tls: ssl.SSLContext | None = None,
     heartbeat_seconds: float | None = HEARTBEAT_SECONDS,
 ) -> FluxDB:
-    """Open the database in the folder ``path``, which is made if it is missing. Or connect to a server.
+    """Open the database in the folder ``path``, made if it is missing; or connect to a server.
 
-    A folder: recovers what the last owner left, however it ended; when this returns, all that it acknowledged is there.
-    With ``create=False`` a database that is not there is an error, and nothing is made.
-    With ``read_only=True`` no byte on the disk is changed: it shows the state that was acknowledged last, rejects
-    writes and subscriptions with ReadOnlyError, and keeps owners out until it is closed; others may read beside it.
-    Raises LockedError (another process, or this one, has it open), CorruptionError, DiskFullError, StorageError (also
-    for a folder that holds other things); ValueError for text that looks like an address, a variable or nothing.
+    A folder is recovered, however its last owner ended: when this returns, every acknowledged write is there. With
+    ``create=False`` a missing database is an error, and nothing is made. With ``read_only=True`` no byte on the disk is
+    changed: the database shows the last acknowledged state, rejects writes and subscriptions with ReadOnlyError, and
+    keeps owners out until it is closed; others may read at the same time.
+    Raises LockedError (the folder is open, in another process or this one), CorruptionError, DiskFullError,
+    StorageError (also for a folder that holds other files); ValueError for text that looks like an address or a
+    variable, or is empty.
 
-    A server: ``fluxdb://[:password@]host[:port]``, ``fluxdbs://...`` (TLS; ``tls`` for settings of your own) or
-    ``fluxdb+unix:///path``. ``timeout``: seconds that a call may take, connecting anew included (None: as long as it
-    takes; so does checkpoint()), else RequestTimeoutError. Of ``limits``, those of subscribers count. A connection that
-    is lost is made anew by the next call; a write that was on its way then raises ConnectionLostError with
-    ``maybe_applied``, and is never sent twice.
-    A request that timed out ends a connection on which nothing has come since it was sent.
-    A subscription goes on by itself, too, but raises ConnectionLostError once, since events may have been missed.
-    ``heartbeat_seconds``: after so long without a word while keys are watched the server is pinged, and a connection
-    on which nothing comes for as long again is given up (0 or None: no ping).
-    Raises ConnectionLostError, AuthError, ValueError (no such address, an unknown scheme). A folder whose name has
-    ``://`` in it is named by a pathlib.Path.
+    A server is addressed by ``fluxdb://[:password@]host[:port]``, ``fluxdbs://...`` (TLS; ``tls`` for custom settings)
+    or ``fluxdb+unix:///path``. ``timeout``: seconds that a call may take, including a reconnect, before it raises
+    RequestTimeoutError (None, and checkpoint(): no limit). Only the subscriber limits of ``limits`` apply. The next
+    call after a lost connection reconnects; a write in flight raises ConnectionLostError with ``maybe_applied``, and is
+    never sent twice. A request that timed out closes its connection if nothing arrived on it since the request. A
+    subscription continues by itself after a lost connection, but raises ConnectionLostError once, because events may
+    have been missed. ``heartbeat_seconds``: while keys are watched, a server that has been silent for so long is
+    pinged, and the connection is dropped if nothing arrives for as long again (0 or None: no ping). Raises
+    ConnectionLostError, AuthError, ValueError (no such address, an unknown scheme). Name a folder whose name contains
+    ``://`` by a pathlib.Path.
     """
     remote = Remote(password, timeout, tls, heartbeat_seconds)
     return FluxDB(open_handle(path, limits, Local(create, read_only), remote))
 
 
 class FluxDB(Uncopied, Blocking):
-    """An open database. Safe from many threads at once; their writes are made durable together.
+    """An open database. Safe to use from many threads at once; their writes become durable together.
 
     Use it as a context manager, or close() it. A program that forgets to still ends, and keeps every acknowledged
     write.
@@ -76,46 +76,47 @@ class FluxDB(Uncopied, Blocking):
 
     def __init__(self, handle: EngineHandle) -> None:
         if not isinstance(handle, EngineHandle):
-            raise TypeError(f"a FluxDB is not made by its class: {OPEN_IT}")
+            raise TypeError(f"a FluxDB is not made by calling its class: {OPEN_IT}")
         self._handle = handle
         self._get = handle.get
         self._set = handle.set
         if type(self) is FluxDB:
-            self.get = handle.get  # type: ignore[method-assign]  # a frame less: a tenth of a GET in process
+            self.get = handle.get  # type: ignore[method-assign]  # one frame less: a tenth of a GET in process
 
     @property
     def handle(self) -> EngineHandle:
-        """The engine behind it, which speaks JSON text instead of Python values."""
+        """The engine under this database. It takes and returns JSON text instead of Python values."""
         return self._handle
 
     def get(self, key: str) -> Document | None:
-        """The latest acknowledged document of ``key``, or None where there is none.
+        """Return the latest acknowledged document of ``key``, or None if it does not exist.
 
-        Each call parses anew: the value is yours to change. Raises InvalidKeyError, ClosedError.
+        Every call parses again: the value is yours to change. Raises InvalidKeyError, ClosedError.
         """
         return self._get(key)
 
     def set(self, key: str, value: Any, *, if_version: int | None = None) -> int:
-        """Store ``value``: None, bool, int, float, str, list, tuple, dict. Its version, once it is durable.
+        """Store ``value`` (None, bool, int, float, str, list, tuple, dict); return its version, once it is durable.
 
         Subclasses of these (OrderedDict, IntEnum) are stored as the plain values that they equal.
-        ``if_version``: only where the current version is this one; 0: only where the key does not exist.
+        ``if_version``: write only if this is the current version; 0: only if the key does not exist.
         Raises InvalidKeyError, InvalidValueError, LimitError, VersionConflictError, ClosedError, StorageError.
         """
         text = encode(value)
         return self._set(key, text, ANY_VERSION if if_version is None else check_version(if_version))[0]
 
     def patch(self, key: str, delta: Any, *, if_version: int | None = None, remove_nulls: bool = False) -> int:
-        """Merge ``delta`` into the document, objects member by member at every depth. Its version, once it is durable.
+        """Merge ``delta`` into the document, objects member by member at every depth; return the version, once durable.
 
-        Anything but an object overwrites, null too; with ``remove_nulls`` a null removes the member (RFC 7396).
+        Anything but an object overwrites, even null; with ``remove_nulls`` a null removes the member (RFC 7396).
         A missing key starts from nothing. ``if_version`` and errors as in set().
         """
         condition = ANY_VERSION if if_version is None else check_version(if_version)
         return self._handle.patch(key, encode(delta), condition, remove_nulls=remove_nulls)[0]
 
     def delete(self, key: str, *, if_version: int | None = None) -> int | None:
-        """Delete the document. The version of the deletion, once it is durable; None where there was nothing to delete.
+        """Delete the document; return the version of the deletion, once it is durable, or None if the key did not
+        exist.
 
         ``if_version`` and errors as in set().
         """
@@ -123,39 +124,39 @@ class FluxDB(Uncopied, Blocking):
         return None if written is None else written[0]
 
     def subscribe(self, *keys: str) -> Subscription:
-        """Watch ``keys``: every change that commits after the return is told, in the order of the commits.
+        """Watch ``keys``: the subscription gets every change that commits after this call, in the order of the commits.
 
-        Iterate over the subscription, and close it (or use it as a context manager). One that falls behind by more than
-        Limits.subscriber_events_max events or subscriber_bytes_max bytes is evicted: the next event that is asked for
-        raises SubscriberEvictedError, and what was not taken is gone. Over a connection that was lost, the next one
-        raises ConnectionLostError, once: the subscription goes on by itself, but events may have been missed.
-        A ``*`` is a character of a key like any other; a key that ends with one is warned about.
-        Raises InvalidKeyError, LimitError, ClosedError, ValueError (no key).
+        Iterate over the subscription, and close it (or use it as a context manager). A subscription that falls behind
+        by more than Limits.subscriber_events_max events or subscriber_bytes_max bytes is evicted: the next get() raises
+        SubscriberEvictedError, and pending events are lost. After a lost connection the next get() raises
+        ConnectionLostError once: the subscription continues by itself, but events may have been missed. A ``*`` is an
+        ordinary character of a key; a key that ends with one causes a warning. Raises InvalidKeyError, LimitError,
+        ClosedError, ValueError (no key).
         """
         warn_of_stars(keys)
         return Subscription(keys, self._handle)
 
     def checkpoint(self) -> int:
-        """Write a snapshot of all that was acknowledged before, and retire that log. Its revision, once it is durable.
+        """Write a snapshot of everything acknowledged so far, and retire that log; return the snapshot's revision.
 
-        Writers go on meanwhile; close() ends it with ClosedError, and the log keeps what it had. Checkpoints come by
-        themselves, too (Limits.checkpoint_log_bytes and checkpoint_interval_seconds).
-        Raises ClosedError, DiskFullError, StorageError.
+        Writers continue meanwhile. close() ends it with ClosedError, and the log keeps what it had. Checkpoints also
+        run automatically (Limits.checkpoint_log_bytes and checkpoint_interval_seconds). Raises ClosedError,
+        DiskFullError, StorageError.
         """
         return self._handle.checkpoint()
 
     def info(self) -> dict[str, Any]:
-        """State, counters and limits. Raises ClosedError."""
+        """Return state, counters and limits. Raises ClosedError."""
         return self._handle.info()
 
     def ping(self) -> None:
-        """Return where the database answers. Raises ClosedError where it does not."""
+        """Check that the database answers. Raises ClosedError, and over a network ConnectionLostError."""
         self._handle.ping()
 
     def close(self) -> None:
-        """Wait for writes on their way, end checkpoints and subscriptions, let go of the folder.
+        """Wait for writes in flight, end checkpoints and subscriptions, release the folder.
 
-        Idempotent. Where a signal handler raises meanwhile (Ctrl-C), it goes on; call it again to wait for its end.
+        Idempotent. If a signal handler raises meanwhile (Ctrl-C), closing continues; call it again to wait for its end.
         """
         self._handle.close()
 
@@ -171,7 +172,7 @@ class FluxDB(Uncopied, Blocking):
     def __del__(self) -> None:
         handle = getattr(self, "_handle", None)
         if isinstance(handle, Engine) and not handle.closed:
-            handle.close_aside()  # first: a warning can be an error
+            handle.close_aside()  # first, because a warning may be an error
             warnings.warn(f"unclosed database {handle.directory!r}", ResourceWarning, stacklevel=2, source=self)
 
 
@@ -179,32 +180,32 @@ _take = PARSER.take
 
 
 class Subscription(Uncopied, Blocking):
-    """The changes of some keys, as they are committed. Iterates Event; ends when it, or the database, is closed."""
+    """The changes of some keys as they commit. Iterates over Event; ends when it or the database is closed."""
 
     not_copied = SUBSCRIPTION
 
     def __init__(self, keys: tuple[str, ...], handle: EngineHandle) -> None:
         self._kept = Kept()
         self.keys = keys
-        self._taking = threading.Lock()  # one taker at a time; others wait for him
+        self._taking = threading.Lock()  # one thread takes at a time; others wait for it
         self._process = os.getpid()
         try:
             self._subscriber: Subscriber = handle.subscribe(keys, self._kept)
             self._feed_subscriber = self._subscriber if isinstance(self._subscriber, FeedSubscriber) else None
-        except BaseException:  # of a signal handler, too
+        except BaseException:  # also from a signal handler
             self.close()
             raise
 
     def get(self, timeout: float | None = None) -> Event | None:
-        """The next event; waits for it, at most ``timeout`` seconds (None: as long as it takes), then None.
+        """Return the next event; None if none arrives within ``timeout`` seconds (None: wait as long as it takes).
 
-        Raises SubscriberEvictedError; ConnectionLostError; ClosedError where there will be no more.
+        Raises SubscriberEvictedError; ConnectionLostError; ClosedError after the last event.
         """
-        if self._feed_subscriber is not None:  # of a feed, any thread may take at any time
+        if self._feed_subscriber is not None:  # any thread may take from a feed at any time
             event = _take(self._feed_subscriber)
             if event is not None or timeout == 0:
                 return event
-        if self._process != os.getpid():  # a forked child: the taker may be a thread that is not there
+        if self._process != os.getpid():  # a forked child: the taking thread may not exist here
             self._taking, self._process = threading.Lock(), os.getpid()
         deadline = None if timeout is None else time.monotonic() + timeout
         turn_seconds = -1 if timeout is None else max(0.0, min(timeout, threading.TIMEOUT_MAX))
@@ -222,11 +223,11 @@ class Subscription(Uncopied, Blocking):
 
     @property
     def last_revision(self) -> int:
-        """The revision of the last event that was taken; before the first, the one at which it subscribed."""
+        """The revision of the last event taken; before the first, the one at which it subscribed."""
         return self._subscriber.last_revision
 
     def close(self) -> None:
-        """Watch no more; what was not taken is gone. Idempotent; from any thread."""
+        """Stop watching; pending events are lost. Idempotent; from any thread."""
         if self._kept.made is not None:
             self._kept.made.close()
 

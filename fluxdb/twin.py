@@ -1,6 +1,6 @@
-"""The blocking API and the awaited one have the same names: who uses one as the other is told which is which.
+"""Errors for code that mixes up the blocking API and the awaited one, which have the same names.
 
-Hidden from type checkers, which find such a mistake by themselves.
+Hidden from type checkers, which find such mistakes by themselves.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ OPEN_IT = "call fluxdb.open(path), or await fluxdb.aio.open(path)"
 
 
 class Blocking:
-    """Base of what is entered by ``with``."""
+    """Base class of objects for ``with``."""
 
     if not TYPE_CHECKING:
 
         def __aenter__(self):
-            raise TypeError("what fluxdb.open gives is entered by `with`; `async with` is for fluxdb.aio.open")
+            raise TypeError("fluxdb.open is for `with`; `async with` is for fluxdb.aio.open")
 
         async def __aexit__(self, *raised):
-            """For ``async with``, which looks for both."""
+            """Exist for ``async with``, which looks up both methods."""
 
 
 class Awaited:
-    """Base of what is entered by ``async with``."""
+    """Base class of objects for ``async with``."""
 
     if not TYPE_CHECKING:
 
         def __enter__(self):
-            raise TypeError("what fluxdb.aio.open gives is entered by `async with`; `with` is for fluxdb.open")
+            raise TypeError("fluxdb.aio.open is for `async with`; `with` is for fluxdb.open")
 
         def __exit__(self, *raised):
-            """For ``with``, which looks for both."""
+            """Exist for ``with``, which looks up both methods."""

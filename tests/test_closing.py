@@ -104,7 +104,7 @@ def is_refused(call: Callable[[], object]) -> bool:
     try:
         call()
     except ForkedError as error:
-        return "opened before the fork, and belongs to the parent process" in str(error)
+        return "opened before the fork and belongs to the parent process" in str(error)
     return False
 
 

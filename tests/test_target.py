@@ -21,9 +21,9 @@ NO_FOLDERS = {
     "db_1.example.com:7000": "fluxdb://db_1.example.com:7000",
     "[::1]:7000": r"fluxdb://\[::1\]:7000",
     ":7000": "address of a server",
-    "fluxdb:127.0.0.1:7000": "begins with fluxdb://",
-    "fluxdbs:host": "begins with fluxdb://",
-    "FLUXDB+UNIX:/run/s": "begins with fluxdb://",
+    "fluxdb:127.0.0.1:7000": "begin with fluxdb://",
+    "fluxdbs:host": "begin with fluxdb://",
+    "FLUXDB+UNIX:/run/s": "begin with fluxdb://",
     " fluxdb://127.0.0.1:7000": "white space",
     "fluxdb-data ": "white space",
     "data\n": "white space",
@@ -160,5 +160,5 @@ def test_a_link_to_a_disk_that_is_not_mounted_is_told_from_a_file(tmp_path: Path
 
 
 def test_a_folder_that_this_process_has_open_is_told_apart_from_one_of_another() -> None:
-    with fluxdb.open("data"), pytest.raises(LockedError, match="is open in this process already: use that database"):
+    with fluxdb.open("data"), pytest.raises(LockedError, match="is already open in this process: use that database"):
         fluxdb.open("data")

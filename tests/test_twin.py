@@ -12,8 +12,8 @@ import pytest
 import fluxdb
 from fluxdb import Limits
 
-BLOCKING = r"^what fluxdb\.open gives is entered by `with`; `async with` is for fluxdb\.aio\.open$"
-AWAITED = r"^what fluxdb\.aio\.open gives is entered by `async with`; `with` is for fluxdb\.open$"
+BLOCKING = r"^fluxdb\.open is for `with`; `async with` is for fluxdb\.aio\.open$"
+AWAITED = r"^fluxdb\.aio\.open is for `async with`; `with` is for fluxdb\.open$"
 
 
 def test_the_blocking_ones_say_that_async_with_is_for_their_twins(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_database_that_was_not_awaited_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize("given", ["data", Path("data"), None])
 def test_a_database_is_not_made_by_its_class(kind: Callable[[Any], object], given: Any) -> None:
     way_out = r"call fluxdb\.open\(path\), or await fluxdb\.aio\.open\(path\)$"
-    with pytest.raises(TypeError, match=rf"^a FluxDB is not made by its class: {way_out}"):
+    with pytest.raises(TypeError, match=rf"^a FluxDB is not made by calling its class: {way_out}"):
         kind(given)
 
 
@@ -72,13 +72,16 @@ def test_subscriptions_are_iterable_in_one_way_each(tmp_path: Path) -> None:
 
 
 WRONG_OPTIONS: list[tuple[dict[str, Any], str]] = [
-    ({"limits": 5}, r"^limits is a fluxdb\.Limits\(\.\.\.\), not int$"),
-    ({"limits": None}, r"^limits is a fluxdb\.Limits\(\.\.\.\), not NoneType$"),
-    ({"limits": {"value_bytes_max": 1}}, r"^limits is a fluxdb\.Limits\(\.\.\.\), not dict$"),
-    ({"limits": Limits}, r"^limits is a fluxdb\.Limits\(\.\.\.\), not type$"),
-    ({"timeout": "5"}, r"^timeout is a number of seconds or None, not str$"),
-    ({"heartbeat_seconds": True}, r"^heartbeat_seconds is a number of seconds or None, not bool$"),
-    ({"tls": True}, r"^tls is an ssl\.SSLContext, not bool; fluxdbs:// as the address is TLS with the usual checks$"),
+    ({"limits": 5}, r"^limits must be a fluxdb\.Limits\(\.\.\.\), not int$"),
+    ({"limits": None}, r"^limits must be a fluxdb\.Limits\(\.\.\.\), not NoneType$"),
+    ({"limits": {"value_bytes_max": 1}}, r"^limits must be a fluxdb\.Limits\(\.\.\.\), not dict$"),
+    ({"limits": Limits}, r"^limits must be a fluxdb\.Limits\(\.\.\.\), not type$"),
+    ({"timeout": "5"}, r"^timeout must be a number of seconds or None, not str$"),
+    ({"heartbeat_seconds": True}, r"^heartbeat_seconds must be a number of seconds or None, not bool$"),
+    (
+        {"tls": True},
+        r"^tls must be an ssl\.SSLContext, not bool; fluxdbs:// addresses use TLS with the usual checks$",
+    ),
 ]
 
 

@@ -1,12 +1,12 @@
-"""Python values at the edge: to JSON text on their way in, from it on their way out.
+"""Python values at the boundary: to JSON text on their way in, from JSON text on their way out.
 
-A value is taken where nothing is lost: what is read back equals what was stored. These are None, bool, int, float, str,
-list and dict, and their subclasses (OrderedDict, defaultdict, IntEnum, StrEnum, numpy.float64): a subclass is stored as
-the plain value that it equals, a str Enum as its text, wherever it stands: as a key, as a member's name, as a value.
-Tuples are the one exception: they are stored as arrays, and read back as lists.
+A value is accepted if nothing is lost: reading it back gives a value equal to the stored one. Accepted are None, bool,
+int, float, str, list and dict, and their subclasses (OrderedDict, defaultdict, IntEnum, StrEnum, numpy.float64): a
+subclass is stored as the plain value that it equals, a str Enum as its text, wherever it stands: as a key, a member's
+name, or a value. Tuples are the one exception: they are stored as arrays and read back as lists.
 
-All else is rejected with the place and a call that makes JSON of it (``advice``). So are what json.dumps would store
-with a loss: the names of a namedtuple, and keys of objects that are no str.
+Everything else is rejected, with its place and a call that turns it into JSON (``advice``). This includes values that
+json.dumps would store with a loss: namedtuples, whose names would go, and objects whose keys are not str.
 """
 
 from fluxdb._core.json.parse import decode

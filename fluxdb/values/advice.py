@@ -1,6 +1,6 @@
-"""What to call to make JSON of a value that is not: each advice names the call that gives the value itself.
+"""Advice for values that are not JSON: which call to make on such a value.
 
-Types are known by their names, so that none of their packages need be imported. ``...`` stands for the value.
+Types are recognised by name, so that none of their packages has to be imported. ``...`` stands for the value.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 
 _BASE64 = "base64.b64encode(...).decode()"
 _PARTS = "store its .real and its .imag"
-_CALL_IT = "call it, and store what it returns"
-_NO_VALUE = "store None in its place"
+_CALL_IT = "call it, and store the result"
+_NO_VALUE = "store None instead"
 
-# By package and name, of the type or of one that it inherits from.
+# By package and name of the type or of one of its base classes.
 _CALLS = {
     "enum.Enum": ".value",
     "datetime.date": ".isoformat()",
@@ -32,11 +32,11 @@ _CALLS = {
     "pandas.DataFrame": '.to_dict("records")',
     "msgspec.Struct": "msgspec.to_builtins(...)",
 }
-_WORDS = {
+_ADVICE = {
     "fluxdb.Document": "store its .value",
     "fluxdb.Event": "store its .new, or its .old",
-    "builtins.bytes": f"convert it with .decode() where it is text, else with {_BASE64}",
-    "builtins.bytearray": f"convert it with .decode() where it is text, else with {_BASE64}",
+    "builtins.bytes": f"convert it with .decode() if it is text, otherwise with {_BASE64}",
+    "builtins.bytearray": f"convert it with .decode() if it is text, otherwise with {_BASE64}",
     "builtins.memoryview": f"convert it with {_BASE64}",
     "builtins.complex": _PARTS,
     "numpy.complexfloating": _PARTS,
@@ -46,10 +46,10 @@ _WORDS = {
     "builtins.function": _CALL_IT,
     "builtins.method": _CALL_IT,
     "builtins.builtin_function_or_method": _CALL_IT,
-    "builtins.coroutine": "await it, and store what it gives",
+    "builtins.coroutine": "await it, and store the result",
     "builtins.async_generator": "convert it with [item async for item in ...]",
 }
-# By an attribute of the type: what many packages have in common.
+# By an attribute of the type that many packages have in common.
 _CALLS_BY_ATTRIBUTE = {
     "model_dump": '.model_dump(mode="json")',  # pydantic
     "__dataclass_fields__": "dataclasses.asdict(...)",
@@ -77,11 +77,11 @@ _KEY_CALLS = {
 
 
 def way_out(item: object) -> str:
-    """For a value that is not JSON, in words."""
+    """Return advice for a value that is not JSON."""
     kind = type(item)
     for name in _names(kind):
-        if name in _WORDS:
-            return _WORDS[name]
+        if name in _ADVICE:
+            return _ADVICE[name]
         if name in _CALLS:
             return f"convert it with {_CALLS[name]}"
     for attribute, call in _CALLS_BY_ATTRIBUTE.items():
@@ -94,21 +94,21 @@ def way_out(item: object) -> str:
 
 
 def key_way_out(name: object) -> str:
-    """For the key of an object that is no str."""
+    """Return advice for the key of an object that is not a str."""
     calls = (_KEY_CALLS[known] for known in _names(type(name)) if known in _KEY_CALLS)
     return f"convert it with {next(calls, 'str(...)')}"
 
 
 def type_name(kind: type) -> str:
-    """With its module, since a numpy.bool is no bool."""
+    """Return the type's name with its module, because a numpy.bool is not a bool."""
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _names(kind: type) -> list[str]:
-    """Of it and of what it inherits from: package and name, without the module, between which types may move."""
+    """Name the type and its base classes by package and name, without the module: types move between modules."""
     return [f"{base.__module__.partition('.')[0]}.{base.__qualname__}" for base in kind.__mro__]
 
 
 def _has(kind: type, attribute: str) -> bool:
-    """Asks the type, not the value: a mock, or a proxy, has whatever it is asked for."""
+    """Ask the type, not the value: a mock or a proxy claims to have every attribute."""
     return any(attribute in vars(base) for base in kind.__mro__)

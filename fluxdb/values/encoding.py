@@ -1,4 +1,4 @@
-"""To JSON text: by orjson where a value is plain, step by step where it is not, or is nested too deep for that."""
+"""Encoding as JSON text: by orjson if the value is plain, step by step if it is not, or is nested too deep for that."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | 
 
 
 def encode(value: object) -> bytes:
-    """The value as compact JSON text.
+    """Return the value as compact JSON text.
 
-    Raises InvalidValueError, which names the place and the way out, for what is not JSON: other types, keys of objects
-    that are not strings, NaN and Infinity, integers beyond 64 bits, lone surrogates, what contains itself; LimitError
-    where it is nested deeper than any setting allows.
+    Raises InvalidValueError, with the place and the way out, for values that are not JSON: other types, objects whose
+    keys are not strings, NaN and Infinity, integers beyond 64 bits, lone surrogates, values that contain themselves.
+    Raises LimitError for values nested deeper than any setting allows.
     """
     if is_plain(value):
         try:
@@ -29,7 +29,7 @@ def encode(value: object) -> bytes:
 
 
 def check_version(if_version: object) -> int:
-    """The version that a write asks for. Raises InvalidValueError where it is not a whole number from 0."""
+    """Return the version that a write expects. Raises InvalidValueError if it is not a whole number from 0."""
     if type(if_version) is not int or not 0 <= if_version <= NUMBER_MAX:
         raise InvalidValueError(f"if_version must be a whole number from 0 to 2**63 - 1, not {if_version!r:.60}")
     return if_version

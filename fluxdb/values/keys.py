@@ -1,4 +1,4 @@
-"""Keys of documents: a str, or a subclass of it, counts as its text."""
+"""Keys of documents: a str, or a subclass of str, which counts as its text."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from fluxdb.errors import InvalidKeyError
 
 
 def key_text(key: object) -> str:
-    """The key as a plain str. Raises InvalidKeyError where it is none."""
+    """Return the key as a plain str. Raises InvalidKeyError if it is not one."""
     if type(key) is str:
         return key
     if not isinstance(key, str):
-        raise InvalidKeyError(f"a key is a str, not {type(key).__qualname__}")
+        raise InvalidKeyError(f"a key must be a str, not {type(key).__qualname__}")
     return str.__str__(key)  # str(...) of an Enum would be the name of its member
 
 
 def keys_to_watch(keys: Sequence[object]) -> tuple[str, ...]:
-    """Each once. Raises InvalidKeyError; ValueError where there is none."""
+    """Return each key once. Raises InvalidKeyError; ValueError without any key."""
     for key in keys:
         if isinstance(key, (list, tuple, set, frozenset, dict)):
             kind = type(key).__qualname__
-            raise InvalidKeyError(f"a key is a str, not {kind}: to watch the keys in it, subscribe(*keys)")
+            raise InvalidKeyError(f"a key must be a str, not {kind}: to watch the keys in it, subscribe(*keys)")
     unique = tuple(dict.fromkeys(map(key_text, keys)))
     if not unique:
         raise ValueError("subscribe to at least one key")
@@ -30,14 +30,14 @@ def keys_to_watch(keys: Sequence[object]) -> tuple[str, ...]:
 
 
 def star_note(key: str) -> str | None:
-    """What to say of a key that looks like a pattern, and is none."""
+    """Return a note about a key that looks like a pattern but is not one; None for other keys."""
     if not key.endswith("*"):
         return None
-    return f"{key!r} is the one key of that name: a * stands for nothing else, so no other key is watched"
+    return f"{key!r} names one key: a * is an ordinary character, so no other key is watched"
 
 
 def warn_of_stars(keys: Sequence[object]) -> None:
-    """In the name of the caller's caller."""
+    """Warn on behalf of the caller's caller."""
     for key in keys:
         note = star_note(key) if isinstance(key, str) else None
         if note is not None:

@@ -1,6 +1,7 @@
-"""The slow way to JSON text: one item after the other, without recursion, so that each fault can name its place.
+"""The slow way to JSON text: one item after the other, without recursion, so that each error can name its place.
 
-It takes what orjson does not: subclasses of the plain types, and values that are nested deeper than the fast way goes.
+It accepts what orjson does not: subclasses of the plain types, and values that are nested deeper than the fast way
+goes.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ DEPTH_MAX = RANGES["depth_max"][1]
 
 _dumps = orjson.dumps
 
-# How a container is read. A subclass that has one of these of its own may hold something else than it shows.
+# How a container is read. A subclass that overrides one of these may hold something else than it shows.
 _READING_OF_DICT = ("__getitem__", "__iter__", "__len__", "items", "keys", "values")
 _READING_OF_LIST = ("__getitem__", "__iter__", "__len__")
 
 
 class _Holder:
-    """A container that is being written: what is left of it, and the step to the item that is written now."""
+    """A container that is being written: its remaining items, and the step to the current item."""
 
     __slots__ = ("close", "container", "items", "separator", "step")
 
@@ -42,7 +43,7 @@ class _Holder:
 
 
 def encode_stepwise(value: object) -> bytes:
-    """As encoding.encode, for any value. Raises InvalidValueError, LimitError."""
+    """Do the same as encoding.encode for any value. Raises InvalidValueError, LimitError."""
     out = bytearray()
     holders: list[_Holder] = []
     _write(value, holders, out)
@@ -63,7 +64,7 @@ def encode_stepwise(value: object) -> bytes:
 
 
 def _write(item: Any, holders: list[_Holder], out: bytearray) -> bool:
-    """Write a scalar, or begin a container; True where it is one."""
+    """Write a scalar, or begin a container; True for a container."""
     kind = type(item)
     if issubclass(kind, dict) and _is_read_as(kind, (dict, OrderedDict), _READING_OF_DICT):
         opened = _Holder(item, iter(list(item.items())), b"}")
@@ -80,7 +81,7 @@ def _write(item: Any, holders: list[_Holder], out: bytearray) -> bool:
 
 
 def _is_array(kind: type) -> bool:
-    """False for tuples whose items have names, which an array would lose: namedtuple, os.stat_result."""
+    """Return False for tuples whose items have names, which an array would lose: namedtuple, os.stat_result."""
     if hasattr(kind, "_fields") or hasattr(kind, "n_sequence_fields"):
         return False
     return _is_read_as(kind, (list, tuple), _READING_OF_LIST)
@@ -94,7 +95,7 @@ def _is_read_as(kind: type, plain_kinds: tuple[type, ...], names: tuple[str, ...
 
 
 def _scalar(item: Any, holders: list[_Holder]) -> bytes:
-    kind = type(item)  # a proxy says of itself, by __class__, to be what it stands for
+    kind = type(item)  # not item.__class__: a proxy pretends to be the object it stands for
     if item is None or item is True or item is False:
         return _dumps(item)
     reason: str
@@ -121,7 +122,7 @@ def _scalar(item: Any, holders: list[_Holder]) -> bytes:
 
 
 def _member(name: Any, holders: list[_Holder]) -> bytes:
-    """The name of a member of the innermost object."""
+    """Return the name of a member of the innermost object."""
     kind = type(name)
     if issubclass(kind, str):
         text = _string(name)
@@ -134,7 +135,7 @@ def _member(name: Any, holders: list[_Holder]) -> bytes:
 
 
 def _string(text: str) -> bytes | None:
-    """None where it holds a lone surrogate. A str Enum is the text that it equals, not its str(...)."""
+    """Return None for a lone surrogate. A str Enum is the text that it equals, not its str(...)."""
     try:
         return _dumps(str.__str__(text))
     except orjson.JSONEncodeError:
@@ -145,7 +146,7 @@ def _depth_fault(item: object, holders: list[_Holder]) -> InvalidValueError | Li
     seen: set[int] = set()
     for depth, container in enumerate([*(holder.container for holder in holders), item]):
         if id(container) in seen:
-            return InvalidValueError(f"{_path(holders[:depth])} is one of those that hold it: that is no JSON")
+            return InvalidValueError(f"{_path(holders[:depth])} contains itself, which JSON can't")
         seen.add(id(container))
     return LimitError(f"{_path(holders, 3)} is nested deeper than {DEPTH_MAX}, beyond which depth_max can't be set")
 

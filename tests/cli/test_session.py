@@ -142,7 +142,7 @@ def test_events_are_printed_behind_the_write_that_made_them(run: Script) -> None
 
 def test_a_key_that_looks_like_a_pattern_is_said_to_be_none(run: Script) -> None:
     assert run.run("SUBSCRIBE user:*", "SET user:1 1") == 0
-    assert run.out[0].startswith("ok, subscribed to user:* ('user:*' is the one key of that name")
+    assert run.out[0].startswith("ok, subscribed to user:* ('user:*' names one key")
     assert run.out[1:] == ["ok, version 1"]
 
 

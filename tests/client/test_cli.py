@@ -248,7 +248,7 @@ def test_subscribe_says_of_a_key_that_looks_like_a_pattern_that_it_is_none(serve
     asked = command(server, "subscribe", "user:*")
     with ended(subprocess.Popen(asked, stderr=subprocess.PIPE, text=True, env=environment())) as running:
         assert running.stderr is not None
-        assert running.stderr.readline().startswith("note: 'user:*' is the one key of that name")
+        assert running.stderr.readline().startswith("note: 'user:*' names one key")
         running.send_signal(signal.SIGINT)
         assert running.wait(PATIENCE_SECONDS) == exits.INTERRUPTED
 

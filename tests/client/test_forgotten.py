@@ -76,7 +76,7 @@ def is_refused(call: Callable[[], object]) -> bool:
     try:
         call()
     except ForkedError as error:
-        return "made before the fork, and belongs to the parent process" in str(error)
+        return "made before the fork and belongs to the parent process" in str(error)
     return False
 
 

@@ -246,7 +246,9 @@ def test_no_keys_are_no_subscription(db: Store) -> None:
 
 @pytest.mark.parametrize("keys", [["a", "b"], ("a",), {"a"}], ids=["list", "tuple", "set"])
 def test_keys_in_a_list_are_given_one_by_one(db: Store, keys: Any) -> None:
-    with pytest.raises(InvalidKeyError, match=r"a key is a str, not \w+: to watch the keys in it, subscribe\(\*keys\)"):
+    with pytest.raises(
+        InvalidKeyError, match=r"a key must be a str, not \w+: to watch the keys in it, subscribe\(\*keys\)"
+    ):
         db.subscribe(keys)
     db.subscribe(*keys).close()
 

@@ -89,7 +89,7 @@ def test_g10_where_the_system_locks_no_folders_the_file_alone_keeps_others_out(
     monkeypatch.setattr(fcntl, "flock", flock_files)
     owner = FolderLock.own(tmp_path)
     for lock in (FolderLock.own, FolderLock.share):
-        with pytest.raises(LockedError, match="in this process already"):
+        with pytest.raises(LockedError, match="already open in this process"):
             lock(tmp_path)
     owner.release()
     reader = FolderLock.share(tmp_path)

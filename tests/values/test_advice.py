@@ -172,7 +172,7 @@ def test_the_call_that_is_named_gives_the_value(value: Any, stored: Any) -> None
 
 @pytest.mark.parametrize("value", [b"text", bytearray(b"text")])
 def test_bytes_are_text_or_base64(value: Any) -> None:
-    found = re.search(r"convert it with (\S+) where it is text, else with (\S+)$", advice(value))
+    found = re.search(r"convert it with (\S+) if it is text, otherwise with (\S+)$", advice(value))
     assert found is not None
     assert follow(found[1], value) == "text"
     assert base64.b64decode(follow(found[2], value)) == b"text"
@@ -199,7 +199,7 @@ def test_the_type_is_named_with_its_module() -> None:
 
 @pytest.mark.parametrize("value", [NaT(2026, 1, 1), NA()])
 def test_what_stands_for_no_value_is_none(value: Any) -> None:
-    assert advice(value).endswith(": store None in its place")
+    assert advice(value).endswith(": store None instead")
 
 
 def test_a_span_of_numpy_is_divided_by_a_second() -> None:
@@ -215,7 +215,7 @@ def test_a_class_is_not_taken_for_an_object_of_it(value: Any) -> None:
 
 @pytest.mark.parametrize("value", [some, [].append, len, lambda: 1])
 def test_what_was_not_called_is_to_be_called(value: Any) -> None:
-    assert advice(value).endswith(": call it, and store what it returns")
+    assert advice(value).endswith(": call it, and store the result")
 
 
 def test_what_was_not_awaited_is_to_be_awaited() -> None:
@@ -223,7 +223,7 @@ def test_what_was_not_awaited_is_to_be_awaited() -> None:
         return 1
 
     waiting = fetch()
-    assert advice(waiting).endswith("of type coroutine, which is not JSON: await it, and store what it gives")
+    assert advice(waiting).endswith("of type coroutine, which is not JSON: await it, and store the result")
     waiting.close()
 
 

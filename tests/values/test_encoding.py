@@ -92,7 +92,7 @@ def test_what_contains_itself_is_told_with_its_place() -> None:
     ):
         with pytest.raises(InvalidValueError) as caught:
             encode(value)
-        assert str(caught.value) == f"{place} is one of those that hold it: that is no JSON"
+        assert str(caught.value) == f"{place} contains itself, which JSON can't"
 
 
 def test_the_place_in_an_error_is_short_however_long_the_keys() -> None:

@@ -46,7 +46,7 @@ def test_pandas() -> None:
     assert stored_as_advised(pandas.Timestamp("2026-01-02")) == "2026-01-02T00:00:00"
     assert stored_as_advised(pandas.Timedelta("90s")) == 90.0
     for nothing in (pandas.NaT, pandas.NA):
-        with pytest.raises(InvalidValueError, match=r"store None in its place$"):
+        with pytest.raises(InvalidValueError, match=r"store None instead$"):
             encode(nothing)
 
 

@@ -144,7 +144,7 @@ def test_a_proxy_is_not_taken_for_what_it_says_to_be() -> None:
 def test_places_are_named_within_subclasses_too() -> None:
     circle = Row()
     circle.append(Table(x=circle))
-    with pytest.raises(InvalidValueError, match=r'^value\[0\]\["x"\] is one of those that hold it'):
+    with pytest.raises(InvalidValueError, match=r'^value\[0\]\["x"\] contains itself'):
         encode(circle)
     with pytest.raises(InvalidValueError, match=r'^value\["red"\]\[1\] is of type object'):
         encode(Table({Colour.RED: Row([1, object()])}))
