@@ -5,11 +5,11 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Literal, NamedTuple
 
-Operation = Literal["set", "delete", "patch", "increment"]
+Operation = Literal["set", "delete", "patch", "touch", "expire", "increment"]
 
 
 class Kind(IntEnum):
-    """What an operation does to its key. Those up to PATCH_REMOVE_NULLS stand in the files: never reuse a number.
+    """What an operation does to its key. Those up to EXPIRE stand in the files: never reuse a number.
 
     An INCREMENT is logged as the PATCH, or the SET, that gives its result; a CHECK is a condition, and never logged.
     """
@@ -18,6 +18,8 @@ class Kind(IntEnum):
     DELETE = 2
     PATCH = 3
     PATCH_REMOVE_NULLS = 4
+    TOUCH = 5  # a new expiry, or none any more
+    EXPIRE = 6  # removes a document whose time is over
     INCREMENT = 7
     CHECK = 8
 
@@ -27,6 +29,8 @@ OPERATION_OF: dict[int, Operation] = {
     Kind.DELETE: "delete",
     Kind.PATCH: "patch",
     Kind.PATCH_REMOVE_NULLS: "patch",
+    Kind.TOUCH: "touch",
+    Kind.EXPIRE: "expire",
     Kind.INCREMENT: "increment",
 }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fluxdb._core.base.descriptor import Descriptor, give, owned
 from fluxdb._core.commit.committer import Committer
-from fluxdb._core.log.segment import SegmentHeader, create_segment, segment_name
+from fluxdb._core.log.segment import FORMAT_VERSION, SegmentHeader, create_segment, segment_name
 from fluxdb.limits import FIRST_SEGMENT_BYTES, Limits
 from fluxdb.model import Position
 from fluxdb.storage.base import FIRST_POSITION
@@ -94,6 +94,7 @@ def _begin_log(recovered: Recovered, folder: Descriptor) -> Descriptor:
 
 def _committer(recovered: Recovered, folder: Descriptor, segment: Descriptor, limits: Limits) -> Committer:
     make = partial(Committer, recovered.documents)
+    last = recovered.segments[-1]
     return give(
         make,
         folder,
@@ -102,7 +103,8 @@ def _committer(recovered: Recovered, folder: Descriptor, segment: Descriptor, li
         segment_fd=segment.fileno(),
         database_id=recovered.database_id,
         position=recovered.position,
-        segment_size=recovered.segments[-1].size,
+        segment_size=last.size,
+        segment_is_older=last.header is not None and last.header.format_version < FORMAT_VERSION,
         segment_bytes=limits.segment_bytes,
         group_bytes_max=limits.group_bytes_max,
         key_bytes_max=limits.key_bytes_max,

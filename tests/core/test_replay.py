@@ -50,7 +50,7 @@ def test_a_whole_log_is_read_to_its_end(segment: bytearray) -> None:
     stop = stopped(segment)
     assert (stop.reason, stop.groups, stop.records, stop.last_group_offset) == (STOP_END, 3, 3, 4096 + 1024)
     assert stop.position == Position(3, 3, 1, 4096 + 1536, read_group_header(segment, 4096 + 1024).checksum)  # type: ignore[union-attr]
-    assert read_frames(segment, 4096 + 512) == [(Kind.PATCH, 2, 2, "a", b'{"x":1}')]
+    assert read_frames(segment, 4096 + 512) == [(Kind.PATCH, 2, 2, "a", b'{"x":1}', False, 0)]
 
 
 def test_every_flipped_bit_of_a_group_is_noticed(segment: bytearray) -> None:
@@ -123,7 +123,7 @@ def test_records_that_do_not_follow_from_the_state_stop_the_replay(segment: byte
     documents = Documents()
     documents.begin(START, b"")
     frame = bytearray(segment[4096 + 64 : 4096 + 64 + 36])
-    struct.pack_into("<B", frame, 10, 9)
+    struct.pack_into("<B", frame, 10, Kind.EXPIRE)
     struct.pack_into("<I", frame, 0, crc32c(bytes(frame[4:])))
     segment[4096 + 64 : 4096 + 64 + 36] = frame
     assert replay(documents, segment, START).reason == STOP_RECORD

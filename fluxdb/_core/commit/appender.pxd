@@ -23,6 +23,7 @@ cdef struct Log:
     int descriptor
     LogPosition end             # of what is written and durable
     uint64_t size               # of the file behind descriptor
+    bint is_older               # that file has an older format: nothing is added to it, the next group gets a new one
     uint64_t written            # up to here all blocks of the file were written since it was opened or allocated
     uint64_t segment_bytes      # of a segment that is fully grown: the first ones are smaller
     uint8_t database_id[16]

@@ -87,6 +87,7 @@ cdef int rotate(Log* log, size_t needed) noexcept nogil:
     close(log.descriptor)
     log.descriptor = descriptor
     log.size = log.spare_size
+    log.is_older = False
     log.written = HEADER_BYTES
     log.end.segment += 1
     log.end.offset = HEADER_BYTES
@@ -151,7 +152,7 @@ cdef int append(Log* log, Group* group) noexcept nogil:
     cdef uint32_t checksum = 0
     cdef uint64_t started
     cdef int status, error
-    if log.end.offset + needed > log.size:
+    if log.is_older or log.end.offset + needed > log.size:
         if is_still_full(log, needed):
             return NO_ROOM
         log.refusal = status = rotate(log, needed)
@@ -166,6 +167,7 @@ cdef int append(Log* log, Group* group) noexcept nogil:
     header.body_bytes = group.body_bytes
     header.records = group.records
     header.chain = log.end.chain
+    header.clock_ms = 0
     error = group_write(group, log.descriptor, &header, &checksum)
     if error:
         return fail(log, b"write", error)

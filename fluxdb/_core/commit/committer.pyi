@@ -30,6 +30,7 @@ class Committer:
         checkpoint_log_bytes: int,  # 0: never asks for a checkpoint
         log_bytes_max: int,  # since the last checkpoint: then writers wait until checkpointed() or checkpoint_failed()
         log_bytes: int,  # already in the log since the last checkpoint
+        segment_is_older: bool = False,  # of an older format: the first group goes on in a new segment
     ) -> None: ...
     def write(self, kind: int, key: str, text: bytes | None, if_version: int = -1) -> tuple[int, int] | None:
         """Returns (version, revision) when the write is durable and applied; None for DELETE of a missing key.

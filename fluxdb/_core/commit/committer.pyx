@@ -52,7 +52,7 @@ cdef class Committer:
         self, Documents documents not None, *, int directory_fd, int segment_fd, bytes database_id not None, position,
         uint64_t segment_size, uint64_t segment_bytes, size_t group_bytes_max, size_t key_bytes_max,
         size_t value_bytes_max, unsigned int depth_max, size_t event_bytes_max, uint64_t checkpoint_log_bytes,
-        uint64_t log_bytes_max, uint64_t log_bytes,
+        uint64_t log_bytes_max, uint64_t log_bytes, bint segment_is_older=False,
     ):
         cdef Commit* commit = &self.commit
         cdef LogPosition* end = &commit.log.end
@@ -70,6 +70,7 @@ cdef class Committer:
         commit.staging.revision = end.revision
         documents.state.revision = end.revision
         commit.log.size = segment_size
+        commit.log.is_older = segment_is_older
         commit.log.written = end.offset
         commit.log.segment_bytes = segment_bytes
         commit.next_segment_bytes = log_next_segment_bytes(&commit.log, 0)

@@ -49,7 +49,7 @@ cdef void group_reset(Group* group) noexcept nogil
 cdef int group_reserve(Group* group, size_t frame_bytes) noexcept nogil
 # Neither can fail after group_reserve.
 cdef void group_add_frame(
-    Group* group, const FrameHeader* header, const uint8_t* key, const uint8_t* text,
+    Group* group, const FrameHeader* header, const uint8_t* key, const uint8_t* text, uint64_t expires_at_ms,
 ) noexcept nogil
 cdef Operation* group_add_operation(Group* group) noexcept nogil
 # Writes header, frames, trailer and padding at the header's offset, however often the system stops in between.

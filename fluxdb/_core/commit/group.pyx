@@ -96,11 +96,11 @@ cdef int group_reserve(Group* group, size_t frame_bytes) noexcept nogil:
 
 
 cdef void group_add_frame(
-    Group* group, const FrameHeader* header, const uint8_t* key, const uint8_t* text,
+    Group* group, const FrameHeader* header, const uint8_t* key, const uint8_t* text, uint64_t expires_at_ms,
 ) noexcept nogil:
-    cdef size_t frame_bytes = frame_size(header.key_bytes, header.text_bytes)
+    cdef size_t frame_bytes = frame_size(header.key_bytes, header.text_bytes, header.flags)
     cdef Chunk* last = &group.chunks[group.chunk_count - 1]
-    frame_encode(last.data + last.used, header, key, text)
+    frame_encode(last.data + last.used, header, key, text, expires_at_ms)
     last.used += frame_bytes
     group.body_bytes += frame_bytes
     if group.records == 0:

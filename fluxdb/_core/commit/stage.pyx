@@ -94,8 +94,8 @@ cdef inline void drop_base(Write* write) noexcept nogil:
 
 cdef size_t write_frame_bytes(const Write* write) noexcept nogil:
     if write.delta != NULL:
-        return frame_size(write.key_bytes, write.delta_bytes)
-    return frame_size(write.key_bytes, write.record.value_bytes)
+        return frame_size(write.key_bytes, write.delta_bytes, 0)
+    return frame_size(write.key_bytes, write.record.value_bytes, 0)
 
 
 cdef Record* find_current(Staging* staging, const Write* write, uint64_t* version, bint* unsettled) noexcept nogil:
@@ -120,7 +120,7 @@ cdef int merge_record(Write* write, Record* current, size_t value_bytes_max) noe
     """PATCH: the record that current and the delta make."""
     cdef int status = record_merge(
         write.key, write.key_bytes, current, write.delta, write.delta_bytes,
-        write.kind == KIND_PATCH_REMOVE_NULLS, value_bytes_max, &write.record,
+        write.kind == KIND_PATCH_REMOVE_NULLS, 0, value_bytes_max, &write.record,
     )
     if status == RECORD_TOO_LARGE:
         return VALUE_TOO_LARGE
@@ -188,11 +188,11 @@ cdef int stage_write(
     header.text_bytes = <uint32_t>(write.delta_bytes if write.delta != NULL else write.record.value_bytes)
     header.key_bytes = <unsigned short>write.key_bytes
     header.kind = write.kind
-    header.reserved = 0
+    header.flags = 0
     header.revision = staging.revision
     header.version = version + 1
     group_add_frame(
-        group, &header, write.key, write.delta if write.delta != NULL else record_value(write.record)
+        group, &header, write.key, write.delta if write.delta != NULL else record_value(write.record), 0
     )
     operation[0] = group_add_operation(group)
     operation[0].record = write.record

@@ -160,7 +160,7 @@ def read_records(const uint8_t[::1] payload not None):
         if left < sizeof(Record) or left < record_bytes(&head):
             raise ValueError(LOAD_COMPLAINTS[1])
         key = at[sizeof(Record):sizeof(Record) + head.key_bytes].decode("utf-8", "backslashreplace")
-        text = at[sizeof(Record) + head.key_bytes:record_bytes(&head)]
+        text = at[sizeof(Record) + head.key_bytes:sizeof(Record) + head.key_bytes + head.value_bytes]
         records.append((key, None if head.flags & RECORD_TOMBSTONE else text, head.version, head.revision))
         at += record_bytes(&head)
         left -= record_bytes(&head)

@@ -6,8 +6,8 @@ from libc.string cimport memcpy
 from fluxdb._core.base.crc32c cimport fluxdb_crc32c
 from fluxdb._core.base.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.documents.table cimport (
-    NUMBER_MAX, PINS_MAX, RECORD_DEAD, RECORD_TOMBSTONE, Shard, fluxdb_hash, record_bytes, record_key, slot_record,
-    table_find_revision, table_hash, table_put, table_remove, table_shard_of,
+    NUMBER_MAX, PINS_MAX, RECORD_DEAD, RECORD_EXPIRES, RECORD_TOMBSTONE, Shard, fluxdb_hash, record_bytes, record_key,
+    slot_record, table_find_revision, table_hash, table_put, table_remove, table_shard_of,
 )
 
 cdef extern from "<unistd.h>" nogil:
@@ -203,6 +203,11 @@ cdef int by_revision(const void* left, const void* right) noexcept nogil:
     return (a > b) - (a < b)
 
 
+cdef inline bint flags_can_be(uint8_t flags) noexcept nogil:
+    """In a snapshot."""
+    return flags == 0 or flags == RECORD_TOMBSTONE or flags == RECORD_EXPIRES
+
+
 cdef int state_load(State* state, const uint8_t* payload, size_t payload_bytes, size_t* records) noexcept nogil:
     cdef const uint8_t* at = payload
     cdef size_t left = payload_bytes
@@ -215,7 +220,7 @@ cdef int state_load(State* state, const uint8_t* payload, size_t payload_bytes, 
         if left < sizeof(Record):
             return LOAD_MALFORMED
         memcpy(&head, at, sizeof(Record))
-        if left < record_bytes(&head) or head.key_bytes == 0 or head.pins or head.flags & ~RECORD_TOMBSTONE:
+        if left < record_bytes(&head) or head.key_bytes == 0 or head.pins or not flags_can_be(head.flags):
             return LOAD_MALFORMED
         if head.version == 0 or head.version > NUMBER_MAX:
             return LOAD_IMPOSSIBLE

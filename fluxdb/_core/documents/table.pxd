@@ -1,12 +1,13 @@
 """The table: key -> record, in shards that grow one at a time, so that no write pays for the whole.
 
-A record is one allocation: a 24-byte head, the key, the value. A slot is 8 bytes: the record's address in 48 bits,
-16 bits of the key's hash above it, so most misses are told without touching the record. With 0.75 as the greatest
-load of a shard, a 10-byte key and a 37-byte value cost about 97 bytes.
+A record is one allocation: a 24-byte head, the key, the value, and the expiry of a document that has one. A slot is 8
+bytes: the record's address in 48 bits, 16 bits of the key's hash above it, so most misses are told without touching the
+record. With 0.75 as the greatest load of a shard, a 10-byte key and a 37-byte value cost about 97 bytes.
 """
 
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy
 
 cdef extern from "base/hash.h" nogil:
     uint64_t fluxdb_hash(const void* data, size_t data_bytes, uint64_t seed) noexcept
@@ -20,9 +21,11 @@ cdef extern from *:
 cdef enum RecordFlag:
     RECORD_TOMBSTONE = 1    # the key was deleted; there is no value
     RECORD_DEAD = 2         # out of the table, kept for whoever pinned it
+    RECORD_EXPIRES = 4      # the document expires; when stands behind the value
 
 cdef enum:
     PINS_MAX = 255
+    RECORD_EXPIRY_BYTES = 8
 
 cdef packed struct Record:
     uint64_t revision       # of the write that made it
@@ -31,7 +34,7 @@ cdef packed struct Record:
     uint16_t key_bytes
     uint8_t flags
     uint8_t pins            # who reads the value without the lock; at most PINS_MAX
-    # the key follows, then the value
+    # the key follows, then the value, then with RECORD_EXPIRES the expiry: u64, milliseconds since 1970
 
 cdef inline uint8_t* record_key(Record* record) noexcept nogil:
     return <uint8_t*>record + sizeof(Record)
@@ -40,7 +43,23 @@ cdef inline uint8_t* record_value(Record* record) noexcept nogil:
     return <uint8_t*>record + sizeof(Record) + record.key_bytes
 
 cdef inline size_t record_bytes(const Record* record) noexcept nogil:
-    return sizeof(Record) + record.key_bytes + record.value_bytes
+    return (sizeof(Record) + record.key_bytes + record.value_bytes
+            + (RECORD_EXPIRY_BYTES if record.flags & RECORD_EXPIRES else 0))
+
+# 0: the document never expires.
+cdef inline uint64_t record_expires_at(const Record* record) noexcept nogil:
+    cdef uint64_t expires_at_ms = 0
+    if record.flags & RECORD_EXPIRES:
+        memcpy(&expires_at_ms, <const uint8_t*>record + record_bytes(record) - RECORD_EXPIRY_BYTES, RECORD_EXPIRY_BYTES)
+    return expires_at_ms
+
+# The record's allocation must have room for the expiry behind the value. 0: it never expires.
+cdef inline void record_set_expiry(Record* record, uint64_t expires_at_ms) noexcept nogil:
+    if expires_at_ms:
+        record.flags |= RECORD_EXPIRES
+        memcpy(<uint8_t*>record + record_bytes(record) - RECORD_EXPIRY_BYTES, &expires_at_ms, RECORD_EXPIRY_BYTES)
+    else:
+        record.flags &= ~RECORD_EXPIRES
 
 cdef struct Shard:
     uint64_t* slots         # 0: empty

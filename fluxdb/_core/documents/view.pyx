@@ -16,7 +16,9 @@ from fluxdb._core.documents.position cimport StateOwner, to_position
 from fluxdb._core.documents.state cimport (
     FLOOR_BUCKETS, SHARD_BITS, LogPosition, State, ViewState, state_lock_between_groups,
 )
-from fluxdb._core.documents.table cimport RECORD_DEAD, RECORD_TOMBSTONE, Record, Shard, record_bytes, slot_record
+from fluxdb._core.documents.table cimport (
+    RECORD_DEAD, RECORD_EXPIRES, RECORD_TOMBSTONE, Record, Shard, record_bytes, slot_record,
+)
 
 from fluxdb.errors import StorageError
 
@@ -170,7 +172,7 @@ cdef class View:
         copied = <Record*>(self.buffer + self.buffer_bytes)
         memcpy(copied, record, record_bytes(record))
         copied.pins = 0
-        copied.flags &= RECORD_TOMBSTONE
+        copied.flags &= RECORD_TOMBSTONE | RECORD_EXPIRES
         self.buffer_bytes = needed
         records[0] += 1
         return 0

@@ -27,4 +27,5 @@ def replay(documents: Documents | None, segment: Buffer, position: Position) -> 
     """Apply every whole group from ``position`` on; records at or below the documents' revision are skipped.
 
     ``segment`` is the whole file, its header included. With documents None only checks. Releases the GIL.
+    StorageError where a whole group holds a kind of record that only a newer FluxDB knows.
     """

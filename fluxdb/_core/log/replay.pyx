@@ -5,19 +5,22 @@ from libc.string cimport memcpy
 
 from fluxdb._core.base.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.documents.documents cimport Documents
-from fluxdb._core.documents.record cimport RECORD_NO_MEMORY, record_merge, record_new
+from fluxdb._core.documents.record cimport RECORD_NO_MEMORY, record_merge, record_new, record_touch
 from fluxdb._core.documents.state cimport LogPosition, State, state_apply, state_forget, state_release
 from fluxdb._core.documents.table cimport (
-    NUMBER_MAX, RECORD_TOMBSTONE, Record, record_value, table_find, table_hash,
+    NUMBER_MAX, RECORD_EXPIRES, RECORD_TOMBSTONE, Record, record_set_expiry, record_value, table_find, table_hash,
 )
 from fluxdb._core.log.frame cimport (
-    GROUP_HEADER_BYTES, KIND_DELETE, KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET, SECTOR_BYTES, Frame,
-    GroupHeader as Header, frame_decode, group_header_decode, group_is_whole, group_size, round_up,
+    FRAME_EXPIRES, GROUP_BROKEN, GROUP_HEADER_BYTES, GROUP_NEWER, KIND_DELETE, KIND_EXPIRE, KIND_PATCH,
+    KIND_PATCH_REMOVE_NULLS, KIND_SET, KIND_TOUCH, SECTOR_BYTES, Frame, GroupHeader as Header, frame_decode,
+    group_header_decode, group_size, group_status, kind_has_text, round_up,
 )
 from fluxdb._core.log.survey cimport is_zero
 from libc.stddef cimport size_t
 from libc.stdint cimport SIZE_MAX, uint8_t, uint64_t
 
+from fluxdb._core.log.segment import segment_name
+from fluxdb.errors import StorageError
 from fluxdb.model import Position
 
 cdef enum StopReason:
@@ -27,6 +30,7 @@ cdef enum StopReason:
     PLACE = 3
     RECORD = 4
     NO_MEMORY = 5
+    NEWER = 6
 
 STOP_END = END
 STOP_HEADER = HEADER
@@ -43,30 +47,50 @@ cdef struct Run:
     size_t last_group_offset
     size_t records
     size_t groups
+    uint64_t clock_ms       # the latest that a group names
 
 
 cdef Record* replayed_record(const Frame* frame, Record* current, int* reason) noexcept nogil:
     """The record that the frame makes of its key, as the write that logged it made it."""
     cdef uint8_t kind = frame.header.kind
+    cdef uint8_t flags = RECORD_EXPIRES if frame.header.flags & FRAME_EXPIRES else 0
     cdef Record* record = NULL
     cdef int status
+    reason[0] = NO_MEMORY
     if kind == KIND_PATCH or kind == KIND_PATCH_REMOVE_NULLS:
         status = record_merge(
             frame.key, frame.header.key_bytes, current, frame.text, frame.header.text_bytes,
-            kind == KIND_PATCH_REMOVE_NULLS, SIZE_MAX, &record,
+            kind == KIND_PATCH_REMOVE_NULLS, frame.expires_at_ms, SIZE_MAX, &record,
         )
         reason[0] = NO_MEMORY if status == RECORD_NO_MEMORY else RECORD
-    else:
-        record = record_new(
-            frame.key, frame.header.key_bytes, frame.header.text_bytes, RECORD_TOMBSTONE if kind == KIND_DELETE else 0
-        )
-        reason[0] = NO_MEMORY
+    elif kind == KIND_TOUCH:
+        record = record_touch(current, frame.expires_at_ms)
+    elif kind == KIND_SET:
+        record = record_new(frame.key, frame.header.key_bytes, frame.header.text_bytes, flags)
         if record != NULL:
             memcpy(record_value(record), frame.text, frame.header.text_bytes)
+            record_set_expiry(record, frame.expires_at_ms)
+    else:
+        record = record_new(frame.key, frame.header.key_bytes, 0, RECORD_TOMBSTONE)
     if record != NULL:
         record.revision = frame.header.revision
         record.version = frame.header.version
     return record
+
+
+cdef bint can_follow(const Frame* frame, const Record* current) noexcept nogil:
+    """Could a write have logged this frame where the key's state is current?"""
+    cdef uint8_t kind = frame.header.kind
+    cdef bint is_there = current != NULL and not current.flags & RECORD_TOMBSTONE
+    if frame.header.key_bytes == 0 or kind_has_text(kind) != (frame.header.text_bytes != 0):
+        return False
+    if (frame.header.flags & FRAME_EXPIRES) and (frame.expires_at_ms == 0 or kind in (KIND_DELETE, KIND_EXPIRE)):
+        return False
+    if kind == KIND_TOUCH and not is_there:
+        return False
+    if kind == KIND_EXPIRE and not (is_there and current.flags & RECORD_EXPIRES):
+        return False
+    return (current.version if current != NULL else 0) < frame.header.version <= NUMBER_MAX
 
 
 cdef int apply_frame(State* state, const Frame* frame) noexcept nogil:
@@ -76,11 +100,7 @@ cdef int apply_frame(State* state, const Frame* frame) noexcept nogil:
     cdef Record* replaced = NULL
     cdef Record* record
     cdef int reason = END
-    if frame.header.kind < KIND_SET or frame.header.kind > KIND_PATCH_REMOVE_NULLS or frame.header.key_bytes == 0:
-        return RECORD
-    if (frame.header.kind == KIND_DELETE) != (frame.header.text_bytes == 0):
-        return RECORD
-    if frame.header.version > NUMBER_MAX or frame.header.version <= (current.version if current != NULL else 0):
+    if not can_follow(frame, current):
         return RECORD
     record = replayed_record(frame, current, &reason)
     if record == NULL:
@@ -112,6 +132,7 @@ cdef int apply_group(State* state, const uint8_t* buffer, size_t offset, const H
 cdef void replay_groups(State* state, const uint8_t* buffer, size_t buffer_bytes, Run* run) noexcept nogil:
     cdef Header header
     cdef size_t offset, left
+    cdef int status
     if state != NULL and state.position.group == run.position.group:
         # Nothing lies between the two places but the end of a segment.
         state.position.segment = run.position.segment
@@ -129,9 +150,13 @@ cdef void replay_groups(State* state, const uint8_t* buffer, size_t buffer_bytes
                 or header.first_revision != run.position.revision + 1 or header.chain != run.position.chain):
             run.reason = PLACE
             return
-        if not group_is_whole(buffer, buffer_bytes, offset, &header):
+        status = group_status(buffer, buffer_bytes, offset, &header)
+        if status == GROUP_BROKEN:
             run.reason = BODY
             run.group_bytes = group_size(header.body_bytes)
+            return
+        if status == GROUP_NEWER:
+            run.reason = NEWER
             return
         if header.records > NUMBER_MAX - run.position.revision:
             run.reason = RECORD
@@ -144,6 +169,7 @@ cdef void replay_groups(State* state, const uint8_t* buffer, size_t buffer_bytes
         run.last_group_offset = offset
         run.records += header.records
         run.groups += 1
+        run.clock_ms = header.clock_ms if header.clock_ms > run.clock_ms else run.clock_ms
         run.position.revision += header.records
         run.position.group = header.group
         run.position.offset = offset + round_up(group_size(header.body_bytes), SECTOR_BYTES)
@@ -175,6 +201,7 @@ def replay(Documents documents, const uint8_t[::1] segment not None, position no
     run.reason = END
     run.any_group = False
     run.group_bytes = run.last_group_offset = run.records = run.groups = 0
+    run.clock_ms = 0
     with nogil:
         if state != NULL:
             pthread_mutex_lock(&state.lock)
@@ -183,6 +210,11 @@ def replay(Documents documents, const uint8_t[::1] segment not None, position no
             pthread_mutex_unlock(&state.lock)
     if run.reason == NO_MEMORY:
         raise MemoryError("no memory to replay the log")
+    if run.reason == NEWER:
+        raise StorageError(
+            f"{segment_name(run.position.segment)} holds at byte {run.position.offset} a kind of record that this "
+            "FluxDB does not know: a newer one wrote it; open the folder with that one. Nothing was changed"
+        )
     cdef Stop stop = Stop()
     stop.position = Position(
         run.position.revision, run.position.group, run.position.segment, run.position.offset, run.position.chain

@@ -4,7 +4,7 @@
 
     header block   4096 bytes, written once, before the file is renamed into place
        0  8 bytes  "FLUXLOG" and a zero
-       8  u32      format version, 2
+       8  u32      format version, 3
       12  u32      CRC-32C of bytes 0 to 11 and 16 to 4095
       16  16 bytes id of the database
       32  u64      number of the segment, from 1
@@ -15,6 +15,8 @@
       72  u32      CRC-32C in the header of the last group before it
       76           zeros
 
+A segment of format 2 is the same, but none of its frames has flags (log/frame.pxd). It is read, and never added to: the
+log goes on in a new segment, so that an older FluxDB finds the newer format, not frames that it takes for damage.
 Magic, format version and checksum stand where they do in all formats to come: a newer one is told from damage.
 """
 

@@ -12,6 +12,7 @@ class SegmentHeader(NamedTuple):
     segment_bytes: int  # size of the file, allocated ahead
     start: tuple[int, int, int, int, int]  # the Position at the first group of this segment
     previous_end: int  # offset in the segment before at which its last group's sectors end (0 in the first)
+    format_version: int = ...  # as it was read; what is written is always of FORMAT_VERSION
 
 def encode_header(header: SegmentHeader) -> bytes: ...
 def decode_header(block: bytes | bytearray) -> SegmentHeader:

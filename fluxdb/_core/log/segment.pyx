@@ -28,7 +28,8 @@ cdef extern from "<stdio.h>" nogil:
     int renameat(int from_directory, const char* old, int to_directory, const char* new) noexcept
 
 cdef enum:
-    FORMAT = 2                  # 1: a key could hold the header of a group
+    FORMAT = 3
+    FORMAT_OLDEST = 2           # 1: a key could hold the header of a group
 
 SEGMENT_HEADER_BYTES = HEADER_BYTES
 SECTOR_BYTES = SECTOR
@@ -43,6 +44,7 @@ class SegmentHeader(NamedTuple):
     segment_bytes: int
     start: tuple
     previous_end: int
+    format_version: int = FORMAT_VERSION
 
 
 cdef int no_room_or(int error, int otherwise) noexcept nogil:
@@ -158,7 +160,7 @@ def decode_header(const uint8_t[::1] block not None):
             f"a log segment has format {head.format_version}, newer than this FluxDB reads ({FORMAT_VERSION}): "
             "open the folder with a newer FluxDB"
         )
-    if head.format_version < <uint32_t>FORMAT_VERSION:
+    if head.format_version < FORMAT_OLDEST:
         raise StorageError(
             f"a log segment has format {head.format_version}, of before the first release, which this FluxDB can't "
             "read: take `fluxdb dump` of the version that wrote it, and `fluxdb load` of this one"
@@ -167,7 +169,7 @@ def decode_header(const uint8_t[::1] block not None):
         raise ValueError(f"its header speaks of revision {head.revision}, which can't be")
     return SegmentHeader(
         bytes(head.database_id[:16]), head.number, head.segment_bytes,
-        (head.revision, head.group, head.number, HEADER_BYTES, head.chain), head.previous_end,
+        (head.revision, head.group, head.number, HEADER_BYTES, head.chain), head.previous_end, head.format_version,
     )
 
 

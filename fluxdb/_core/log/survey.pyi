@@ -1,5 +1,7 @@
 """Looking at a log without applying it: what recovery, check and repair want to know of a segment's bytes."""
 
+from typing import NamedTuple
+
 Buffer = bytes | bytearray | memoryview
 
 def find_group(segment: Buffer, offset: int, segment_number: int, after_group: int) -> int:
@@ -29,5 +31,16 @@ class GroupHeader:
 def read_group_header(segment: Buffer, offset: int) -> GroupHeader | None:
     """The group header at ``offset``, None where there is no valid one."""
 
-def read_frames(segment: Buffer, offset: int) -> list[tuple[int, int, int, str, bytes]]:
-    """(kind, revision, version, key, text) of the leading valid frames of the group whose header is at ``offset``."""
+class FoundFrame(NamedTuple):
+    """One record of the log."""
+
+    kind: int
+    revision: int
+    version: int
+    key: str
+    text: bytes
+    joined: bool  # the next frame belongs to the same batch
+    expires_at_ms: int  # since 1970; 0: it names no expiry
+
+def read_frames(segment: Buffer, offset: int) -> list[FoundFrame]:
+    """The leading frames that are valid and known of the group whose header is at ``offset``."""

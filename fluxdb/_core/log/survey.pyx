@@ -3,9 +3,11 @@
 from libc.stdint cimport uint64_t
 
 from fluxdb._core.log.frame cimport (
-    FRAME_HEADER_BYTES, GROUP_HEADER_BYTES, KIND_PATCH_REMOVE_NULLS, KIND_SET, SECTOR_BYTES, TRAILER_BYTES, Frame,
-    FrameHeader, GroupHeader as Header, frame_decode, frame_size, group_header_decode, group_size, round_up,
+    FRAME_HEADER_BYTES, FRAME_JOINED, GROUP_HEADER_BYTES, SECTOR_BYTES, TRAILER_BYTES, Frame, FrameHeader,
+    GroupHeader as Header, frame_decode, frame_is_known, frame_size, group_header_decode, group_size, round_up,
 )
+
+from typing import NamedTuple
 
 
 cdef bint is_zero(const uint8_t* at, size_t count) noexcept nogil:
@@ -56,10 +58,10 @@ cdef void look_at_frame(const uint8_t* buffer, Walk* walk) noexcept nogil:
     cdef const FrameHeader* head = &walk.frame.header
     walk.whole = frame_decode(buffer + walk.at, walk.body_end - walk.at, &walk.frame)
     if walk.body_end - walk.at >= FRAME_HEADER_BYTES:
-        walk.end = walk.at + frame_size(head.key_bytes, head.text_bytes)
+        walk.end = walk.at + frame_size(head.key_bytes, head.text_bytes, head.flags)
     walk.stopped = (
         walk.body_end - walk.at < FRAME_HEADER_BYTES or walk.end > walk.body_end or head.revision != walk.revision
-        or head.reserved != 0 or not KIND_SET <= head.kind <= KIND_PATCH_REMOVE_NULLS
+        or not frame_is_known(head)
     )
 
 
@@ -136,6 +138,16 @@ def read_group_header(const uint8_t[::1] segment not None, size_t offset):
     return found
 
 
+class FoundFrame(NamedTuple):
+    kind: int
+    revision: int
+    version: int
+    key: str
+    text: bytes
+    joined: bool
+    expires_at_ms: int
+
+
 def read_frames(const uint8_t[::1] segment not None, size_t offset):
     cdef size_t buffer_bytes = <size_t>segment.shape[0]
     cdef const uint8_t* at
@@ -149,11 +161,12 @@ def read_frames(const uint8_t[::1] segment not None, size_t offset):
     left = buffer_bytes - offset - GROUP_HEADER_BYTES
     if header.body_bytes < left:
         left = header.body_bytes
-    while len(frames) < header.records and frame_decode(at, left, &frame):
-        key = frame.key[:frame.header.key_bytes].decode("utf-8", "backslashreplace")
-        frames.append(
-            (frame.header.kind, frame.header.revision, frame.header.version, key, frame.text[:frame.header.text_bytes])
-        )
+    while len(frames) < header.records and frame_decode(at, left, &frame) and frame_is_known(&frame.header):
+        frames.append(FoundFrame(
+            frame.header.kind, frame.header.revision, frame.header.version,
+            frame.key[:frame.header.key_bytes].decode("utf-8", "backslashreplace"),
+            frame.text[:frame.header.text_bytes], bool(frame.header.flags & FRAME_JOINED), frame.expires_at_ms,
+        ))
         at += frame.frame_bytes
         left -= frame.frame_bytes
     return frames

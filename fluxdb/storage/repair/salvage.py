@@ -10,22 +10,23 @@ from typing import NamedTuple
 
 from fluxdb._core.base.crc32c import crc32c
 from fluxdb._core.log.segment import SECTOR_BYTES
-from fluxdb._core.log.survey import GroupHeader, find_group, read_frames, read_group_header
+from fluxdb._core.log.survey import FoundFrame, GroupHeader, find_group, read_frames, read_group_header
 from fluxdb.storage.snapshot import format as form
 from fluxdb.storage.system.files import read_only
 from fluxdb.storage.system.oserrors import storage_errors
 
 
 class FoundGroup(NamedTuple):
-    """A group of the log with a valid header; ``frames`` are its intact leading frames."""
+    """A group of the log with a valid header; ``frames`` are its intact leading frames, without half a batch."""
 
     offset: int
     header: GroupHeader
-    frames: list[tuple[int, int, int, str, bytes]]  # kind, revision, version, key, text
+    frames: list[FoundFrame]
+    records: int  # leading ones that are whole, those of half a batch included
 
     @property
     def is_whole(self) -> bool:
-        return len(self.frames) == self.header.records
+        return self.records == self.header.records
 
 
 def find_groups(data: bytearray, segment_number: int, offset: int, after_group: int) -> Iterator[FoundGroup]:
@@ -35,9 +36,18 @@ def find_groups(data: bytearray, segment_number: int, offset: int, after_group: 
         header = read_group_header(data, offset) if offset >= 0 else None
         if header is None:
             return
-        group = FoundGroup(offset, header, read_frames(data, offset))
+        frames = read_frames(data, offset)
+        group = FoundGroup(offset, header, _whole_batches(frames), len(frames))
         yield group
         offset += header.group_bytes if group.is_whole else SECTOR_BYTES
+
+
+def _whole_batches(frames: list[FoundFrame]) -> list[FoundFrame]:
+    """Leave out the batch at the end of which a part is missing: it takes effect as a whole or not at all."""
+    count = len(frames)
+    while count and frames[count - 1].joined:
+        count -= 1
+    return frames[:count]
 
 
 class FoundBlock(NamedTuple):

@@ -11,7 +11,9 @@ listed so that you can look at them:
     {"file":"snapshot-00000000000000000040","offset":80,"block":0,"block_whole":false,"in_database":true,"op":"set",
      "key":"a","value":1,"version":4,"revision":40}
 
-A patch has "delta" in place of "value", and "remove_nulls" if it followed RFC 7396; a delete has neither.
+A patch has "delta" in place of "value", and "remove_nulls" if it followed RFC 7396; a delete, a touch and the removal
+of an expired document ("op":"expire") have neither. "expires_at" is in seconds since 1970. "joined" marks a write whose
+batch goes on with the next line. A batch of which a part is missing is left out as a whole.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from typing import BinaryIO
 import orjson
 
 from fluxdb._core.documents.documents import read_records
+from fluxdb._core.log.survey import FoundFrame
 from fluxdb.model import OPERATION_OF, Kind
 from fluxdb.storage.repair.salvage import FoundBlock, find_groups
 from fluxdb.storage.segments import SegmentFile, read_segment
@@ -49,7 +52,7 @@ class SalvageFile:
             header = group.header
             self.revision_max = max(self.revision_max, header.first_revision + header.records - 1)
             for frame in group.frames:
-                if frame[1] > after_revision:
+                if frame.revision > after_revision:
                     place = (segment.name, group.offset, header.group, group.is_whole)
                     self._write(_line(place, frame))
 
@@ -94,12 +97,16 @@ class SalvageFile:
                 (self._directory / self.name).unlink(missing_ok=True)
 
 
-def _line(place: tuple[str, int, int, bool], frame: tuple[int, int, int, str, bytes]) -> bytes:
-    kind, revision, version, key, text = frame
+def _line(place: tuple[str, int, int, bool], frame: FoundFrame) -> bytes:
     name, offset, group, is_whole = place
-    op = OPERATION_OF.get(kind, "set")
-    head = {"file": name, "offset": offset, "group": group, "group_whole": is_whole, "op": op, "key": key}
-    member = b"" if op == "delete" else b',"%b":%b' % (b"delta" if op == "patch" else b"value", text)
-    if kind == Kind.PATCH_REMOVE_NULLS:
+    op = OPERATION_OF.get(frame.kind, "set")
+    head: dict[str, object] = {"file": name, "offset": offset, "group": group, "group_whole": is_whole}
+    head |= {"op": op, "key": frame.key}
+    member = b',"%b":%b' % (b"delta" if op == "patch" else b"value", frame.text) if frame.text else b""
+    if frame.kind == Kind.PATCH_REMOVE_NULLS:
         member += b',"remove_nulls":true'
-    return b'%b%b,"version":%d,"revision":%d}\n' % (orjson.dumps(head)[:-1], member, version, revision)
+    if frame.expires_at_ms:
+        member += b',"expires_at":%b' % orjson.dumps(frame.expires_at_ms / 1000)
+    if frame.joined:
+        member += b',"joined":true'
+    return b'%b%b,"version":%d,"revision":%d}\n' % (orjson.dumps(head)[:-1], member, frame.version, frame.revision)
