@@ -107,6 +107,8 @@ def _committer(recovered: Recovered, folder: Descriptor, segment: Descriptor, li
         segment_is_older=last.header is not None and last.header.format_version < FORMAT_VERSION,
         segment_bytes=limits.segment_bytes,
         group_bytes_max=limits.group_bytes_max,
+        batch_operations_max=limits.batch_operations_max,
+        batch_bytes_max=limits.batch_bytes_max,
         key_bytes_max=limits.key_bytes_max,
         value_bytes_max=limits.value_bytes_max,
         depth_max=limits.depth_max,

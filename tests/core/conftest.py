@@ -21,6 +21,8 @@ START = Position(0, 0, 1, SEGMENT_HEADER_BYTES, 0)
 SEGMENT_BYTES = 1 << 20
 SETTINGS: dict[str, Any] = {
     "group_bytes_max": 1 << 20,
+    "batch_operations_max": 1000,
+    "batch_bytes_max": 1 << 20,
     "key_bytes_max": 64,
     "value_bytes_max": 4096,
     "depth_max": 16,

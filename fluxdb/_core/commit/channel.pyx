@@ -69,17 +69,18 @@ cdef class Channel:
             with nogil:
                 status = prepare(self, &write, &outcome)
                 if status == OK:
-                    status = commit_submit(commit, &write, self.state, &outcome)
+                    status = commit_submit(commit, &write, 1, self.state, &outcome)
         else:
             status = prepare(self, &write, &outcome)
-            if status == OK and not commit_try_submit(commit, &write, self.state, &outcome, &status):
+            if status == OK and not commit_try_submit(commit, &write, 1, self.state, &outcome, &status):
                 with nogil:
-                    status = commit_submit(commit, &write, self.state, &outcome)
+                    status = commit_submit(commit, &write, 1, self.state, &outcome)
         write_free(&write)
         if status == OK:
             return (outcome.version, outcome.revision) if outcome.status != MISSING else None
         if status == WOULD_BLOCK:
             return False
+        outcome.status = status
         raise outcome_exception(&outcome, &self.owner.commit, key)
 
     def collect(self):
@@ -109,7 +110,6 @@ cdef class Channel:
         while failure != NULL:
             outcomes[failure.sequence - collected.first] = (
                 outcome_exception(&failure.outcome, &self.owner.commit, None)
-                if failure.outcome.status != MISSING else None
             )
             next = failure.next
             free(failure)
@@ -128,7 +128,4 @@ cdef class Channel:
 
 
 cdef inline int prepare(Channel channel, Write* write, Outcome* outcome) noexcept nogil:
-    outcome.status = write_prepare(
-        write, &channel.owner.commit.limits, &channel.owner.documents.state, outcome
-    )
-    return outcome.status
+    return write_prepare(write, &channel.owner.commit.limits, &channel.owner.documents.state, outcome)

@@ -23,6 +23,8 @@ class Committer:
         segment_size: int,  # of the file behind segment_fd
         segment_bytes: int,  # of a fully grown segment; the next ones grow from segment_size
         group_bytes_max: int,
+        batch_operations_max: int,
+        batch_bytes_max: int,
         key_bytes_max: int,
         value_bytes_max: int,
         depth_max: int,

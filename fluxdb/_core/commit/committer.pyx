@@ -50,9 +50,10 @@ CHORE_CLOSED = ENDED
 cdef class Committer:
     def __cinit__(
         self, Documents documents not None, *, int directory_fd, int segment_fd, bytes database_id not None, position,
-        uint64_t segment_size, uint64_t segment_bytes, size_t group_bytes_max, size_t key_bytes_max,
-        size_t value_bytes_max, unsigned int depth_max, size_t event_bytes_max, uint64_t checkpoint_log_bytes,
-        uint64_t log_bytes_max, uint64_t log_bytes, bint segment_is_older=False,
+        uint64_t segment_size, uint64_t segment_bytes, size_t group_bytes_max, size_t batch_operations_max,
+        size_t batch_bytes_max, size_t key_bytes_max, size_t value_bytes_max, unsigned int depth_max,
+        size_t event_bytes_max, uint64_t checkpoint_log_bytes, uint64_t log_bytes_max, uint64_t log_bytes,
+        bint segment_is_older=False,
     ):
         cdef Commit* commit = &self.commit
         cdef LogPosition* end = &commit.log.end
@@ -75,6 +76,8 @@ cdef class Committer:
         commit.log.segment_bytes = segment_bytes
         commit.next_segment_bytes = log_next_segment_bytes(&commit.log, 0)
         commit.limits.group_bytes_max = group_bytes_max
+        commit.limits.batch_operations_max = batch_operations_max
+        commit.limits.batch_bytes_max = batch_bytes_max
         commit.limits.key_bytes_max = documents.key_bytes_max = key_bytes_max
         commit.limits.value_bytes_max = value_bytes_max
         commit.limits.depth_max = depth_max
@@ -95,18 +98,18 @@ cdef class Committer:
     def write(self, int kind, key, bytes text, int64_t if_version=-1):
         cdef Write write
         cdef Outcome outcome
+        cdef int status
         self.check_usable()
         write_from_arguments(&write, kind, key, text, if_version)
         memset(&outcome, 0, sizeof(Outcome))
         with nogil:
-            outcome.status = write_prepare(&write, &self.commit.limits, &self.documents.state, &outcome)
-            if outcome.status == OK:
-                commit_write(&self.commit, &write, &outcome)
+            status = write_prepare(&write, &self.commit.limits, &self.documents.state, &outcome)
+            if status == OK:
+                status = commit_write(&self.commit, &write, 1, &outcome)
             write_free(&write)
-        if outcome.status == OK:
-            return (outcome.version, outcome.revision)
-        if outcome.status == MISSING:
-            return None
+        if status == OK:
+            return (outcome.version, outcome.revision) if outcome.status != MISSING else None
+        outcome.status = status
         raise outcome_exception(&outcome, &self.commit, key)
 
     # Watching

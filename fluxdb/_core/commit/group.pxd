@@ -12,15 +12,16 @@ from fluxdb._core.log.frame cimport FrameHeader, GroupHeader
 # A thread that waits for its write; lives on that thread's stack.
 cdef struct Waiter:
     bint settled
-    Outcome outcome
+    int status
 
 cdef struct Operation:
     Record* record          # what the key becomes; NULL for a refusal that rests on a write not yet durable
     uint64_t hash
-    Outcome outcome         # what the waiter hears once the group is durable
-    Waiter* waiter          # at most one of the two
+    Outcome outcome         # what the channel hears once the group is durable; the waiter hears its status
+    Waiter* waiter          # at most one of the two; of a batch its last operation has it
     ChannelState* channel
     uint8_t kind
+    bint joined             # the next operation belongs to the same batch
 
 cdef struct Chunk:
     uint8_t* data
@@ -45,8 +46,9 @@ cdef int group_init(Group* group) noexcept nogil
 cdef void group_free(Group* group) noexcept nogil
 # Empties it for the next round, keeping its first buffer.
 cdef void group_reset(Group* group) noexcept nogil
-# Make sure that one more operation, with a frame of that size (0: none), can be added. -1: no memory, nothing changed.
-cdef int group_reserve(Group* group, size_t frame_bytes) noexcept nogil
+# Make sure that so many more operations, with frames of that size together (0: none), can be added. -1: no memory,
+# nothing changed.
+cdef int group_reserve(Group* group, size_t frame_bytes, size_t operations) noexcept nogil
 # Neither can fail after group_reserve.
 cdef void group_add_frame(
     Group* group, const FrameHeader* header, const uint8_t* key, const uint8_t* text, uint64_t expires_at_ms,

@@ -75,12 +75,14 @@ cdef int add_chunk(Group* group, size_t frame_bytes) noexcept nogil:
     return 0
 
 
-cdef int group_reserve(Group* group, size_t frame_bytes) noexcept nogil:
+cdef int group_reserve(Group* group, size_t frame_bytes, size_t operations) noexcept nogil:
     cdef Operation* larger
     cdef Chunk* last
     cdef size_t slots
-    if group.operation_count == group.operation_slots:
+    if group.operation_count + operations > group.operation_slots:
         slots = group.operation_slots * 2 if group.operation_slots else 64
+        if slots < group.operation_count + operations:
+            slots = group.operation_count + operations
         larger = <Operation*>realloc(group.operations, slots * sizeof(Operation))
         if larger == NULL:
             return -1

@@ -20,14 +20,23 @@ cdef enum Status:
     WOULD_BLOCK = 12        # the filling group is full, or the log is and waits for a checkpoint
     USED_UP = 13            # there is no version or revision behind the last one
     LOG_FULL = 14           # the log is as long as it may be, and the checkpoint failed: nothing was written
-    MERGE_FIRST = 15        # of stage_write alone: a large merge is to be done without the committer's lock
+    MERGE_FIRST = 15        # of stage_writes alone: a large merge is to be done without the committer's lock
     DISPLACED = 16          # the folder is not in its place any more: nothing was written
+    BATCH_TOO_LARGE = 17    # the writes of a batch, or the documents that they make; offset of the first: their bytes
 
 cdef struct Outcome:
     int status
-    int detail
+    int detail              # CONFLICT: the key should exist, whatever its version
     size_t offset           # KEY_TOO_LONG: how long it is
     uint64_t version
     uint64_t revision
     uint64_t expected       # CONFLICT: the version that was asked for,
     uint64_t actual         # and the one that the key has
+
+# The first outcome of that status; count where no single write is the reason.
+cdef inline size_t outcome_with(const Outcome* outcomes, size_t count, int status) noexcept nogil:
+    cdef size_t i
+    for i in range(count):
+        if outcomes[i].status == status:
+            return i
+    return count

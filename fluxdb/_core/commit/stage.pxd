@@ -1,4 +1,4 @@
-"""Staging: what a write will do, against the documents and what is staged already."""
+"""Staging: what writes will do, against the documents and what is staged already."""
 
 from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
@@ -13,26 +13,37 @@ cdef struct StageLimits:
     size_t value_bytes_max
     uint32_t depth_max
     size_t group_bytes_max
+    size_t batch_operations_max
+    size_t batch_bytes_max
 
-# A write on its way in. prepare fills the second half, which write_free frees.
+# Kinds of writes that the log has no number for, besides those of its records.
+cdef enum WriteKind:
+    WRITE_CHECK = 8         # a condition alone: writes nothing
+
+# A write on its way in. write_prepare fills the second part, which write_free frees; the third is staging's.
 cdef struct Write:
     uint8_t kind
+    bint must_exist         # the key must have a document, whatever its version
     const uint8_t* key
     size_t key_bytes
-    const uint8_t* text     # as it came, or canonical; not for DELETE
+    const uint8_t* text     # any JSON text; not for DELETE and CHECK
     bint is_canonical       # text was checked and is in canonical form already
     size_t text_bytes
     int64_t if_version      # -1: no condition
+
     uint64_t hash
     Record* record          # SET, DELETE: what the key becomes, but for its version and revision
     uint8_t* delta          # PATCH: compact
     size_t delta_bytes
     State* state
+
     Record* base            # PATCH: what a merge without the lock began from, pinned; NULL: the key had no value
     uint64_t base_version
     int merge_status        # what became of that merge,
     bint merged             # once it was done
     uint8_t merges          # that were begun
+    bint staged             # record stands in the staged table,
+    Record* replaced        # in place of this one
 
 # What is written and not yet applied. Guarded by the committer's lock.
 cdef struct Staging:
@@ -42,16 +53,23 @@ cdef struct Staging:
 
 # Checks the write and brings its JSON to compact form; takes no lock. OK, or why not, in outcome.
 cdef int write_prepare(Write* write, const StageLimits* limits, State* state, Outcome* outcome) noexcept nogil
-cdef void write_free(Write* write) noexcept nogil
-# Adds the write to the group. OK: operation is its entry, outcome its version and revision. Else nothing was added, and
-# unsettled says whether the refusal rests on a write that is not durable yet: it must not be told before that is.
-cdef int stage_write(
-    Staging* staging, Write* write, const StageLimits* limits, Group* group,
-    Operation** operation, Outcome* outcome, bint* unsettled,
+# Prepares all of a batch: OK, or why one of them can't be staged, in its outcome.
+cdef int writes_prepare(
+    Write* writes, size_t count, const StageLimits* limits, State* state, Outcome* outcomes,
 ) noexcept nogil
-# MERGE_FIRST: write_merge is to be called, without the lock, and then this again. Large documents are merged so: the
-# lock is not held for it. What was merged counts if the key's state is the same still; else it is merged again, and
+cdef void write_free(Write* write) noexcept nogil
+cdef void writes_free(Write* writes, size_t count) noexcept nogil
+# Adds the writes to the group, all of them or none. OK: operation is the last one's entry, NULL where nothing is to be
+# written; outcomes hold versions and revisions, MISSING for a DELETE without effect. Else nothing was added, and
+# outcomes hold the reason by the write that it is of; of CONFLICT every condition that does not hold. unsettled says
+# whether what was found rests on a write that is not durable yet: nobody may be told of it before that is.
+cdef int stage_writes(
+    Staging* staging, Write* writes, size_t count, const StageLimits* limits, Group* group, Operation** operation,
+    Outcome* outcomes, bint* unsettled,
+) noexcept nogil
+# MERGE_FIRST: writes_merge is to be called, without the lock, and then stage_writes again. Large documents are merged
+# so: the lock is not held for it. The merge counts if the key's state is still the same; else it is done again, and
 # with the lock held in the end.
-cdef void write_merge(Write* write, const StageLimits* limits) noexcept nogil
-# Bytes that the write's frame takes in the group.
-cdef size_t write_frame_bytes(const Write* write) noexcept nogil
+cdef void writes_merge(Write* writes, size_t count, const StageLimits* limits, const Outcome* outcomes) noexcept nogil
+# Bytes that the frames of the writes take in the group.
+cdef size_t writes_frame_bytes(const Write* writes, size_t count) noexcept nogil

@@ -3,6 +3,10 @@
 Everything is decided against the newest state there is, durable or not: two patches of a key in one group both take
 effect, and no version is given twice. A record that the documents hold can't be freed meanwhile: only a later write of
 its key does that, and that one would be found in the staged table first.
+
+Writes come as a batch, of one mostly. Each is put into the staged table in its turn, where those after it find it. When
+one can't take effect, the batch walks back, the last one first, and leaves nothing. All of that is one hold of the
+committer's lock, so no other write sees a batch that is half staged.
 """
 
 from libc.stdlib cimport free, malloc
@@ -11,23 +15,27 @@ from libc.string cimport memcpy
 from fluxdb._core.base.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.commit.group cimport group_add_frame, group_add_operation, group_reserve
 from fluxdb._core.commit.outcome cimport (
-    BAD_JSON, CONFLICT, KEY_TOO_LONG, MERGE_FIRST, MISSING, NO_MEMORY, OK, USED_UP, VALUE_TOO_LARGE,
+    BAD_JSON, BATCH_TOO_LARGE, CONFLICT, KEY_TOO_LONG, MERGE_FIRST, MISSING, NO_MEMORY, OK, USED_UP, VALUE_TOO_LARGE,
 )
 from fluxdb._core.documents.record cimport (
     RECORD_MERGED, RECORD_TOO_LARGE, record_merge, record_new, record_shrink,
 )
-from fluxdb._core.documents.state cimport state_floor, state_pin, state_unpin
+from fluxdb._core.documents.state cimport state_drop, state_floor, state_pin, state_unpin
 from fluxdb._core.documents.table cimport (
     NUMBER_MAX, RECORD_TOMBSTONE, record_bytes, record_value, table_fetch, table_find, table_hash, table_put,
+    table_remove, table_restore,
 )
 from fluxdb._core.json.reading cimport JSON_OK
 from fluxdb._core.json.text cimport json_compact
-from fluxdb._core.log.frame cimport KIND_DELETE, KIND_PATCH_REMOVE_NULLS, KIND_SET, FrameHeader, frame_size
+from fluxdb._core.log.frame cimport (
+    FRAME_JOINED, KIND_DELETE, KIND_PATCH_REMOVE_NULLS, KIND_SET, FrameHeader, frame_size,
+)
 
 
 cdef enum:
     MERGE_ASIDE_BYTES = 65536   # document and delta: larger merges take longer than others should wait for the lock
     MERGES_ASIDE_MAX = 3        # then others have written the key each time: with the lock held it comes to an end
+    RECORDS_FACTOR = 2          # the documents that a batch makes may take so many times batch_bytes_max
 
 
 cdef int write_prepare(Write* write, const StageLimits* limits, State* state, Outcome* outcome) noexcept nogil:
@@ -36,13 +44,15 @@ cdef int write_prepare(Write* write, const StageLimits* limits, State* state, Ou
     write.record = write.base = NULL
     write.delta = NULL
     write.state = state
-    write.merged = False
+    write.merged = write.staged = False
     write.merges = 0
     if write.key_bytes > limits.key_bytes_max:
         outcome.offset = write.key_bytes
         return KEY_TOO_LONG
     write.hash = table_hash(&state.table, write.key, write.key_bytes)
     table_fetch(&state.table, write.hash)
+    if write.kind == WRITE_CHECK:
+        return OK
     if write.kind == KIND_DELETE:
         write.record = record_new(write.key, write.key_bytes, 0, RECORD_TOMBSTONE)
         return OK if write.record != NULL else NO_MEMORY
@@ -77,12 +87,44 @@ cdef int write_prepare(Write* write, const StageLimits* limits, State* state, Ou
     return OK
 
 
+cdef int writes_prepare(
+    Write* writes, size_t count, const StageLimits* limits, State* state, Outcome* outcomes,
+) noexcept nogil:
+    cdef size_t total_bytes = 0
+    cdef size_t i
+    cdef int status = OK
+    for i in range(count):
+        outcomes[i].status = write_prepare(&writes[i], limits, state, &outcomes[i]) if status == OK else OK
+        if status == OK:
+            status = outcomes[i].status
+        else:
+            forget(&writes[i])
+        total_bytes += write_bytes(&writes[i])
+    if status == OK and count > 1 and total_bytes > limits.batch_bytes_max:
+        outcomes[0].offset = total_bytes
+        return BATCH_TOO_LARGE
+    return status
+
+
+cdef inline void forget(Write* write) noexcept nogil:
+    """Nothing of it was prepared, so there is nothing to free."""
+    write.record = write.base = NULL
+    write.delta = NULL
+
+
 cdef void write_free(Write* write) noexcept nogil:
     drop_base(write)
     free(write.record)
     free(write.delta)
     write.record = NULL
     write.delta = NULL
+
+
+cdef void writes_free(Write* writes, size_t count) noexcept nogil:
+    """The last one first: the base of a later merge may be the record of an earlier write."""
+    while count:
+        count -= 1
+        write_free(&writes[count])
 
 
 cdef inline void drop_base(Write* write) noexcept nogil:
@@ -92,17 +134,35 @@ cdef inline void drop_base(Write* write) noexcept nogil:
     write.merged = False
 
 
-cdef size_t write_frame_bytes(const Write* write) noexcept nogil:
+cdef inline size_t write_bytes(const Write* write) noexcept nogil:
+    """Of its key and its text."""
+    if write.delta != NULL:
+        return write.key_bytes + write.delta_bytes
+    return write.key_bytes + (<size_t>write.record.value_bytes if write.record != NULL else 0)
+
+
+cdef inline size_t write_frame_bytes(const Write* write) noexcept nogil:
     if write.delta != NULL:
         return frame_size(write.key_bytes, write.delta_bytes, 0)
-    return frame_size(write.key_bytes, write.record.value_bytes, 0)
+    return frame_size(write.key_bytes, write.record.value_bytes, 0) if write.record != NULL else 0
 
 
-cdef Record* find_current(Staging* staging, const Write* write, uint64_t* version, bint* unsettled) noexcept nogil:
-    """The key's newest live record, or NULL; version is the one behind which the next write's comes."""
+cdef size_t writes_frame_bytes(const Write* writes, size_t count) noexcept nogil:
+    cdef size_t i, total = 0
+    for i in range(count):
+        total += write_frame_bytes(&writes[i])
+    return total
+
+
+cdef Record* find_current(
+    Staging* staging, const Write* write, uint64_t before, uint64_t* version, bint* unsettled,
+) noexcept nogil:
+    """The key's newest live record, or NULL; version is the one that the next write's comes after.
+
+    What the batch itself has staged, after the revision before, rests on nothing that was not looked at already.
+    """
     cdef State* state = staging.state
     cdef Record* current = table_find(&staging.staged, write.key, write.key_bytes, write.hash)
-    unsettled[0] = current != NULL
     if current == NULL:
         pthread_mutex_lock(&state.lock)
         current = table_find(&state.table, write.key, write.key_bytes, write.hash)
@@ -112,6 +172,8 @@ cdef Record* find_current(Staging* staging, const Write* write, uint64_t* versio
             current = NULL
         pthread_mutex_unlock(&state.lock)
         return current
+    if current.revision <= before:
+        unsettled[0] = True
     version[0] = current.version
     return NULL if current.flags & RECORD_TOMBSTONE else current
 
@@ -129,14 +191,12 @@ cdef int merge_record(Write* write, Record* current, size_t value_bytes_max) noe
 
 cdef int merge_current(Write* write, Record* current, uint64_t version, size_t value_bytes_max) noexcept nogil:
     """PATCH: OK with what the newest record and the delta make, or MERGE_FIRST, or why not. With the lock held."""
-    # The base is pinned, so its address is no other record's by now; without one there is the version.
-    cdef bint is_newest = write.base == current and write.base_version == version
-    if write.merged and is_newest:
-        drop_base(write)
+    # The base is pinned, so its address is no other record's by now; without one there is the version. It stays so
+    # until the write is freed: a batch that walks back for another merge finds this one done.
+    if write.merged and write.base == current and write.base_version == version:
         return write.merge_status
     drop_base(write)
-    free(write.record)
-    write.record = NULL
+    drop_record(write)
     if (write.delta_bytes + (current.value_bytes if current != NULL else 0) <= MERGE_ASIDE_BYTES
             or write.merges == MERGES_ASIDE_MAX):
         return merge_record(write, current, value_bytes_max)
@@ -148,58 +208,167 @@ cdef int merge_current(Write* write, Record* current, uint64_t version, size_t v
     return MERGE_FIRST
 
 
-cdef void write_merge(Write* write, const StageLimits* limits) noexcept nogil:
-    write.merge_status = merge_record(write, write.base, limits.value_bytes_max)
-    write.merged = True
+cdef inline void drop_record(Write* write) noexcept nogil:
+    """Of an earlier attempt: the merge of a later write of the batch may have begun from it."""
+    if write.record == NULL:
+        return
+    pthread_mutex_lock(&write.state.lock)
+    state_drop(write.record)
+    pthread_mutex_unlock(&write.state.lock)
+    write.record = NULL
+
+
+cdef void writes_merge(Write* writes, size_t count, const StageLimits* limits, const Outcome* outcomes) noexcept nogil:
+    cdef size_t i
+    for i in range(count):
+        if outcomes[i].status == MERGE_FIRST:
+            writes[i].merge_status = merge_record(&writes[i], writes[i].base, limits.value_bytes_max)
+            writes[i].merged = True
+
+
+cdef int stage_writes(
+    Staging* staging, Write* writes, size_t count, const StageLimits* limits, Group* group, Operation** operation,
+    Outcome* outcomes, bint* unsettled,
+) noexcept nogil:
+    cdef uint64_t before = staging.revision
+    cdef size_t made_bytes = 0
+    cdef size_t i
+    cdef int status = OK
+    operation[0] = NULL
+    unsettled[0] = False
+    for i in range(count):
+        outcomes[i].status = stage_write(
+            staging, &writes[i], limits, before, status == CONFLICT, &outcomes[i], unsettled
+        )
+        if outcomes[i].status == CONFLICT:
+            status = CONFLICT       # the conditions of the others are looked at all the same
+        elif outcomes[i].status != OK and outcomes[i].status != MISSING:
+            status = outcomes[i].status if status == OK else status
+            break_off(outcomes, i + 1, count)
+            break
+        elif writes[i].staged:
+            made_bytes += record_bytes(writes[i].record)
+    if status == OK and count > 1 and made_bytes > RECORDS_FACTOR * limits.batch_bytes_max:
+        outcomes[0].offset = made_bytes
+        status = BATCH_TOO_LARGE
+    if status == OK and group_reserve(group, frame_bytes_of_staged(writes, count), staging.revision - before) != 0:
+        status = NO_MEMORY
+    if status != OK:
+        walk_back(staging, writes, count, before)
+        return status
+    # From here on nothing can fail.
+    for i in range(count):
+        if writes[i].staged:
+            operation[0] = enter(group, &writes[i], &outcomes[i], outcomes[i].revision != staging.revision)
+    if operation[0] == NULL:
+        name_revision(staging, count, unsettled[0], outcomes)
+    return OK
+
+
+cdef void break_off(Outcome* outcomes, size_t first, size_t count) noexcept nogil:
+    """Those that were not looked at say nothing, not what an earlier attempt said."""
+    cdef size_t i
+    for i in range(first, count):
+        outcomes[i].status = OK
 
 
 cdef int stage_write(
-    Staging* staging, Write* write, const StageLimits* limits, Group* group,
-    Operation** operation, Outcome* outcome, bint* unsettled,
+    Staging* staging, Write* write, const StageLimits* limits, uint64_t before, bint refused, Outcome* outcome,
+    bint* unsettled,
 ) noexcept nogil:
+    """Put what the write makes into the staged table, or say why not. refused: only its version is of interest."""
     cdef uint64_t version = 0
-    cdef Record* current = find_current(staging, write, &version, unsettled)
-    cdef Record* replaced = NULL
-    cdef FrameHeader header
+    cdef Record* current = find_current(staging, write, before, &version, unsettled)
     cdef int status
     outcome.actual = current.version if current != NULL else 0
     if write.if_version >= 0 and <uint64_t>write.if_version != outcome.actual:
         outcome.expected = <uint64_t>write.if_version
+        outcome.detail = False
         return CONFLICT
+    if write.must_exist and current == NULL:
+        outcome.detail = True
+        return CONFLICT
+    if write.kind == WRITE_CHECK:
+        return OK
     if write.kind == KIND_DELETE and current == NULL:
         return MISSING
     if version >= NUMBER_MAX or staging.revision >= NUMBER_MAX:
         return USED_UP
-    if write.delta != NULL:
+    if refused:
+        if write.record == NULL:
+            write.record = record_new(write.key, write.key_bytes, 0, 0)
+        if write.record == NULL:
+            return NO_MEMORY
+    elif write.delta != NULL:
         status = merge_current(write, current, version, limits.value_bytes_max)
-        if status == MERGE_FIRST:
-            unsettled[0] = False
         if status != OK:
             return status
-    unsettled[0] = False
-    if group_reserve(group, write_frame_bytes(write)) != 0:
+    write.replaced = NULL
+    if table_put(&staging.staged, write.record, write.hash, &write.replaced) != 0:
         return NO_MEMORY
-    if table_put(&staging.staged, write.record, write.hash, &replaced) != 0:
-        return NO_MEMORY
-    # From here on nothing can fail.
+    write.staged = True
     staging.revision += 1
-    write.record.revision = staging.revision
-    write.record.version = version + 1
+    write.record.revision = outcome.revision = staging.revision
+    write.record.version = outcome.version = version + 1
+    return OK
+
+
+cdef void name_revision(Staging* staging, size_t count, bint unsettled, Outcome* outcomes) noexcept nogil:
+    """Of a batch that writes nothing: a revision at which what it found is so."""
+    cdef uint64_t revision = staging.revision
+    cdef size_t i
+    if not unsettled:       # none of its keys is staged: that of the documents, which is durable
+        pthread_mutex_lock(&staging.state.lock)
+        revision = staging.state.revision
+        pthread_mutex_unlock(&staging.state.lock)
+    for i in range(count):
+        outcomes[i].revision = revision
+
+
+cdef void walk_back(Staging* staging, Write* writes, size_t count, uint64_t before) noexcept nogil:
+    """Leave nothing of the batch in the staged table. Can't fail."""
+    cdef Write* write
+    while count:
+        count -= 1
+        write = &writes[count]
+        if not write.staged:
+            continue
+        if write.replaced != NULL:
+            table_restore(&staging.staged, write.replaced, write.hash)
+        else:
+            table_remove(&staging.staged, write.key, write.key_bytes, write.hash)
+        write.staged = False
+    staging.revision = before
+
+
+cdef inline size_t frame_bytes_of_staged(const Write* writes, size_t count) noexcept nogil:
+    cdef size_t i, total = 0
+    for i in range(count):
+        if writes[i].staged:
+            total += write_frame_bytes(&writes[i])
+    return total
+
+
+cdef inline Operation* enter(Group* group, Write* write, const Outcome* outcome, bint joined) noexcept nogil:
+    """The write's frame and its operation, whose the record is from now on."""
+    cdef Operation* operation = group_add_operation(group)
+    cdef FrameHeader header
     header.text_bytes = <uint32_t>(write.delta_bytes if write.delta != NULL else write.record.value_bytes)
     header.key_bytes = <unsigned short>write.key_bytes
     header.kind = write.kind
-    header.flags = 0
-    header.revision = staging.revision
-    header.version = version + 1
+    header.flags = FRAME_JOINED if joined else 0
+    header.revision = outcome.revision
+    header.version = outcome.version
     group_add_frame(
         group, &header, write.key, write.delta if write.delta != NULL else record_value(write.record), 0
     )
-    operation[0] = group_add_operation(group)
-    operation[0].record = write.record
-    operation[0].hash = write.hash
-    operation[0].kind = write.kind
+    operation.record = write.record
+    operation.hash = write.hash
+    operation.outcome = outcome[0]
+    operation.kind = write.kind
+    operation.joined = joined
     group.record_bytes += record_bytes(write.record)
-    outcome.version = version + 1
-    outcome.revision = staging.revision
-    write.record = NULL         # the operation's now
-    return OK
+    write.record = NULL
+    write.staged = False
+    drop_base(write)
+    return operation

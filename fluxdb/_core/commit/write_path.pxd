@@ -14,12 +14,16 @@ from fluxdb._core.commit.outcome cimport Outcome
 from fluxdb._core.commit.stage cimport Write
 from fluxdb._core.commit.state cimport Commit
 
-# How the write went is in outcome, and returned.
-cdef int commit_write(Commit* commit, Write* write, Outcome* outcome) noexcept nogil
-cdef int commit_submit(Commit* commit, Write* write, ChannelState* channel, Outcome* outcome) noexcept nogil
+# Each takes a batch, of one write mostly: all of it takes effect, or nothing. The status of the whole is returned. OK:
+# outcomes say what each write came to. Else, where single writes are the reason, their outcomes have that status.
+cdef int commit_write(Commit* commit, Write* writes, size_t count, Outcome* outcomes) noexcept nogil
+# OK: the channel will hear of the batch, once; outcomes hold what each write will have come to, or why it is rejected.
+cdef int commit_submit(
+    Commit* commit, Write* writes, size_t count, ChannelState* channel, Outcome* outcomes,
+) noexcept nogil
 # The same where it takes no longer than a moment, for a thread that has the GIL. Else False, and nothing was staged.
 cdef bint commit_try_submit(
-    Commit* commit, Write* write, ChannelState* channel, Outcome* outcome, int* status,
+    Commit* commit, Write* writes, size_t count, ChannelState* channel, Outcome* outcomes, int* status,
 ) noexcept nogil
 # Behind the submits of a channel that leads. Where nobody leads: this thread does, and returns True when the group is
 # settled, if the last sync took no longer than sync_ns_max; else the native thread is woken.

@@ -9,18 +9,18 @@ from fluxdb._core.commit.channel_state cimport ChannelState, channel_settle, cha
 from fluxdb._core.commit.maintenance cimport chores_note, chores_take_spare
 from fluxdb._core.commit.appender cimport log_append
 from fluxdb._core.commit.outcome cimport (
-    CLOSED, DISPLACED, LOG_FULL, MERGE_FIRST, MISSING, NO_MEMORY, OK, POISONED, UNKNOWN, WOULD_BLOCK,
+    CLOSED, DISPLACED, LOG_FULL, MERGE_FIRST, NO_MEMORY, OK, POISONED, UNKNOWN, WOULD_BLOCK, outcome_with,
 )
 from fluxdb._core.base.platform cimport (
     fluxdb_lock_soon, pthread_cond_broadcast, pthread_cond_signal, pthread_cond_wait, pthread_mutex_lock,
     pthread_mutex_unlock,
 )
-from fluxdb._core.commit.stage cimport write_frame_bytes, write_merge, stage_write
+from fluxdb._core.commit.stage cimport stage_writes, writes_frame_bytes, writes_merge
 from fluxdb._core.documents.table cimport Record, record_key, table_clear, table_find_revision, table_remove
 from fluxdb._core.events.watch cimport watch_commit
 
 cdef enum:
-    APPLY_BATCH = 128               # records applied in one hold of the documents' lock: readers wait for no more
+    APPLIED_MAX = 128               # records applied in one hold of the documents' lock, unless one batch has more
     OPERATIONS_MAX = 1 << 16        # of a group, whatever their bytes
     RECORDS_FACTOR = 2              # its records in memory: so many times as much as its frames, and one more
 
@@ -46,19 +46,44 @@ cdef void lead(Commit* commit) noexcept nogil:
 
 
 cdef int apply(Commit* commit, Group* group) noexcept nogil:
-    """Make a durable group what readers see, and tell the watchers."""
+    """Make a durable group visible to readers, and tell the watchers: batch by batch, each in one hold of the lock."""
     cdef State* state = commit.state
-    cdef Operation* operation
-    cdef Record* replaced
-    cdef size_t i
+    cdef size_t first = 0, held = 0, end
     cdef int status = OK
     pthread_mutex_lock(&state.lock)
     state.applying = True
     commit.watch.group += 1
-    for i in range(group.operation_count):
-        if i and i % APPLY_BATCH == 0:
+    while first < group.operation_count and status == OK:
+        end = batch_end(group, first)
+        if held and held + (end - first) > APPLIED_MAX:
             pthread_mutex_unlock(&state.lock)
             pthread_mutex_lock(&state.lock)
+            held = 0
+        status = apply_batch(commit, group, first, end)
+        held += end - first
+        first = end
+    if status == OK:
+        state.position = commit.log.end
+        state.logged = commit.log.counters.bytes
+    state.applying = False
+    pthread_mutex_unlock(&state.lock)
+    return status
+
+
+cdef inline size_t batch_end(const Group* group, size_t first) noexcept nogil:
+    """The number of the operation after the last one of the batch that begins with this one."""
+    while group.operations[first].joined:
+        first += 1
+    return first + 1
+
+
+cdef int apply_batch(Commit* commit, Group* group, size_t first, size_t end) noexcept nogil:
+    """With the documents' lock held."""
+    cdef State* state = commit.state
+    cdef Operation* operation
+    cdef Record* replaced
+    cdef size_t i
+    for i in range(first, end):
         operation = &group.operations[i]
         if operation.record == NULL:
             continue
@@ -66,19 +91,13 @@ cdef int apply(Commit* commit, Group* group) noexcept nogil:
         if state_apply(state, operation.record, operation.hash, &replaced) != 0:
             commit.log.failed = b"making room in memory"
             commit.log.error = ENOMEM
-            status = UNKNOWN
             forget_applied(group, i)
-            break
+            return UNKNOWN
         state.revision = operation.record.revision
         watch_commit(&commit.watch, operation.kind, replaced, operation.record)
         if replaced != NULL:
             state_release(state, replaced, operation.hash)
-    if status == OK:
-        state.position = commit.log.end
-        state.logged = commit.log.counters.bytes
-    state.applying = False
-    pthread_mutex_unlock(&state.lock)
-    return status
+    return OK
 
 
 cdef void forget_applied(Group* group, size_t count) noexcept nogil:
@@ -147,7 +166,7 @@ cdef inline void unstage(Commit* commit, const Operation* operation) noexcept no
 cdef void answer(Operation* operation, int status) noexcept nogil:
     operation.outcome.status = status
     if operation.waiter != NULL:
-        operation.waiter.outcome = operation.outcome
+        operation.waiter.status = status
         operation.waiter.settled = True
     if operation.channel != NULL:
         channel_settle(operation.channel, &operation.outcome)
@@ -176,7 +195,8 @@ cdef inline int refusal(const Commit* commit) noexcept nogil:
     return LOG_FULL if commit.log_is_full and commit.checkpoint_error else OK
 
 
-cdef inline bint has_room(const Commit* commit, size_t frame_bytes) noexcept nogil:
+cdef inline bint has_room(const Commit* commit, size_t frame_bytes, size_t count) noexcept nogil:
+    """Only an empty group takes a batch of any size."""
     cdef const Group* group = commit.filling
     if commit.log_is_full:
         return False
@@ -184,55 +204,57 @@ cdef inline bint has_room(const Commit* commit, size_t frame_bytes) noexcept nog
         return True
     return (group.body_bytes + frame_bytes <= commit.limits.group_bytes_max
             and group.record_bytes < RECORDS_FACTOR * commit.limits.group_bytes_max
-            and group.operation_count < OPERATIONS_MAX)
+            and group.operation_count + count <= OPERATIONS_MAX)
 
 
-cdef Operation* stage(Commit* commit, Write* write, bint by_channel, Outcome* outcome) noexcept nogil:
-    """The staged operation; NULL for a refusal that can be told at once. With the lock held."""
-    cdef Operation* operation = NULL
+cdef int stage(
+    Commit* commit, Write* writes, size_t count, bint by_channel, Operation** operation, Outcome* outcomes,
+) noexcept nogil:
+    """Stage the batch; operation is what it waits for, NULL if its outcome can be told at once. With the lock held."""
     cdef bint unsettled = False
-    outcome.status = stage_write(
-        &commit.staging, write, &commit.limits, commit.filling, &operation, outcome, &unsettled
-    )
-    if outcome.status != OK and (unsettled or (by_channel and outcome.status == MISSING)):
-        # The refusal rests on a write that is not durable yet, so it waits for it like a write of its own.
-        if group_reserve(commit.filling, 0) != 0:
-            outcome.status = NO_MEMORY
-            return NULL
-        operation = group_add_operation(commit.filling)
-    if operation != NULL:
-        operation.outcome = outcome[0]
-    return operation
-
-
-cdef inline int admission(const Commit* commit, const Write* write) noexcept nogil:
-    """OK, WOULD_BLOCK, or why no write is taken."""
+    cdef size_t reason
     cdef int status = refusal(commit)
-    return WOULD_BLOCK if status == OK and not has_room(commit, write_frame_bytes(write)) else status
+    operation[0] = NULL
+    if status == OK and not has_room(commit, writes_frame_bytes(writes, count), count):
+        status = WOULD_BLOCK
+    if status != OK:
+        return status
+    status = stage_writes(
+        &commit.staging, writes, count, &commit.limits, commit.filling, operation, outcomes, &unsettled
+    )
+    if operation[0] != NULL or status == MERGE_FIRST or not (unsettled or (by_channel and status == OK)):
+        return status
+    # Nothing is written, but that rests on a write which is not durable yet: the batch waits for it as if it wrote.
+    if group_reserve(commit.filling, 0, 1) != 0:
+        return NO_MEMORY
+    reason = outcome_with(outcomes, count, status)
+    operation[0] = group_add_operation(commit.filling)
+    operation[0].outcome = outcomes[reason if reason < count else 0]
+    operation[0].outcome.status = status
+    return status
 
 
-cdef void merge_aside(Commit* commit, Write* write) noexcept nogil:
+cdef void merge_aside(Commit* commit, Write* writes, size_t count, const Outcome* outcomes) noexcept nogil:
     """Let go of the lock for the time of a large merge."""
     pthread_mutex_unlock(&commit.lock)
-    write_merge(write, &commit.limits)
+    writes_merge(writes, count, &commit.limits, outcomes)
     pthread_mutex_lock(&commit.lock)
 
 
-cdef int commit_write(Commit* commit, Write* write, Outcome* outcome) noexcept nogil:
-    """Stage a write of this thread and return when its outcome is known, leading the group where nobody does."""
+cdef int commit_write(Commit* commit, Write* writes, size_t count, Outcome* outcomes) noexcept nogil:
+    """Stage a batch of this thread and return when its outcome is known, leading the group where nobody does."""
     cdef Waiter waiter
     cdef Group* group
-    cdef Operation* operation = NULL
+    cdef Operation* operation
+    cdef int status
     waiter.settled = False
     pthread_mutex_lock(&commit.lock)
     while True:
-        outcome.status = admission(commit, write)
-        if outcome.status == OK:
-            group = commit.filling
-            operation = stage(commit, write, False, outcome)
-        if outcome.status == MERGE_FIRST:
-            merge_aside(commit, write)
-        elif outcome.status == WOULD_BLOCK:
+        group = commit.filling
+        status = stage(commit, writes, count, False, &operation, outcomes)
+        if status == MERGE_FIRST:
+            merge_aside(commit, writes, count, outcomes)
+        elif status == WOULD_BLOCK:
             commit.room_waiters += 1
             pthread_cond_wait(&commit.room, &commit.lock)
             commit.room_waiters -= 1
@@ -246,47 +268,49 @@ cdef int commit_write(Commit* commit, Write* write, Outcome* outcome) noexcept n
                 pthread_cond_wait(&group.settled, &commit.lock)
             else:
                 lead(commit)
-        outcome[0] = waiter.outcome
+        status = waiter.status
     pthread_mutex_unlock(&commit.lock)
-    return outcome.status
+    return status
 
 
-cdef int commit_submit(Commit* commit, Write* write, ChannelState* channel, Outcome* outcome) noexcept nogil:
-    """Stage a write of an event loop. OK: the channel will hear of it."""
+cdef int commit_submit(
+    Commit* commit, Write* writes, size_t count, ChannelState* channel, Outcome* outcomes,
+) noexcept nogil:
+    """Stage a batch of an event loop."""
     cdef int status
     pthread_mutex_lock(&commit.lock)
-    status = submit(commit, write, channel, outcome)
+    status = submit(commit, writes, count, channel, outcomes)
     while status == MERGE_FIRST:
-        merge_aside(commit, write)
-        status = submit(commit, write, channel, outcome)
+        merge_aside(commit, writes, count, outcomes)
+        status = submit(commit, writes, count, channel, outcomes)
     pthread_mutex_unlock(&commit.lock)
     return status
 
 
 cdef bint commit_try_submit(
-    Commit* commit, Write* write, ChannelState* channel, Outcome* outcome, int* status,
+    Commit* commit, Write* writes, size_t count, ChannelState* channel, Outcome* outcomes, int* status,
 ) noexcept nogil:
     if not fluxdb_lock_soon(&commit.lock):
         return False
-    status[0] = submit(commit, write, channel, outcome)
+    status[0] = submit(commit, writes, count, channel, outcomes)
     pthread_mutex_unlock(&commit.lock)
     return status[0] != MERGE_FIRST
 
 
-cdef int submit(Commit* commit, Write* write, ChannelState* channel, Outcome* outcome) noexcept nogil:
-    """With the lock held. OK: it is staged, and outcome is what it will have come to."""
+cdef int submit(
+    Commit* commit, Write* writes, size_t count, ChannelState* channel, Outcome* outcomes,
+) noexcept nogil:
+    """With the lock held. OK: the batch is staged, or waits for what it rests on."""
     cdef Operation* operation
-    outcome.status = admission(commit, write)
-    if outcome.status == WOULD_BLOCK:
+    cdef bint is_first = commit.filling.operation_count == 0
+    cdef int status = stage(commit, writes, count, True, &operation, outcomes)
+    if status == WOULD_BLOCK:
         channel.wants_room = True
-    if outcome.status != OK:
-        return outcome.status
-    operation = stage(commit, write, True, outcome)
     if operation == NULL:
-        return outcome.status
+        return status
     operation.channel = channel
     channel.submitted += 1
-    if not commit.leading and commit.filling.operation_count == 1 and not channel.leads:
+    if is_first and not commit.leading and not channel.leads:
         pthread_cond_signal(&commit.work)
     return OK
 

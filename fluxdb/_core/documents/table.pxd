@@ -83,6 +83,8 @@ cdef Record* table_find(Table* table, const uint8_t* key, size_t key_bytes, uint
 cdef Record* table_find_revision(Table* table, uint64_t hash, uint64_t revision) noexcept nogil
 # Puts record under its key; replaced is the one that was there, or NULL. -1 where there is no memory: nothing changed.
 cdef int table_put(Table* table, Record* record, uint64_t hash, Record** replaced) noexcept nogil
+# Puts record in the place of the one that stands under its key, which must be there. Can't fail.
+cdef void table_restore(Table* table, Record* record, uint64_t hash) noexcept nogil
 # Takes the key's record out and returns it, or NULL.
 cdef Record* table_remove(Table* table, const uint8_t* key, size_t key_bytes, uint64_t hash) noexcept nogil
 

@@ -136,6 +136,11 @@ cdef int table_put(Table* table, Record* record, uint64_t hash, Record** replace
     return 0
 
 
+cdef void table_restore(Table* table, Record* record, uint64_t hash) noexcept nogil:
+    cdef Shard* shard = &table.shards[table_shard_of(table, hash)]
+    probe(shard, record_key(record), record.key_bytes, hash)[0] = make_slot(record, hash)
+
+
 cdef Record* table_remove(Table* table, const uint8_t* key, size_t key_bytes, uint64_t hash) noexcept nogil:
     cdef Shard* shard = &table.shards[table_shard_of(table, hash)]
     cdef Record* removed

@@ -84,6 +84,7 @@ cdef int take_write(Peer* peer, const WireRequest* wire, LargeLine* large) noexc
         write_free(&own)
     if status != OK:
         peer_drop_write(peer)
+        outcome.status = status
         return STALL if status == WOULD_BLOCK else refuse_write(peer, wire, &outcome)
     if outcome.status == MISSING:
         reply_nothing_deleted(&peer.held, &wire.id)

@@ -6,7 +6,7 @@ from libc.string cimport memset
 from fluxdb._core.base.durations cimport durations_count
 from fluxdb._core.base.platform cimport fluxdb_now_ns, pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.commit.channel_state cimport Collected, Failure, channel_collect, is_lost
-from fluxdb._core.commit.outcome cimport CONFLICT, MISSING, NO_MEMORY, OK, UNKNOWN, WOULD_BLOCK
+from fluxdb._core.commit.outcome cimport CONFLICT, NO_MEMORY, OK, UNKNOWN, WOULD_BLOCK
 from fluxdb._core.commit.write_path cimport commit_submit
 from fluxdb._core.serve.connection cimport (
     peer_fail_write, peer_fill, peer_hand_place, peer_handed_taken, peer_release,
@@ -81,13 +81,11 @@ cdef int switchboard_submit(
 ) noexcept nogil:
     cdef Writer* writer
     cdef int status = WOULD_BLOCK
-    outcome.status = WOULD_BLOCK
     if not make_room(board):
-        outcome.status = NO_MEMORY
         return NO_MEMORY
     # The first in line found the group full behind the last collect, so the channel rings when there is room again.
     if not switchboard_waits(board):
-        status = commit_submit(board.commit, write, board.channel, outcome)
+        status = commit_submit(board.commit, write, 1, board.channel, outcome)
     if status == WOULD_BLOCK and peer.waits_in == NULL:
         line_join(&board.served if peer.served else &board.unserved, peer)
     if status == OK:
@@ -146,7 +144,7 @@ cdef Peer* switchboard_collect(Switchboard* board) noexcept nogil:
     while board.settled != collected.end:
         writer = writer_at(board, board.settled)
         if failure != NULL and failure.sequence == board.settled:
-            if failure.outcome.status != MISSING and not writer.peer.closed:
+            if not writer.peer.closed:
                 refuse(writer.peer, writer.place, &failure.outcome)
             done = failure
             failure = failure.next
