@@ -46,7 +46,7 @@ class Client(Protocol):
 class Answers:
     """The requests that one server answers in Python."""
 
-    def __init__(self, service: Service[Any], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, service: Service, loop: asyncio.AbstractEventLoop) -> None:
         self._service = service
         self._bell = EventBell(loop)
         self._by_kind: dict[str, Callable[..., bytes | None]] = {

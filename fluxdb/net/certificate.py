@@ -23,6 +23,8 @@ from typing import Final
 logger = logging.getLogger("fluxdb.server")
 
 DAY_SECONDS: Final = 86_400.0
+# A client may end its stream without the end of TLS: a line that was cut off is no request, so nothing is lost by it.
+_IGNORE_UNEXPECTED_EOF: Final = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)  # before OpenSSL 3 that was ignored anyway
 _NOT_PEM: Final = "a certificate and its key are needed, both as PEM"
 _NOT_ITS_KEY: Final = "the key is not that of the certificate"
 _WORDS: Final = {  # of OpenSSL's reasons, the last for a key of another algorithm
@@ -91,6 +93,7 @@ class Certificate:
             _check_readable(option, path)
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.options |= ssl.OP_NO_RENEGOTIATION | _IGNORE_UNEXPECTED_EOF
         try:
             context.load_cert_chain(self._files["--tls-cert"], self._files.get("--tls-key"), password=_no_passphrase)
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError

@@ -1,4 +1,4 @@
-"""Clients without TLS: the compiled reactor serves them in a thread of its own; here is what it hands to Python.
+"""The clients of a server: the compiled reactor serves them in threads of its own; here is what it hands to Python.
 
 Requests that are rare come as news, by a descriptor of the event loop; events go the other way (deliveries).
 """
@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from fluxdb._core.commit.channel import Channel
-from fluxdb._core.reactor.reactor import Reactor
+from fluxdb._core.reactor.reactor import HAS_EPOLL, Reactor
 from fluxdb.net import lines
 from fluxdb.net.deliveries import EventDeliveries
 from fluxdb.net.service import Service
@@ -20,18 +19,21 @@ from fluxdb.net.subscriptions import EVENTS_BYTES_MAX, ConnectionSubscriber
 CLOSE_SECONDS = 1.0  # for a sync that is under way when the reactor closes
 AUTH_OUTPUT_BYTES_MAX = 4096  # unread, of a client that has not said the password yet
 
+with_epoll = HAS_EPOLL  # False: poll(2) waits for the sockets
+
 logger = logging.getLogger("fluxdb.server")
 
 
-class PlainClient:
-    """One of them, as Python knows it."""
+class Client:
+    """One of them, as Python knows it. ``on_gone``: called when the reactor has closed its socket."""
 
-    __slots__ = ("_clients", "address", "backlog", "number", "subscriptions")
+    __slots__ = ("_clients", "address", "backlog", "number", "on_gone", "subscriptions")
 
-    def __init__(self, clients: PlainClients, address: str, number: int) -> None:
+    def __init__(self, clients: Clients, address: str, number: int, on_gone: Callable[[], None] | None) -> None:
         self._clients = clients
-        self.address = address
+        self.address = address  # of the peer; the Unix socket's is "unix"
         self.number = number
+        self.on_gone = on_gone
         self.subscriptions: dict[str, ConnectionSubscriber] = {}
         self.backlog = clients.service.client_backlog()
 
@@ -40,7 +42,7 @@ class PlainClient:
         return self._clients.has_gone(self.number)
 
     @property
-    def deliveries(self) -> PlainClients:
+    def deliveries(self) -> Clients:
         return self._clients
 
     def reply(self, ticket: int, line: bytes) -> None:
@@ -64,10 +66,10 @@ class PlainClient:
         self.subscriptions.clear()
 
 
-class PlainClients:
+class Clients:
     """All of one server, which closes them."""
 
-    def __init__(self, service: Service[Any]) -> None:
+    def __init__(self, service: Service) -> None:
         limits = service.limits
         self.service = service
         self.reactor = Reactor(
@@ -76,9 +78,11 @@ class PlainClients:
             input_bytes_max=limits.input_bytes_max,
             input_words=lines.too_much_input(limits.input_bytes_max),
             unread_bytes_max=limits.unread_bytes_max,
+            with_epoll=with_epoll,
         )
         self._deliveries = EventDeliveries(self.reactor.push, self._on_evicted)
-        self._clients: dict[int, PlainClient] = {}
+        self._clients: dict[int, Client] = {}
+        self._pumped = 0  # those whose bytes come through a pump
         self._cut_off = 0
         service.loop.add_reader(self.reactor.fd, self._on_news)
 
@@ -86,19 +90,28 @@ class PlainClients:
         return len(self._clients)
 
     @property
+    def direct(self) -> int:
+        """Number of clients whose own sockets the reactor has: those without TLS."""
+        return len(self._clients) - self._pumped
+
+    @property
     def subscribers(self) -> int:
         return sum(len(client.subscriptions) for client in self._clients.values())
 
-    def adopt(self, accepted: socket.socket, address: str) -> None:
+    def adopt(self, plain: socket.socket, address: str, *, on_gone: Callable[[], None] | None = None) -> None:
+        """Serve this socket, and own it. ``on_gone``: of a pump, which is called when the reactor has closed it.
+
+        Raises MemoryError; then the socket stays its caller's."""
         limits, authenticated = self.service.limits, self.service.password is None
         number = self.reactor.adopt(
-            accepted.fileno(),
+            plain.fileno(),
             line_bytes_max=limits.line_bytes_max if authenticated else limits.auth_line_bytes_max,
             output_bytes_max=limits.output_bytes_max if authenticated else AUTH_OUTPUT_BYTES_MAX,
             authenticated=authenticated,
         )
-        accepted.detach()
-        self._clients[number] = PlainClient(self, address, number)
+        plain.detach()
+        self._clients[number] = Client(self, address, number, on_gone)
+        self._pumped += on_gone is not None
 
     def _on_news(self) -> None:
         requests, gone, roomy = self.reactor.news()
@@ -130,8 +143,14 @@ class PlainClients:
         self._deliveries.forget(number)
         if client is not None:
             client.unsubscribe_all()
+            self._end_pump(client)
 
-    def _fail(self, client: PlainClient, error: Exception) -> None:
+    def _end_pump(self, client: Client) -> None:
+        if client.on_gone is not None:
+            self._pumped -= 1
+            client.on_gone()
+
+    def _fail(self, client: Client, error: Exception) -> None:
         """Something that nobody expected: this client alone pays for it."""
         logger.error("%s: a connection was closed by %s", client.address, type(error).__name__, exc_info=error)
         client.send_away(lines.unexpected(error))
@@ -176,3 +195,4 @@ class PlainClients:
         for client in self._clients.values():
             client.unsubscribe_all()
         self._clients.clear()
+        self._pumped = 0

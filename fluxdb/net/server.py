@@ -5,9 +5,8 @@
     ...
     await server.close()  # before the engine
 
-Writes and GETs never come here: the compiled core takes them to the committer, and sends their replies once they are
-durable. Here is what is rare: subscriptions, snapshots, info, passwords; and who comes and goes. Clients without TLS
-are served by a thread of the core (plain_clients), those with TLS by this event loop (protocol).
+Writes and GETs never come here: the compiled reactor takes them to the committer, and sends their replies once they
+are durable. Here is what is rare: who comes and goes, and time. Bytes of clients with TLS go through a pump (tls).
 """
 
 from __future__ import annotations
@@ -17,35 +16,30 @@ import contextlib
 import logging
 import socket
 import ssl
-import sys
 from dataclasses import asdict
-from functools import partial
 from typing import Any
 
-from fluxdb._core.reactor.reactor import Reactor
-from fluxdb._core.serve.sans_io import Hub
+from fluxdb._core.commit.channel import Channel
 from fluxdb.engine.local.engine import Engine
 from fluxdb.limits import DEFAULT_SERVER_LIMITS, ServerLimits, WebLimits, check_served
 from fluxdb.net import lines
 from fluxdb.net.answers import Answers
-from fluxdb.net.clients import PlainClients
+from fluxdb.net.clients import Clients
 from fluxdb.net.disk_watch import DiskWatch
 from fluxdb.net.listener import Listener
-from fluxdb.net.protocol import ClientProtocol
 from fluxdb.net.send_buffer import bound_send_buffer
 from fluxdb.net.service import Service
+from fluxdb.net.tls import TlsClients
 
 logger = logging.getLogger("fluxdb.server")
 
 TICK_SECONDS = 1.0
-HANDSHAKE_SECONDS = 10.0
 KEEPALIVE_IDLE_SECONDS = 60
 KEEPALIVE_INTERVAL_SECONDS = 15
 KEEPALIVE_PROBES = 4
-HAS_REACTOR = sys.platform == "linux"
 
 
-class Server(Service[ClientProtocol]):
+class Server(Service):
     """To be made and used in the thread of a running event loop. The engine stays its maker's.
 
     Raises ValueError where the limits don't fit those of the engine's database.
@@ -67,13 +61,16 @@ class Server(Service[ClientProtocol]):
         self.connections_total = 0
         self.connections_refused = 0
         self._limits_shown = asdict(limits) | (web_limits.as_settings() if web_limits else {})
-        self._tls = tls
-        self._adopting: set[asyncio.Task[None]] = set()  # in their handshake
         self._listeners: list[Listener] = []
         self._disk_watch = DiskWatch(engine)
         self.answer = Answers(self, self.loop).answer
-        self.plain = PlainClients(self) if HAS_REACTOR else None
-        self.loop.add_reader(self.hub.fd, self._on_hub)
+        self.clients = Clients(self)
+        self.count = self.clients.reactor.count
+        self._tls: TlsClients | None = None
+        if tls is not None:
+            self._tls = TlsClients(self.loop, tls, self.clients.adopt, self.note_gone, limits.send_buffer_bytes)
+        self._commits = Channel(engine.committer)  # rings when events wait
+        self.loop.add_reader(self._commits.fd, self._on_commit)
         self._ticking = self.loop.call_later(TICK_SECONDS, self._on_tick)
 
     # Clients come and go
@@ -86,40 +83,29 @@ class Server(Service[ClientProtocol]):
 
     @property
     def connections(self) -> int:
-        return len(self._clients) + len(self._adopting) + (len(self.plain) if self.plain else 0)
+        return self.clients.direct + (len(self._tls) if self._tls is not None else 0)
 
     @property
     def subscribers(self) -> int:
-        looped = sum(len(client.subscriptions) for client in self._clients.values())
-        return looped + (self.plain.subscribers if self.plain else 0)
+        return self.clients.subscribers
 
     def _adopt(self, accepted: socket.socket, address: str) -> None:
+        tls = None if accepted.family == socket.AF_UNIX else self._tls
         self.connections_total += 1
         if self.connections >= self.limits.connections_max:
             self.connections_refused += 1
             with accepted, contextlib.suppress(OSError):
-                if self._tls_of(accepted) is None:
+                if tls is None:
                     accepted.send(lines.too_many(self.limits.connections_max))
             return
         try:
             self._set_options(accepted)
-            if self.plain is not None and self._tls_of(accepted) is None:
-                self.plain.adopt(accepted, address)
-                return
+            if tls is None:
+                self.clients.adopt(accepted, address)
+            else:
+                tls.accept(accepted, address)
         except (OSError, MemoryError) as error:  # it has gone already
             logger.debug("%s: no connection was made: %s", address, type(error).__name__)
-            accepted.close()
-            return
-        task = self.loop.create_task(self._connect(accepted, address))
-        self._adopting.add(task)
-        task.add_done_callback(partial(self._adopted, accepted))
-
-    def _tls_of(self, accepted: socket.socket) -> ssl.SSLContext | None:
-        return None if accepted.family == socket.AF_UNIX else self._tls
-
-    def _adopted(self, accepted: socket.socket, task: asyncio.Task[None]) -> None:
-        self._adopting.discard(task)
-        if task.cancelled():  # perhaps before it began
             accepted.close()
 
     def _set_options(self, accepted: socket.socket) -> None:
@@ -136,36 +122,10 @@ class Server(Service[ClientProtocol]):
             if hasattr(socket, option):
                 accepted.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
-    async def _connect(self, accepted: socket.socket, address: str) -> None:
-        tls = self._tls_of(accepted)
-        client = ClientProtocol(self, address, secure=tls is not None)
-        client.adoption = asyncio.current_task()
-        try:
-            await self.loop.connect_accepted_socket(
-                lambda: client, accepted, ssl=tls, ssl_handshake_timeout=HANDSHAKE_SECONDS if tls else None
-            )
-        except asyncio.CancelledError:
-            client.give_up()
-            raise
-        except OSError as error:  # ssl.SSLError is an OSError
-            logger.debug("%s: no connection was made: %s", address, type(error).__name__)
-            accepted.close()
-        except Exception:
-            logger.exception("%s: no connection was made", address)
-            accepted.close()
-
-    def add(self, client: ClientProtocol) -> None:
-        if client.adoption is not None:  # counted once: its task ends a moment later
-            self._adopting.discard(client.adoption)
-        super().add(client)
-
     # What is durable by now
 
-    def _on_hub(self) -> None:
-        for connection in self.hub.collect():
-            client = self._clients.get(connection)
-            if client is not None:
-                client.pump()
+    def _on_commit(self) -> None:
+        self._commits.collect()
         self._tell()
 
     def _tell(self) -> None:
@@ -180,26 +140,12 @@ class Server(Service[ClientProtocol]):
     # Time
 
     def _on_tick(self) -> None:
-        self.tick += 1
         self._ticking = self.loop.call_later(TICK_SECONDS, self._on_tick)
-        first, idle = self.limits.first_line_seconds, self.limits.idle_seconds
-        for client in list(self._clients.values()):
-            connection = client.connection
-            if connection.first_line or not connection.authenticated:
-                if first and self.tick - client.born > first:
-                    client.send_away(lines.unheard(first))
-            elif idle and self.tick - client.tick > idle and not client.subscriptions and not connection.pending:
-                client.send_away(lines.idle(idle))
-        if self.plain is not None:
-            self.plain.tick()
+        self.clients.tick()
         # What waits in queues is unread, too. They are evicted for it, before clients are cut off.
-        self.engine.notify.bound_queues(max(0, self.limits.unread_bytes_max - self._sent_unread_bytes()))
+        unread_bytes = self.clients.reactor.unread_bytes
+        self.engine.notify.bound_queues(max(0, self.limits.unread_bytes_max - unread_bytes))
         self._disk_watch.look()
-
-    def _sent_unread_bytes(self) -> int:
-        """Out of the queues, and not read by the clients."""
-        looped = sum(client.output_bytes for client in self._clients.values())
-        return looped + (self.plain.reactor.unread_bytes if self.plain is not None else 0)
 
     # What can change
 
@@ -227,36 +173,18 @@ class Server(Service[ClientProtocol]):
         }
 
     @property
-    def _counters(self) -> list[Hub | Reactor]:
-        return [self.hub] if self.plain is None else [self.hub, self.plain.reactor]
-
-    @property
     def counts(self) -> dict[str, tuple[int, int]]:
         """By kind of request, "invalid" for what could not be read: how many were answered, how many refused."""
-        total = dict.fromkeys(self.hub.counts, (0, 0))
-        for counter in self._counters:
-            for kind, (answered, refused) in counter.counts.items():
-                total[kind] = (total[kind][0] + answered, total[kind][1] + refused)
-        return total
+        return self.clients.reactor.counts
 
     @property
-    def durations(self) -> list[dict[str, tuple[int, list[int]]]]:
-        """To be added up: how long requests took, as of Hub."""
-        return [counter.durations for counter in self._counters]
+    def durations(self) -> dict[str, tuple[int, list[int]]]:
+        """How long requests took, as of Reactor."""
+        return self.clients.reactor.durations
 
     def totals(self) -> dict[str, int]:
-        """Of all clients: how many are paused (their requests wait); bytes that wait: input_bytes to be taken apart,
-        held_bytes of replies to go in their turn, output_bytes to be sent."""
-        totals = {"paused": 0, "input_bytes": 0, "held_bytes": 0, "output_bytes": 0}
-        for client in self._clients.values():
-            totals["paused"] += client.paused
-            totals["input_bytes"] += client.connection.unread_bytes
-            totals["held_bytes"] += client.connection.held_bytes
-            totals["output_bytes"] += client.output_bytes
-        if self.plain is not None:
-            for name, number in self.plain.reactor.totals().items():
-                totals[name] += number
-        return totals
+        """What waits, of all clients, as of Reactor."""
+        return self.clients.reactor.totals()
 
     # The end
 
@@ -271,24 +199,25 @@ class Server(Service[ClientProtocol]):
             return
         self.closing = True
         self.stop_listening()
-        for task in self._adopting:
-            task.cancel()
-        for client in list(self._clients.values()):
-            client.drain()
-        if self.plain is not None:
-            self.plain.reactor.drain()
+        if self._tls is not None:
+            self._tls.drain()
+        self.clients.reactor.drain()
         deadline = self.loop.time() + self.limits.drain_seconds
-        while self.connections and await self._wait_for_one(deadline - self.loop.time()):
+        while self._left and await self._wait_for_one(deadline - self.loop.time()):
             pass
         self.hurry()
-        while self.connections:  # until their connection_lost was called
+        while self._left:  # until the reactor has told of each
             await self._wait_for_one(1.0)
         self._ticking.cancel()
         self._disk_watch.look()  # what went wrong since the last tick is not lost with it
-        if self.plain is not None:
-            self.plain.close()
-        self.loop.remove_reader(self.hub.fd)
-        self.hub.close()
+        self.clients.close()
+        self.loop.remove_reader(self._commits.fd)
+        self._commits.close()
+
+    @property
+    def _left(self) -> int:
+        """Number of clients, and of sockets of the reactor whose clients have gone."""
+        return self.connections + len(self.clients)
 
     async def _wait_for_one(self, seconds: float) -> bool:
         self._gone.clear()
@@ -300,7 +229,6 @@ class Server(Service[ClientProtocol]):
 
     def hurry(self) -> None:
         """While close() waits for clients: wait no more."""
-        for client in list(self._clients.values()):
-            client.abort()
-        if self.plain is not None:
-            self.plain.reactor.abort()
+        if self._tls is not None:
+            self._tls.abort()
+        self.clients.reactor.abort()

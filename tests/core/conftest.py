@@ -14,7 +14,9 @@ from fluxdb._core.commit.committer import Committer
 from fluxdb._core.documents.documents import Documents
 from fluxdb._core.log.replay import Stop, replay
 from fluxdb._core.log.segment import SEGMENT_HEADER_BYTES, SegmentHeader, create_segment, segment_name
+from fluxdb._core.reactor.reactor import HAS_EPOLL
 from fluxdb.model import Position
+from tests.core import sides
 from tests.core.sides import Loop
 
 START = Position(0, 0, 1, SEGMENT_HEADER_BYTES, 0)
@@ -31,6 +33,21 @@ SETTINGS: dict[str, Any] = {
     "log_bytes_max": 1 << 50,
     "log_bytes": 0,
 }
+
+POLLERS = ["epoll", "poll"] if HAS_EPOLL else ["poll"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of the reactor with each poller."""
+    if metafunc.module.__name__.rpartition(".")[2].startswith("test_reactor"):
+        metafunc.parametrize("poller", POLLERS, indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def poller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = getattr(request, "param", None)
+    if chosen is not None:
+        monkeypatch.setattr(sides, "with_epoll", chosen == "epoll")
 
 
 class Log:

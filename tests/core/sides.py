@@ -9,12 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fluxdb._core.commit.channel import Channel
-from fluxdb._core.reactor.reactor import Reactor
+from fluxdb._core.reactor.reactor import HAS_EPOLL, Reactor
 
 if TYPE_CHECKING:
     from tests.core.conftest import Log
 
 PATIENCE_SECONDS = 30
+
+with_epoll = HAS_EPOLL  # of the reactors that are made; conftest.py sets it for tests of both pollers
 TOO_MUCH = b'{"kind":"error","code":"too_large","message":"too much"}\n'
 
 
@@ -69,6 +71,7 @@ class Loop:
             input_bytes_max=input_bytes_max,
             input_words=TOO_MUCH,
             unread_bytes_max=unread_bytes_max,
+            with_epoll=with_epoll,
         )
         self.gone: list[int] = []
         self.roomy: list[int] = []

@@ -17,7 +17,7 @@ from fluxdb._core.commit.channel import Channel
 from tests.core.conftest import Log
 from tests.core.sides import TOO_MUCH, Loop, Side
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is no epoll")
+HAPPENINGS_MAX = 256  # sockets that one look of the poller reports
 
 
 @pytest.fixture
@@ -246,6 +246,17 @@ def test_drained_clients_get_all_that_they_asked_for(loop: Loop, log: Log) -> No
     loop.until(lambda: loop.reactor.connections == 0)
 
 
+def test_more_sockets_than_one_look_reports_all_have_their_turn(loop: Loop) -> None:
+    sides = [Side(loop) for _ in range(2 * HAPPENINGS_MAX + 7)]
+    for _ in range(3):
+        for side in sides:
+            side.send({"kind": "ping"})
+        assert [side.line() for side in sides] == [{"kind": "pong"}] * len(sides)
+    for side in sides:
+        side.close()
+    loop.until(lambda: len(loop.gone) == len(sides))
+
+
 def test_of_a_closed_database_writes_are_refused_and_reads_go_on(loop: Loop, side: Side, log: Log) -> None:
     side.ask({"kind": "set", "key": "a", "value": 1})
     log.committer.close()
@@ -255,6 +266,7 @@ def test_of_a_closed_database_writes_are_refused_and_reads_go_on(loop: Loop, sid
     assert (refused["code"], got["doc"]["value"]) == ("closed", 1)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells what a process holds")
 def test_to_close_ends_the_thread_and_leaves_no_descriptor(log: Log) -> None:
     def descriptors() -> int:
         return len(list(Path("/proc/self/fd").iterdir()))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import select
-import sys
 import threading
 from typing import Any
 
@@ -12,8 +11,6 @@ import pytest
 
 from tests.core.conftest import Log
 from tests.core.sides import TOO_MUCH, Loop, Side
-
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is no epoll")
 
 
 def test_refusals_behind_a_reply_that_takes_its_time_count_with_what_is_not_read(log: Log) -> None:

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
-import pytest
-
 from tests.core.conftest import Log
 from tests.core.sides import Loop, Side
-
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is no epoll")
 
 
 def test_a_write_that_python_brought_about_is_made_though_the_reactor_ends(log: Log) -> None:

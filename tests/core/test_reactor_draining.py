@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import socket
-import sys
 from collections.abc import Iterator
 
 import pytest
 
 from tests.core.sides import Loop, Side
-
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is no epoll")
 
 REPLIES = 60
 

@@ -20,10 +20,11 @@ from tests.support.worker import Worker
 GETS = 500
 
 
-def asked_while_the_disk_hangs(path: str) -> dict[str, Any]:
+def asked_while_the_disk_hangs(path: str, secure: bool) -> dict[str, Any]:
     """The first write of a server is led by the thread that serves its clients: that one hangs. In a worker."""
     library = Shim()
     library.begin(path)
+    wire.secure = secure
     limits = ServerLimits(sync_stalled_seconds=1, drain_seconds=1)
     with threaded(Path(path) / "db", limits) as server, Wire(server.port) as writer, Wire(server.port) as reader:
         held = library.hold(Call.SYNC, part="log-")
@@ -55,9 +56,11 @@ def asked_while_the_disk_hangs(path: str) -> dict[str, Any]:
 
 
 @pytest.mark.guarantee(5)
-@pytest.mark.skipif(sys.platform != "linux", reason="there is no epoll")
-def test_g5_gets_pings_and_new_clients_are_answered_while_the_disk_hangs(worker: Worker, tmp_path: Path) -> None:
-    told = worker.call(f"{__name__}:asked_while_the_disk_hangs", path=str(tmp_path))
+@pytest.mark.parametrize("secure", [False, True])
+def test_g5_gets_pings_and_new_clients_are_answered_while_the_disk_hangs(
+    worker: Worker, tmp_path: Path, secure: bool
+) -> None:
+    told = worker.call(f"{__name__}:asked_while_the_disk_hangs", path=str(tmp_path), secure=secure)
     nothing = {"kind": "value", "doc": None}
     assert told["gets"] == [nothing] * GETS + [{"kind": "pong"}], "G1: what is not durable is not seen"
     assert told["came"] == nothing

@@ -1,4 +1,4 @@
-"""Tests of a server in this process run with its plain clients in the reactor, and in the event loop, of both kinds.
+"""Tests of a server in this process run with both pollers of the reactor, and over TLS.
 
 Tests of the live page run on both kinds of event loops.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from fluxdb.net import server
+from fluxdb._core.reactor.reactor import HAS_EPOLL
+from fluxdb.net import clients
 from tests.net import web_client, wire
 from tests.support.loops import LOOPS
 
@@ -28,12 +29,13 @@ WITHOUT_SERVER = (
     "test_ending",
     "test_disk_watch",
     "test_send_buffer",
-    "test_plain_clients",
+    "test_clients",
+    "test_tls",
     "test_passwords",
 )
 
 
-WAYS = (["reactor"] if server.HAS_REACTOR else []) + [f"loop-{kind}" for kind in LOOPS]
+WAYS = [*(["epoll"] if HAS_EPOLL else []), "poll", "tls"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -41,15 +43,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if name.startswith("test_web"):
         metafunc.parametrize("page_loop", LOOPS, indirect=True)
     elif not name.startswith(WITHOUT_SERVER):
-        metafunc.parametrize("clients_in", WAYS, indirect=True)
+        metafunc.parametrize("way", WAYS, indirect=True)
 
 
 @pytest.fixture(autouse=True)  # what no test asks for by name is not made, whatever it is parametrized with
-def clients_in(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str | None:
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str | None:
     way: str | None = getattr(request, "param", None)
     if way is not None:
-        monkeypatch.setattr(server, "HAS_REACTOR", way == "reactor")
-        monkeypatch.setattr(wire, "loop_kind", way.removeprefix("loop-") if way != "reactor" else "asyncio")
+        monkeypatch.setattr(clients, "with_epoll", HAS_EPOLL and way != "poll")
+        monkeypatch.setattr(wire, "secure", way == "tls")
+        monkeypatch.setattr(wire, "loop_kind", "uvloop" if way == "tls" else "asyncio")
     return way
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,10 +17,12 @@ def server(tmp_path: Path) -> Iterator[Threaded]:
         yield server
 
 
-def test_plain_clients_are_served_in_the_way_that_the_tests_name_says(
-    server: Threaded, request: pytest.FixtureRequest
-) -> None:
-    assert (server.server.plain is not None) == (request.node.callspec.params["clients_in"] == "reactor")
+def test_clients_are_served_in_the_way_that_the_tests_name_says(server: Threaded, way: str) -> None:
+    with Wire(server.port) as client:
+        client.ask({"kind": "ping"})
+        assert isinstance(client.socket, ssl.SSLSocket) is (way == "tls")
+        assert server.server.clients.direct == (way != "tls")
+        assert len(server.server.clients) == server.server.connections == 1
 
 
 TABLE = [
@@ -81,7 +83,7 @@ def test_pipelined_requests_are_answered_in_order(server: Threaded) -> None:
 def test_who_has_said_all_gets_all_replies(server: Threaded) -> None:
     with Wire(server.port) as client:
         client.send(*[{"kind": "set", "key": "a", "value": i} for i in range(500)])
-        client.socket.shutdown(socket.SHUT_WR)
+        client.say_all()
         assert client.rest().count(b'{"kind":"ok"') == 500
 
 
@@ -93,7 +95,7 @@ def test_who_has_said_all_gets_all_replies(server: Threaded) -> None:
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     ],
 )
-def test_http_and_tls_on_the_plain_port_are_told_and_executed_never(server: Threaded, beginning: bytes) -> None:
+def test_http_and_tls_within_the_stream_are_told_and_executed_never(server: Threaded, beginning: bytes) -> None:
     with Wire(server.port) as client:
         client.socket.sendall(beginning + b'\n{"kind":"set","key":"a","value":1}\n')
         rest = client.rest()
@@ -125,7 +127,7 @@ def test_what_is_wrong_is_told_and_the_connection_stays(server: Threaded, line: 
 def test_a_missing_newline_ends_in_a_clean_close(server: Threaded) -> None:
     with Wire(server.port) as client:
         client.socket.sendall(b'{"kind":"set","key":"a","value":1}')
-        client.socket.shutdown(socket.SHUT_WR)
+        client.say_all()
         assert client.rest() == b""
 
 

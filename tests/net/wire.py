@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,9 +20,11 @@ from typing import Any, TypeVar
 
 from fluxdb.engine.local.engine import Engine
 from fluxdb.limits import DEFAULT_LIMITS, Limits, ServerLimits
+from fluxdb.net.certificate import Certificate
 from fluxdb.net.listener import listen_tcp, listen_unix
 from fluxdb.net.server import Server
 from fluxdb.storage.database import Database
+from tests.support.certificates import make_certificate
 from tests.support.loops import run_on
 
 PATIENCE_SECONDS = 30
@@ -28,6 +32,16 @@ SHORT_DRAIN = ServerLimits(drain_seconds=1)
 T = TypeVar("T")
 
 loop_kind = "asyncio"  # of servers in this process; conftest.py sets it for tests of both
+secure = False  # whether they speak TLS; their clients then do, too. conftest.py sets it for tests of both
+_trusting: dict[int, ssl.SSLContext] = {}  # for the clients of such servers, by their ports
+
+
+@functools.cache
+def tls_contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A server's, and one of clients that trust it."""
+    with tempfile.TemporaryDirectory() as folder:
+        certificate, key = make_certificate(Path(folder))
+        return Certificate(certificate, key).context, ssl.create_default_context(cafile=str(certificate))
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -47,6 +61,8 @@ class Wire:
         if receive_bytes:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         self.socket.connect(("127.0.0.1", address) if isinstance(address, int) else address)
+        if tls is None and isinstance(address, int):
+            tls = _trusting.get(address)
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
         self._lines = self.socket.makefile("rb")
@@ -62,6 +78,11 @@ class Wire:
     def ask(self, *requests: Any) -> list[Any]:
         self.send(*requests)
         return [self.line() for _ in requests]
+
+    def say_all(self) -> None:
+        """Say that nothing more comes. Of TLS without the end of TLS: Python's would wait for the server's."""
+        with socket.socket(fileno=os.dup(self.socket.fileno())) as same:
+            same.shutdown(socket.SHUT_WR)
 
     def rest(self) -> bytes:
         """All until the server closes."""
@@ -83,6 +104,8 @@ class Threaded:
 
     def __init__(self, path: Path, limits: Limits, unix: Path | None, settings: dict[str, Any]) -> None:
         self._path, self._limits, self._unix, self._settings = path, limits, unix, settings
+        if secure:
+            settings.setdefault("tls", tls_contexts()[0])
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: run_on(loop_kind, self._run()))
         self._thread.start()
@@ -94,6 +117,8 @@ class Threaded:
         self.engine = Engine(Database.open(self._path, self._limits), self._limits)
         self.server = Server(self.engine, **self._settings)
         self.port = self.server.listen(listen_tcp("127.0.0.1", 0)).port
+        if secure:
+            _trusting[self.port] = tls_contexts()[1]
         if self._unix is not None:
             self.server.listen(listen_unix(self._unix))
         self._ready.set()
@@ -113,8 +138,11 @@ class Threaded:
         until(lambda: self.call(condition))
 
     def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
+        """Idempotent."""
+        if self._thread.is_alive() and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(PATIENCE_SECONDS)
+        _trusting.pop(self.port, None)
         assert not self._thread.is_alive()
 
 

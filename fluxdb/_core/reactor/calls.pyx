@@ -4,7 +4,7 @@ from libc.stdlib cimport malloc
 from libc.string cimport memset
 
 from fluxdb._core.base.platform cimport fluxdb_bell_ring, fluxdb_bell_silence, pthread_mutex_lock, pthread_mutex_unlock
-from fluxdb._core.reactor.poller cimport fluxdb_is_sending
+from fluxdb._core.reactor.poller cimport fluxdb_is_sending, fluxdb_poller_is_asked
 from fluxdb._core.reactor.sending cimport line_release
 from fluxdb._core.reactor.socket_slots cimport socket_find, socket_new, sockets_forget_gone
 from fluxdb._core.reactor.sockets cimport (
@@ -27,7 +27,7 @@ cdef void end(ReactorState* state) noexcept nogil:
     """What the call brought about is told, and gone on with."""
     cdef bint committing = state.board.submitted != state.board.settled
     tell_python(state)
-    if state.again != NULL or committing:
+    if state.again != NULL or committing or fluxdb_poller_is_asked(&state.poller):
         fluxdb_bell_ring(state.bell)
     pthread_mutex_unlock(&state.lock)
 
@@ -118,6 +118,8 @@ cdef void ask_push(
         if at == count:
             line_release(state, shared)
         tell_python(state)
+        if fluxdb_poller_is_asked(&state.poller):
+            fluxdb_bell_ring(state.bell)
         pthread_mutex_unlock(&state.lock)
         reactor_goes_first(state)
 

@@ -1,6 +1,9 @@
-"""A server's plain sockets, served by threads of their own that never need the GIL. Linux only."""
+"""A server's sockets, served by threads of their own that never need the GIL."""
 
 from fluxdb._core.commit.channel import Channel
+
+HAS_EPOLL: bool
+"""Whether this system has epoll."""
 
 class Reactor:
     """Made and called in one thread; ``fd`` is readable when ``news()`` has something.
@@ -16,8 +19,10 @@ class Reactor:
         input_bytes_max: int,  # of all sockets together, in large requests that are not whole;
         input_words: bytes,  # and the line for who goes over that
         unread_bytes_max: int,  # of all sockets together, of what waits to be read; who goes over that is cut off
+        with_epoll: bool = ...,  # where the system has it; else poll(2) waits for the sockets
     ) -> None:
-        """Starts the threads. Raises StorageError where the system has no descriptor, no thread, or no epoll."""
+        """Starts the threads. Raises StorageError where the system has no descriptor, no thread, or no epoll for
+        ``with_epoll``."""
     @property
     def fd(self) -> int: ...
     def adopt(self, descriptor: int, *, line_bytes_max: int, output_bytes_max: int, authenticated: bool) -> int:

@@ -3,7 +3,6 @@
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.ref cimport Py_DECREF, Py_INCREF
-from libc.errno cimport errno
 from libc.stddef cimport size_t
 from libc.stdint cimport UINT64_MAX, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
@@ -17,7 +16,9 @@ from fluxdb._core.reactor.calls cimport (
     NO_NUMBER, News, Totals, ask_abort, ask_adopt, ask_authenticate, ask_close, ask_drain, ask_news, ask_push,
     ask_reply, ask_send_away, ask_tick, ask_totals,
 )
-from fluxdb._core.reactor.poller cimport fluxdb_poller_add, fluxdb_poller_open
+from fluxdb._core.reactor.poller cimport (
+    FLUXDB_HAS_EPOLL, fluxdb_poller_add, fluxdb_poller_close, fluxdb_poller_open,
+)
 from fluxdb._core.reactor.shifts cimport shifts_free, shifts_init, shifts_stop, shifts_wait_for_end
 from fluxdb._core.reactor.sockets cimport sockets_close
 from fluxdb._core.reactor.state cimport RECEIVE_BYTES, ReactorThread
@@ -32,8 +33,9 @@ import os
 
 from fluxdb.errors import StorageError
 
+HAS_EPOLL = FLUXDB_HAS_EPOLL
+
 cdef extern from "<unistd.h>" nogil:
-    int close(int descriptor) noexcept
     int getpid() noexcept
 
 
@@ -41,12 +43,12 @@ cdef extern from "<unistd.h>" nogil:
 cdef class Reactor:
     def __cinit__(
         self, Channel channel not None, *, size_t events_bytes_max, size_t input_bytes_max, bytes input_words not None,
-        size_t unread_bytes_max,
+        size_t unread_bytes_max, bint with_epoll=FLUXDB_HAS_EPOLL,
     ):
         cdef ReactorState* state = &self.state
         cdef int error = 0
         memset(state, 0, sizeof(ReactorState))
-        state.poller = state.bell[0] = state.bell[1] = state.news[0] = state.news[1] = -1
+        state.poller.epoll = state.bell[0] = state.bell[1] = state.news[0] = state.news[1] = -1
         pthread_mutex_init(&state.lock, NULL)
         if shifts_init(&state.shifts) != 0:
             raise MemoryError
@@ -60,12 +62,10 @@ cdef class Reactor:
         state.received = <uint8_t*>malloc(RECEIVE_BYTES)
         if state.received == NULL or not put_bytes(&state.input_words, input_words):
             raise MemoryError
-        state.poller = fluxdb_poller_open()
-        if state.poller < 0:
-            error = errno
+        error = fluxdb_poller_open(&state.poller, with_epoll)
         error = error or fluxdb_bell_open(state.bell) or fluxdb_bell_open(state.news)
-        error = error or fluxdb_poller_add(state.poller, state.bell[0], BELL)
-        error = error or fluxdb_poller_add(state.poller, channel.fd, CHANNEL_BELL)
+        error = error or fluxdb_poller_add(&state.poller, state.bell[0], BELL)
+        error = error or fluxdb_poller_add(&state.poller, channel.fd, CHANNEL_BELL)
         error = error or start_threads(state)
         if error:
             raise StorageError(f"can't start the threads that serve the sockets: {os.strerror(error)}")
@@ -84,8 +84,7 @@ cdef class Reactor:
         free(state.input_words.data)
         fluxdb_bell_close(state.bell)
         fluxdb_bell_close(state.news)
-        if state.poller >= 0:
-            close(state.poller)
+        fluxdb_poller_close(&state.poller)
         shifts_free(&state.shifts)
         pthread_mutex_destroy(&state.lock)
 

@@ -35,7 +35,7 @@ cdef Socket* socket_new(
     if socket == NULL:
         return NULL
     socket.peer = peer_new(&reactor.board, socket, line_bytes_max, output_bytes_max, authenticated)
-    if socket.peer == NULL or fluxdb_poller_add(reactor.poller, descriptor, socket.number) != 0:
+    if socket.peer == NULL or fluxdb_poller_add(&reactor.poller, descriptor, socket.number) != 0:
         if socket.peer != NULL:
             peer_close(socket.peer)
         socket.peer = NULL

@@ -4,6 +4,7 @@ from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fluxdb._core.base.platform cimport pthread_mutex_t, pthread_t
+from fluxdb._core.reactor.poller cimport fluxdb_poller
 from fluxdb._core.reactor.shifts cimport Shifts
 from fluxdb._core.serve.replies cimport Bytes
 from fluxdb._core.serve.state cimport Peer, Switchboard
@@ -58,7 +59,7 @@ cdef struct ReactorState:
     Shifts shifts
     ReactorThread threads[2]
     Switchboard board
-    int poller
+    fluxdb_poller poller
     int bell[2]             # wakes the thread on duty
     int news[2]             # wakes Python
     bint running

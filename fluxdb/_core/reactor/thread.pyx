@@ -3,7 +3,8 @@
 from fluxdb._core.base.platform cimport fluxdb_bell_ring, fluxdb_bell_silence, pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.commit.write_path cimport commit_lead
 from fluxdb._core.reactor.poller cimport (
-    FLUXDB_HAPPENINGS_MAX, FLUXDB_HUNG_UP, FLUXDB_READABLE, FLUXDB_WRITABLE, fluxdb_happening, fluxdb_poller_wait,
+    FLUXDB_HAPPENINGS_MAX, FLUXDB_HUNG_UP, FLUXDB_READABLE, FLUXDB_WRITABLE, fluxdb_happening, fluxdb_poller_ask,
+    fluxdb_poller_clear, fluxdb_poller_is_asked, fluxdb_poller_wait,
 )
 from fluxdb._core.reactor.shifts cimport shifts_come_back, shifts_go_out, shifts_leave, shifts_wait
 from fluxdb._core.reactor.socket_slots cimport socket_find
@@ -49,7 +50,9 @@ cdef void serve(ReactorState* reactor, int number) noexcept nogil:
     cdef int count
     cdef bint committing
     while True:
-        count = fluxdb_poller_wait(reactor.poller, happenings, 0 if goes_on else -1)
+        if fluxdb_poller_is_asked(&reactor.poller):
+            ask_poller(reactor)
+        count = fluxdb_poller_wait(&reactor.poller, happenings, 0 if goes_on else -1)
         take_lock(reactor)
         if reactor.stopping:
             pthread_mutex_unlock(&reactor.lock)
@@ -64,6 +67,26 @@ cdef void serve(ReactorState* reactor, int number) noexcept nogil:
         pthread_mutex_unlock(&reactor.lock)
         if committing and not see_to_commit(reactor, number, &goes_on):
             return
+
+
+cdef void ask_poller(ReactorState* reactor) noexcept nogil:
+    """Ask poll(2) for what would be a change. Calls that make one afterwards ring the bell."""
+    cdef Socket* socket
+    cdef size_t slot
+    cdef int what
+    take_lock(reactor)
+    fluxdb_poller_clear(&reactor.poller)
+    fluxdb_poller_ask(&reactor.poller, reactor.bell[0], BELL, FLUXDB_READABLE)
+    if reactor.board.channel != NULL:
+        fluxdb_poller_ask(&reactor.poller, reactor.board.channel.bell[0], CHANNEL_BELL, FLUXDB_READABLE)
+    for slot in range(reactor.slots_used):
+        socket = reactor.sockets[slot]
+        if socket.peer == NULL:
+            continue
+        what = (0 if socket.readable else FLUXDB_READABLE) | (0 if socket.writable else FLUXDB_WRITABLE)
+        if what:
+            fluxdb_poller_ask(&reactor.poller, socket.descriptor, socket.number, what)
+    pthread_mutex_unlock(&reactor.lock)
 
 
 cdef inline void take_lock(ReactorState* reactor) noexcept nogil:
@@ -140,6 +163,8 @@ cdef bint see_to_commit(ReactorState* reactor, int number, bint* goes_on) noexce
         goes_on[0] = True
         if not on_duty:
             fluxdb_bell_ring(reactor.bell)
+    elif not on_duty and fluxdb_poller_is_asked(&reactor.poller):
+        fluxdb_bell_ring(reactor.bell)
     tell_python(reactor)
     pthread_mutex_unlock(&reactor.lock)
     return on_duty

@@ -37,6 +37,7 @@ logger = logging.getLogger("fluxdb.server")
 
 CLOSE_SECONDS = 1.5  # for closing the database after drain_seconds; the longer, the less of those were needed
 CLOSE_SECONDS_MIN = 0.5
+DESCRIPTORS_WITH_TLS = 3  # of a client: its socket, and the pair between the pump and the reactor
 DESCRIPTORS_SPARE = 128  # for files, and for what is being refused
 
 
@@ -73,7 +74,8 @@ def serve(serving: Serving) -> None:
     """Until a signal. Raises FluxDBError, OSError where it can't begin."""
     check_exposure(serving)
     web_connections_max = serving.web_limits.connections_max if serving.web is not None else 0
-    _raise_descriptor_limit(serving.server_limits.connections_max + web_connections_max + DESCRIPTORS_SPARE)
+    each = 1 if serving.certificate is None else DESCRIPTORS_WITH_TLS
+    _raise_descriptor_limit(serving.server_limits.connections_max * each + web_connections_max + DESCRIPTORS_SPARE)
     loop = _new_loop()
     try:
         asyncio.set_event_loop(loop)
@@ -103,7 +105,7 @@ async def _serve(serving: Serving) -> None:
 
 
 async def _cancel_the_rest() -> None:
-    """Whoever was still shaking hands for TLS, which nobody else knows of."""
+    """Cancel handshakes with the page over TLS that are still going on."""
     rest = asyncio.all_tasks() - {asyncio.current_task()}
     for task in rest:
         task.cancel()

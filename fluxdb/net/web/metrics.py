@@ -55,11 +55,8 @@ class _Numbers(Collector):
             "From when the server read a request to when it was answered; of writes, those that took effect.",
             labels=["command"],
         )
-        each = server.durations
-        for command in each[0]:
-            counts = [sum(bits) for bits in zip(*(counted[command][1] for counted in each), strict=True)]
-            seconds = sum(counted[command][0] for counted in each) / NS
-            durations.add_metric([command], _cumulative(counts, SYNC_BUCKETS, SYNC_SECONDS), seconds)
+        for command, (total_ns, counts) in server.durations.items():
+            durations.add_metric([command], _cumulative(counts, SYNC_BUCKETS, SYNC_SECONDS), total_ns / NS)
         yield durations
         yield GaugeMetricFamily("fluxdb_connections", "Clients connected.", server.connections)
         refused = server.connections_refused

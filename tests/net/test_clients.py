@@ -12,9 +12,9 @@ from typing import Any, cast
 import pytest
 
 from fluxdb.limits import ServerLimits
-from fluxdb.net import clients as plain_clients
+from fluxdb.net import clients as clients_module
 from fluxdb.net.answers import Answers
-from fluxdb.net.clients import PlainClients
+from fluxdb.net.clients import Clients
 from tests.net.wire import Wire, threaded
 
 News = tuple[list[tuple[Any, ...]], list[int], list[int]]
@@ -45,7 +45,7 @@ class FakeReactor:
         self.replies.append(reply)
 
     def send_away(self, number: int, line: bytes) -> None:
-        assert b"MemoryError" in line
+        assert b'"closing":true' in line
         self.sent_away.append(number)
 
 
@@ -70,9 +70,9 @@ def test_a_request_that_fails_unexpectedly_costs_its_own_client_alone(
         answer=answer,
         note_gone=lambda: gone.append(True),
     )
-    monkeypatch.setattr(plain_clients, "Reactor", FakeReactor)
-    monkeypatch.setattr(plain_clients, "Channel", lambda committer: None)
-    clients = PlainClients(cast("Any", server))
+    monkeypatch.setattr(clients_module, "Reactor", FakeReactor)
+    monkeypatch.setattr(clients_module, "Channel", lambda committer: None)
+    clients = Clients(cast("Any", server))
     accepted = SimpleNamespace(fileno=lambda: 5, detach=lambda: 5)
     for _ in range(4):
         clients.adopt(cast("Any", accepted), "127.0.0.1")
