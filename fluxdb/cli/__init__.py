@@ -1,1 +1,1 @@
-"""The command line: the terminal, pipes, and the tools for a folder that nobody has open."""
+"""The command line: the terminal, pipes, and the tools for a folder that no process has open."""

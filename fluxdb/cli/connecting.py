@@ -1,4 +1,4 @@
-"""The address of a server, as the programs that talk to one are given it."""
+"""The address of a server, as given to the programs that talk to one."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ LOOPBACK: Final = "127.0.0.1"
 DEFAULT_ADDRESS: Final = f"{LOOPBACK}:7000"
 QUOTING: Final = """the shell takes quotes away, so JSON goes between single ones: set user '{"name": "v"}'"""
 
-_PORT = re.compile(":?[0-9]+")  # as a host, 7000 would be the address 0.0.27.88
+_PORT = re.compile(":?[0-9]+")  # as a host name, 7000 would mean the address 0.0.27.88
 
 
 class Server:
-    """The server that the options before the command name."""
+    """The server named by the options before the command."""
 
     def __init__(
         self, url: str, password: str | None, timeout: float, tls: ssl.SSLContext | None, *, raw: bool
@@ -28,21 +28,21 @@ class Server:
         self.password = password
         self.timeout = timeout
         self.tls = tls
-        self.raw = raw  # --json stood before the command
+        self.raw = raw  # --json was given before the command
 
 
 class Seconds(click.FloatRange):
-    """A bound of time: "nan" is a number to Python, and none."""
+    """A time limit: "nan" is a number to Python, but not a time."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         seconds = super().convert(value, param, ctx)
         if math.isnan(seconds):
-            self.fail(f"{value} is no time.", param, ctx)
+            self.fail(f"{value} is not a time.", param, ctx)
         return seconds
 
 
 def server_url(address: str, tls: bool = False) -> str:
-    """The URL for HOST:PORT, for PORT on this machine, or for a URL. Raises BadParameter."""
+    """Return the URL for HOST:PORT, for PORT on this machine, or for a URL. Raises BadParameter."""
     from fluxdb.engine.remote.address import parse_url
 
     if _PORT.fullmatch(address):
@@ -57,7 +57,7 @@ def server_url(address: str, tls: bool = False) -> str:
         raise click.BadParameter(str(error), param_hint="--addr") from None
     if parsed.password is not None:
         raise click.BadParameter(
-            "no password in the address, where others can see it: use FLUXDB_PASSWORD or --password-file",
+            "the address must not hold a password, because others can see it: use FLUXDB_PASSWORD or --password-file",
             param_hint="--addr",
         )
     return url

@@ -1,4 +1,4 @@
-"""Exit codes: what a script can tell from them."""
+"""Exit codes, for scripts."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from fluxdb import errors
 
 OK: Final = 0
 REFUSED: Final = 1  # the database said no
-USAGE: Final = 2  # not understood: an option, a command, JSON
+USAGE: Final = 2  # an option, a command, JSON
 NO_CONNECTION: Final = 3  # or timed out
 NOT_AUTHENTICATED: Final = 4
 STORAGE: Final = 5
 INTERRUPTED: Final = 130  # Ctrl-C
-BROKEN_PIPE: Final = 141  # whoever read our output has gone: what the shell shows for any program that this ends
+BROKEN_PIPE: Final = 141  # the reader of our output went away: what the shell shows for any program that this ends
 
 
 def exit_code(error: errors.FluxDBError | OSError) -> int:
-    """The exit code that stands for ``error``."""
+    """Return the exit code for ``error``."""
     if isinstance(error, (errors.ConnectionLostError, errors.RequestTimeoutError)):
         return NO_CONNECTION
     if isinstance(error, errors.AuthError):

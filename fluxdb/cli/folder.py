@@ -1,4 +1,4 @@
-"""Paths on the command line, in the environment and in files of settings: ``~`` is a home folder in all of them."""
+"""Paths on the command line, in the environment and in settings files: ``~`` is a home folder in all of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fluxdb.target import is_url, why_no_folder
 
 
 class Place(NamedTuple):
-    """Which folder is to be opened, and how."""
+    """The folder to open, and how."""
 
     data_dir: Path
     create: bool
@@ -22,19 +22,19 @@ class Place(NamedTuple):
 
 
 class ExpandedPath(click.Path):
-    """A path. No shell has replaced a leading ``~`` in ``--data-dir=~/x``, in the environment or in TOML."""
+    """A path. No shell has expanded a leading ``~`` in ``--data-dir=~/x``, in the environment or in TOML."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, str) and value.startswith("~"):
-            expanded = os.path.expanduser(value)  # noqa: PTH111  # pathlib raises where this tells
+            expanded = os.path.expanduser(value)  # noqa: PTH111  # pathlib raises here
             if expanded == value:
-                self.fail(f"{value}: there is no such home folder.", param, ctx)
+                self.fail(f"{value}: no such home folder.", param, ctx)
             value = expanded
         return super().convert(value, param, ctx)
 
 
 class Folder(ExpandedPath):
-    """The folder of a database: no address of a server, and nothing else that looks like none."""
+    """The folder of a database; rejects the address of a server, and text that does not look like a folder."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if is_url(value):
@@ -46,7 +46,7 @@ class Folder(ExpandedPath):
 
 
 def folder_line(info: Mapping[str, Any]) -> str:
-    """Which folder is open, whether it was made just now, and what it holds: ``/x/data: 12 keys, revision 40``."""
+    """Describe the open folder, whether it is new, and what it holds: ``/x/data: 12 keys, revision 40``."""
     keys, revision, recovery = info["keys"], info["revision"], info["recovery"]
     made = " (made just now)" if recovery["created"] else ""
     return one_line(f"{info['path']}{made}: {keys:,} {'key' if keys == 1 else 'keys'}, revision {revision:,}")

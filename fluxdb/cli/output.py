@@ -1,4 +1,4 @@
-"""Where the lines go: data to stdout, words to stderr, colours only to a terminal that wants them."""
+"""Output: data to stdout, messages to stderr, colours only on a terminal that wants them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _CYAN = "36"
 
 
 class Lines:
-    """Writes whole lines, each at once: whoever reads them may be waiting for them.
+    """Writes whole lines, each at once, because a reader may be waiting for it.
 
-    ``colours`` None: where the stream they go to is a terminal and NO_COLOR is not set.
+    ``colours`` None: use them if the stream is a terminal and NO_COLOR is not set.
     """
 
     def __init__(self, output: TextIO, errors: TextIO, *, colours: bool | None = None) -> None:
@@ -29,7 +29,7 @@ class Lines:
         self._colours = colours
 
     def line(self, line: str) -> None:
-        """An answer."""
+        """Write an answer."""
         self._write(self.output, line)
 
     def event(self, line: str) -> None:
@@ -39,7 +39,7 @@ class Lines:
         self._write(self.errors, line, _RED)
 
     def note(self, line: str) -> None:
-        """Words that are no error."""
+        """Write a message that is not an error."""
         self._write(self.errors, line)
 
     def _write(self, stream: TextIO, line: str, colour: str = "") -> None:
@@ -51,46 +51,46 @@ class Lines:
 
 @contextmanager
 def naming_stream(name: str) -> Iterator[None]:
-    """Have an OSError of the body say what could not be written: it must not be taken for one of the database."""
+    """Make an OSError of the body say what could not be written, so that it isn't taken for one of the database."""
     try:
         yield
-    except OSError as error:  # one of a pipe that nobody reads stays a BrokenPipeError
+    except OSError as error:  # a pipe without a reader stays a BrokenPipeError
         if error.errno is None or error.filename:
             raise
         raise OSError(error.errno, error.strerror, name) from error
 
 
 def standard_lines() -> Lines:
-    """To stdout and stderr as they are now."""
+    """Return the lines of the current stdout and stderr."""
     return Lines(sys.stdout, sys.stderr)
 
 
 class _WarningsToStderr(logging.Handler):
-    """Each record as one line."""
+    """Formats each record as one line."""
 
     def emit(self, record: logging.LogRecord) -> None:
         standard_lines().note(one_line(f"{record.levelname.lower()}: {record.getMessage()}"))
 
 
 def show_warnings() -> None:
-    """What the engine logs although nobody has asked, such as a tail that was cut off, goes to stderr from here on."""
+    """Send unrequested log messages of the engine, such as a torn tail that was cut off, to stderr from now on."""
     logger = logging.getLogger("fluxdb")
     if not any(isinstance(handler, _WarningsToStderr) for handler in logger.handlers):
         logger.addHandler(_WarningsToStderr(logging.WARNING))
 
 
 def colours_wanted(stream: TextIO) -> bool:
-    """Is ``stream`` a terminal whose user has not turned colours off (https://no-color.org)?"""
+    """Tell whether ``stream`` is a terminal whose user has not turned colours off (https://no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def guard_standard_streams() -> None:
-    """Have all three open, and UTF-8.
+    """Make sure that all three are open, and UTF-8.
 
-    Where one of them was closed by whoever started us, the log would get its descriptor, and stray words with it. JSON
-    is UTF-8 whatever the locale says: what goes through us has to come out as it went in.
+    If the parent closed one of them, the log would get its descriptor, and stray output with it. JSON is UTF-8 whatever
+    the locale says, and must leave this program as it came in.
     """
-    null = os.open(os.devnull, os.O_RDWR)  # takes the lowest that is free
+    null = os.open(os.devnull, os.O_RDWR)  # takes the lowest free one
     while null <= 2:
         null = os.open(os.devnull, os.O_RDWR)
     os.close(null)

@@ -1,8 +1,9 @@
-"""The password of a server, read in one way by the server and by every program that talks to one.
+"""The password of a server, read in the same way by the server and by every program that talks to one.
 
-A file holds it as its one line. What editors add is cut: a byte order mark at the beginning, LF or CR LF at the end.
-Every other byte counts; a second line is rejected, since nobody could say which one is meant. The environment is for
-programs, which add nothing: there a line break at the end is a mistake (``echo`` in place of ``printf``), and rejected.
+A file holds it as its only line. Additions of editors are cut: a byte order mark at the beginning, LF or CR LF at the
+end. Every other byte counts; a second line is rejected, because it would be unclear which one is meant. The environment
+is for programs, which add nothing: a line break at the end there is a mistake (``echo`` instead of ``printf``), and is
+rejected.
 """
 
 from __future__ import annotations
@@ -14,18 +15,19 @@ from typing import Final
 
 import click
 
-PASSWORD_VARIABLE: Final = "FLUXDB_PASSWORD"  # the name, not the password
-PASSWORD_BYTES_MAX: Final = 64 * 1024  # of a file that is read whole; a server takes less (auth_line_bytes_max)
+PASSWORD_VARIABLE: Final = "FLUXDB_PASSWORD"  # the variable's name, not the password
+PASSWORD_BYTES_MAX: Final = 64 * 1024  # of the file, which is read whole; a server takes less (auth_line_bytes_max)
 STANDARD_INPUT: Final = Path("-")
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 class PasswordError(ValueError):
-    """There is no password where one was to be read. The message names the place, never the password."""
+    """No password was found where one was expected. The message names the place, never the password."""
 
 
 def read_password(path: Path | None) -> str | None:
-    """The password in the file (-: the first line of stdin), without a file that of the environment; None: neither.
+    """Return the password in the file (-: the first line of stdin), without a file that in the environment; None:
+    neither.
 
     Raises UsageError.
     """
@@ -40,7 +42,7 @@ def read_password(path: Path | None) -> str | None:
 
 
 def password_of_file(path: Path) -> str:
-    """Raises PasswordError."""
+    """Read the password from a file. Raises PasswordError."""
     name = f"--password-file {path}"
     try:
         with path.open("rb") as file:
@@ -50,12 +52,12 @@ def password_of_file(path: Path) -> str:
 
 
 def password_of_environment() -> str | None:
-    """None where the variable is empty, or not set. Raises PasswordError."""
+    """Read the password from the environment; None if the variable is empty or not set. Raises PasswordError."""
     password = os.fsencode(os.environ.get(PASSWORD_VARIABLE, ""))
     if b"\n" in password or b"\r" in password:
         raise PasswordError(
-            f"{PASSWORD_VARIABLE} holds a line break, which is no part of a password: write the variable without it "
-            "(printf instead of echo), or use --password-file, where a line break at the end is cut"
+            f"{PASSWORD_VARIABLE} holds a line break, which can't be part of a password: set the variable without it "
+            "(printf instead of echo), or use --password-file, which may end with a line break"
         )
     return _text(password, PASSWORD_VARIABLE) or None
 

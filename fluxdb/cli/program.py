@@ -1,4 +1,4 @@
-"""How the programs end: each error one line on stderr and an exit code, never a traceback."""
+"""How the programs end: each error as one line on stderr and an exit code, never a traceback."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from fluxdb.cli.text import closest
 from fluxdb.errors import FluxDBError
 
 TRACEBACK_SETTING = "FLUXDB_TRACEBACK"
-"""Set to anything, it shows where an error that nobody expected came from."""
+"""Set to anything, it shows the traceback of an unexpected error."""
 
 
 class Tool(click.Command):
-    """A command whose errors end as the exit codes say."""
+    """A command whose errors become exit codes."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        with _errors_ending(), naming_stream("stdout"):  # --help and --version write already here
+        with _errors_ending(), naming_stream("stdout"):  # --help and --version already write here
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -36,7 +36,7 @@ class Tool(click.Command):
 
 @contextlib.contextmanager
 def _errors_ending() -> Iterator[None]:
-    """Make of an error of the body its line on stderr, and Exit with its code."""
+    """Turn an error of the body into its line on stderr, and Exit with its code."""
     try:
         yield
     except (KeyboardInterrupt, click.Abort):
@@ -65,7 +65,7 @@ class Program(Tool, click.Group):
     """A group of such commands."""
 
     def meant(self, args: list[str]) -> str:
-        """What may be meant by a name that is no command, as a sentence; "" if nothing comes to mind."""
+        """Suggest, as a sentence, what an unknown name may mean; "" without a suggestion."""
         close = closest(args[0].lower(), self.commands)
         return f"Did you mean {close}?" if close else ""
 
@@ -79,14 +79,14 @@ class Program(Tool, click.Group):
 
 
 def _words(error: FluxDBError | OSError) -> str:
-    """Without the number, which says nothing to a user."""
+    """Remove the number, which means nothing to a user."""
     if isinstance(error, FluxDBError) or not error.strerror:
         return str(error)
     return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
 
 
 def _give_up_unwritten() -> None:
-    """What can't be written now, the interpreter would try once more when it ends, and end with a code of its own."""
+    """Drop output that can't be written: the interpreter would try again at its end, and exit with another code."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -95,8 +95,8 @@ def _give_up_unwritten() -> None:
 
 
 def _silence_stdout() -> None:
-    """Nobody reads it any more: what is left in its buffer must not fail once more when the interpreter ends."""
+    """Drop what is left in the buffer, so that it does not fail again when the interpreter ends: nobody reads it."""
     null = os.open(os.devnull, os.O_WRONLY)
-    with contextlib.suppress(OSError):  # it is no file
+    with contextlib.suppress(OSError):  # not a file
         os.dup2(null, sys.stdout.fileno())
     os.close(null)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
 
 DELAY_SECONDS = 0.5
-"""Work that is done sooner shows no bar."""
+"""Shorter work shows no bar."""
 
 COLUMNS_WIDE = 80
 BAR_COLUMNS = 36
@@ -27,7 +27,7 @@ SHOW_CURSOR = "\x1b[?25h"  # drawing the bar hides it
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[ProgressCallback | None]:
-    """What the work calls with the bytes done and the bytes in all; None where stderr is no terminal."""
+    """Yield the callback for bytes done and bytes in total; None if stderr is not a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -50,7 +50,7 @@ class _Bar:
             if total_bytes == 0 or time.monotonic() < self._shown_from:
                 return
             is_narrow = shutil.get_terminal_size().columns < COLUMNS_WIDE
-            width = 0 if is_narrow else BAR_COLUMNS  # 0: what is left of the line
+            width = 0 if is_narrow else BAR_COLUMNS  # 0: the rest of the line
             self._bar = click.progressbar(length=total_bytes, label=self._label, width=width, file=sys.stderr)
             self._bar.__enter__()
         step = done_bytes - self._drawn_bytes
@@ -60,5 +60,5 @@ class _Bar:
 
     def close(self) -> None:
         if self._bar is not None:
-            sys.stderr.write(ERASE_LINE + SHOW_CURSOR)  # what is printed next takes its place
+            sys.stderr.write(ERASE_LINE + SHOW_CURSOR)  # the next output takes its place
             sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""What the terminal prints: answers, events and errors as single lines that can't steer a terminal."""
+"""The terminal's output: answers, events and errors as single lines that can't control a terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HINT = "HELP lists the commands, TAB completes, Alt-Enter begins a line, Ctrl-D 
 
 
 def document(text: str, version: int) -> str:
-    """``Document { value: {"name":"vaibhav","age":21}, version: 1 }``"""
+    """Format a document: ``Document { value: {"name":"vaibhav","age":21}, version: 1 }``."""
     return f"Document {{ value: {escape_text(text)}, version: {version} }}"
 
 
@@ -21,7 +21,7 @@ def written(version: int) -> str:
 
 
 def event(op: str, key: str, old: str | None, new: str | None, version: int) -> str:
-    """``[event] set user: nil -> {"name":"v"}, version 1``. None stands for no document."""
+    """Format an event: ``[event] set user: nil -> {"name":"v"}, version 1``. None means no document."""
     return f"[event] {op} {quote_key(key)}: {_side(old)} -> {_side(new)}, version {version}"
 
 
@@ -30,14 +30,14 @@ def _side(text: str | None) -> str:
 
 
 def error(message: str, place: str = "") -> str:
-    """``error: ...``, or ``error: line 3: ...``"""
+    """Format an error: ``error: ...``, or ``error: line 3: ...``."""
     return one_line(f"error: {place}: {message}" if place else f"error: {message}")
 
 
 def table(values: Mapping[str, object]) -> Iterator[str]:
-    """Names and values in two columns; below them those of each mapping within, with its name before theirs.
+    """Format names and values in two columns, followed by the nested mappings under their names.
 
-    Histograms are for machines: they are left out.
+    Histograms are for machines, and left out.
     """
     rows = list(_rows(values, ""))
     width = max((len(name) for name, _ in rows), default=0)
@@ -56,7 +56,7 @@ def _rows(values: Mapping[str, object], prefix: str) -> Iterator[tuple[str, str]
 
 
 def _rounded(name: str, value: object) -> str:
-    """What a large number of bytes or seconds comes to, behind it."""
+    """Return a readable form of a large number of bytes or seconds, to follow it."""
     if not isinstance(value, int) or isinstance(value, bool):
         return ""
     if "_bytes" in name and value >= 10 * 1024:
@@ -72,7 +72,7 @@ def _rounded(name: str, value: object) -> str:
 
 
 def cell(value: object) -> str:
-    """A value of INFO in words."""
+    """Format a value of INFO."""
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -87,7 +87,7 @@ def cell(value: object) -> str:
 
 
 def help_text(topic: str | None) -> Iterator[str]:
-    """HELP, and HELP of one command."""
+    """Return HELP, or HELP of one command."""
     if topic is None:
         yield from _help_all()
     else:
@@ -104,9 +104,9 @@ def _help_all() -> Iterator[str]:
 
 
 _OPTIONS = {
-    "--if-version": "--if-version N  only where the key's version is N (0: only where it does not exist)",
+    "--if-version": "--if-version N  only if the key's version is N (0: only if it does not exist)",
     "--remove-nulls": "--remove-nulls  a null in the delta removes the member (RFC 7396), instead of being stored",
-    "--value": "--value  only the value, as one line of JSON; a key that does not exist is an error",
+    "--value": "--value  only the value, as one line of JSON; a missing key is an error",
 }
 
 

@@ -80,19 +80,19 @@ def run(*program: str, **environment: str) -> tuple[str, str]:
 )
 def test_terminal_and_client_warn_of_their_own(program: tuple[str, ...], variable: str, meant: str) -> None:
     output, errors = run(*program, **{variable: "x"})
-    assert f"warning: {variable} is no setting and is ignored: is {meant} meant?\n" in errors
+    assert f"warning: {variable} is not a setting and is ignored: did you mean {meant}?\n" in errors
     assert variable not in output
 
 
 @pytest.mark.parametrize("program", [("fluxdb", "exec", "HELP"), ("fluxdb.cli.client.main", "--help")])
 def test_terminal_and_client_pass_over_the_settings_of_a_server(program: tuple[str, ...]) -> None:
     server = {f"FLUXDB_{name.upper()}": "1" for name in SETTINGS if name not in ("data_dir", "password")}
-    assert "is no setting" not in run(*program, FLUXDB_SERVICE_HOST="10.0.0.1", **server)[1]
+    assert "is not a setting" not in run(*program, FLUXDB_SERVICE_HOST="10.0.0.1", **server)[1]
 
 
 def test_a_server_warns_of_a_misspelt_variable_and_shows_it_with_its_settings(tmp_path: Path) -> None:
     environment = {"FLUXDB_DATADIR": "/elsewhere", "FLUXDB_SERVICE_HOST": "10.0.0.1"}
-    words = "FLUXDB_DATADIR is no setting and is ignored: is FLUXDB_DATA_DIR meant?"
+    words = "FLUXDB_DATADIR is not a setting and is ignored: did you mean FLUXDB_DATA_DIR?"
     with Process("--port", "0", "--data-dir", str(tmp_path), environment=environment) as server:
         code, errors = server.stop()
     assert code == 0

@@ -118,7 +118,7 @@ def test_a_command_in_several_arguments_is_told_how_it_is_meant(fluxdb: Program)
 def test_a_command_of_the_terminal_is_told_how_it_is_run() -> None:
     result = CliRunner().invoke(main, ["set", "k", "1"])
     assert result.exit_code == 2
-    assert "No such command 'set'. Is fluxdb exec 'set k 1' meant?" in result.stderr
+    assert "No such command 'set'. Did you mean fluxdb exec 'set k 1'?" in result.stderr
 
 
 @pytest.mark.parametrize(

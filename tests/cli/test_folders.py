@@ -82,7 +82,7 @@ def test_a_home_folder_is_put_in_for_its_sign_wherever_the_name_comes_from(fluxd
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
     ended = fluxdb("--data-dir=~nobody-of-this-name/x", "exec", "GET k")
     assert ended.code == 2
-    assert ended.err.splitlines()[-1].endswith("~nobody-of-this-name/x: there is no such home folder.")
+    assert ended.err.splitlines()[-1].endswith("~nobody-of-this-name/x: no such home folder.")
 
 
 def test_a_folder_of_other_things_is_told_and_stays_as_it_is(fluxdb: Program, tmp_path: Path) -> None:

@@ -114,10 +114,10 @@ def test_the_largest_version_is_taken_and_the_next_is_refused() -> None:
 @pytest.mark.parametrize(
     ("line", "column", "words"),
     [
-        ("FOO", 1, '"FOO" is no command'),
-        ("  FOO k", 3, "is no command"),
+        ("FOO", 1, '"FOO" is not a command'),
+        ("  FOO k", 3, "is not a command"),
         ("subscibe k", 1, "did you mean SUBSCRIBE?"),
-        ("HELP FOO", 6, "is no command"),
+        ("HELP FOO", 6, "is not a command"),
         ("GET", 4, "expected a key"),
         ("GET   \n", 4, "expected a key"),
         ("SET", 4, "expected a key"),

@@ -121,7 +121,7 @@ def test_lines_of_key_and_value_load_with_a_warning(fluxdb: Program, tmp_path: P
     code, out, err = fluxdb("load", "new", "plain.jsonl")
     assert (code, out) == (0, "")
     assert "loaded 2 documents and 0 deleted keys" in err
-    assert "nothing tells whether it is whole" in err
+    assert "can't be checked for completeness" in err
     assert fluxdb("--data-dir", "new", "exec", "GET b").out == "Document { value: [1.0], version: 1 }\n"
 
 

@@ -124,4 +124,7 @@ def test_a_file_that_others_can_read_is_warned_about_by_the_server(tmp_path: Pat
     arguments = ("--port", "0", "--data-dir", str(tmp_path / "data"), "--password-file", str(file), "--log-json")
     with Process(*arguments) as server:
         _, errors = server.stop()
-    assert f'"message":"--password-file {file}: others than its owner may use this file (chmod 600)"' in errors
+    assert (
+        f'"message":"--password-file {file}: users other than its owner may read or change this file (chmod 600)"'
+        in errors
+    )

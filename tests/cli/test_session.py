@@ -148,7 +148,7 @@ def test_a_key_that_looks_like_a_pattern_is_said_to_be_none(run: Script) -> None
 
 def test_subscribing_twice_gives_each_event_once(run: Script) -> None:
     assert run.run("SUBSCRIBE u", "SUBSCRIBE u", "SET u 1") == 0
-    assert run.out[1] == "ok, was subscribed to u already"
+    assert run.out[1] == "ok, was already subscribed to u"
     assert len([line for line in run.out if line.startswith("[event]")]) == 1
 
 

@@ -204,7 +204,7 @@ def test_ctrl_c_during_a_command_gives_it_up_and_not_the_terminal(terminal: Term
     child = terminal("-m", "tests.cli.terminal_driver", str(tmp_path / "trigger"))
     child.send("CHECKPOINT\r")
     child.expect_exact("checkpointing")
-    run(child, CTRL_C, "error: interrupted: a write that was on its way may have been made")
+    run(child, CTRL_C, "error: interrupted: a write in flight may have taken effect")
     run(child, "GET user", "nil")
     assert leave(child) == 0
 

@@ -170,7 +170,7 @@ def test_the_password_comes_from_the_environment_or_a_file(client: Client, serve
     server.password = "secret"
     file = tmp_path / "password"
     file.write_text("secret\n")
-    for variables, words in (({}, "wants a password"), ({"FLUXDB_PASSWORD": "wrong"}, "did not take the password")):
+    for variables, words in (({}, "wants a password"), ({"FLUXDB_PASSWORD": "wrong"}, "rejected the password")):
         refused = client("ping", **variables)
         assert refused.returncode == exits.NOT_AUTHENTICATED
         for word in (words, "--password-file", "FLUXDB_PASSWORD"):

@@ -245,8 +245,8 @@ def test_what_is_printed_can_be_read_again_and_never_shows_the_password(tmp_path
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("prot = 1\nhots = 2\n", "hots, prot (is host, port meant?)"),
-        ("frobnicate = 1\n", "frobnicate (--print-config shows those that there are)"),
+        ("prot = 1\nhots = 2\n", "hots, prot (did you mean host, port?)"),
+        ("frobnicate = 1\n", "frobnicate (--print-config lists all settings)"),
         ('password = "x"\n', "password_file"),
         ('port = "1"\n', "port must be a whole number, not '1'"),
         ("port = true\n", "port must be a whole number, not True"),

@@ -1,4 +1,4 @@
-"""``fluxdb-bench``: how fast the database is, in this process or over the network."""
+"""``fluxdb-bench``: measures how fast the database is, in this process or over the network."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from fluxdb.bench.targets import Settings
 
 DEFAULT_OPERATIONS = 100_000
-OPERATIONS_A_PLACE = 1_000  # of each request in flight: with few of them the default is less
-IN_FLIGHT_MAX = 1 << 24  # the load generator's bound
+OPERATIONS_PER_SLOT = 1_000  # for each request in flight: if few are in flight, the default is smaller
+IN_FLIGHT_MAX = 1 << 24  # the load generator's limit
 COUNT_OPTIONS = {"SET": "writes", "GET": "reads", "PATCH": "patches", "DELETE": "deletes"}
 
 COUNT = click.IntRange(1)
@@ -40,11 +40,11 @@ COUNT = click.IntRange(1)
     metavar="C",
     help="Coroutines, threads, or connections.",
 )
-@click.option("--keys", type=COUNT, default=100_000, show_default=True, metavar="K", help="At most so many keys.")
+@click.option("--keys", type=COUNT, default=100_000, show_default=True, metavar="K", help="Number of keys.")
 @click.option("--threads", is_flag=True, help="In process: threads instead of coroutines.")
-@click.option("--network", is_flag=True, help="Over TCP; without --addr to a server started for the purpose.")
+@click.option("--network", is_flag=True, help="Over TCP; without --addr, to a server started for this run.")
 @click.option(
-    "--addr", metavar="HOST:PORT", help="A running server; PORT alone is one of this machine. Or fluxdb+unix:///PATH."
+    "--addr", metavar="HOST:PORT", help="A running server; PORT alone means this machine. Or fluxdb+unix:///PATH."
 )
 @click.option(
     "--protocol",
@@ -60,8 +60,8 @@ COUNT = click.IntRange(1)
     "--data-dir",
     type=Folder(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Measure on this folder, and leave it; else on a temporary one in the working directory. What it has under "
-    "the keys bench:0, bench:1, ... is overwritten.",
+    help="Measure on this folder, and keep it; without it, on a temporary one in the working directory. Overwrites "
+    "the keys bench:0, bench:1, ...",
 )
 @click.option(
     "--password-file",
@@ -76,19 +76,19 @@ COUNT = click.IntRange(1)
     default=30.0,
     show_default=True,
     metavar="SECONDS",
-    help="A server that is silent for so long is given up.",
+    help="Give up on a server that is silent for this long.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON, times in microseconds.")
 @click.version_option(fluxdb.__version__, message="fluxdb-bench %(version)s")
 @click.pass_context
 def main(context: click.Context, /, **options: Any) -> None:
-    """Measure how many operations a second the database does, and how long one takes.
+    """Measure how many operations per second the database does, and how long each takes.
 
-    With no counts given, all of them are measured. What a GET, PATCH or DELETE needs is stored before the clock starts.
-    Each document is {"id": i, "data": "benchmark data"}.
+    Without any counts, all operations are measured. Documents for GET, PATCH and DELETE are stored before the clock
+    starts. Each document is {"id": i, "data": "benchmark data"}.
 
-    Exit codes: 0 ok, 1 the database said no, 2 not understood (an option), 3 can't connect or timed out, 4 not
-    authenticated, 5 storage, 130 Ctrl-C.
+    Exit codes: 0 ok, 1 the database said no, 2 usage (an option), 3 can't connect or timed out, 4 not authenticated,
+    5 storage, 130 Ctrl-C.
     """
     from fluxdb.cli.bench.run import run
 
@@ -99,7 +99,7 @@ def main(context: click.Context, /, **options: Any) -> None:
 
 
 def settings_of(options: dict[str, Any]) -> Settings:
-    """Raises UsageError where the options don't go together."""
+    """Check that the options go together. Raises UsageError."""
     from fluxdb.bench.targets import Settings
     from fluxdb.engine.remote.address import parse_url
 
@@ -134,9 +134,9 @@ def settings_of(options: dict[str, Any]) -> Settings:
 
 
 def counts_of(options: dict[str, Any], settings: Settings) -> dict[str, int]:
-    """How often each operation is measured, in their order."""
+    """Return how often to measure each operation, in order."""
     counts = {operation: options[name] for operation, name in COUNT_OPTIONS.items() if options[name] is not None}
-    default = min(DEFAULT_OPERATIONS, OPERATIONS_A_PLACE * settings.concurrency * settings.pipeline)
+    default = min(DEFAULT_OPERATIONS, OPERATIONS_PER_SLOT * settings.concurrency * settings.pipeline)
     if not counts and not options["mixed"]:
         counts = {
             operation: default for operation in COUNT_OPTIONS if operation != "PATCH" or settings.protocol == "flux"
@@ -148,14 +148,14 @@ def counts_of(options: dict[str, Any], settings: Settings) -> dict[str, int]:
 
 
 def _password(path: Path | None, resp: bool) -> str | None:
-    """A password of ours is not told to a Redis, unless somebody says so."""
+    """Keep our password from a Redis, unless the user says to send it."""
     if resp and path is None:
         return os.environ.get("REDISCLI_AUTH")
     return read_password(path)
 
 
 def _on_terminate(number: int, frame: object) -> None:
-    """End as on Ctrl-C: the server and the folder that were made for the purpose go."""
+    """End as on Ctrl-C: the server and the folder that were made for this run are removed."""
     raise SystemExit(128 + number)
 
 

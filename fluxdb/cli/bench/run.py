@@ -1,4 +1,4 @@
-"""What ``fluxdb-bench`` does once it knows what to measure: measure it, and print the table."""
+"""The work of ``fluxdb-bench``: measure, and print the table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WIDTHS = (9, 16, 11, 11, 11)
 
 
 def run(settings: Settings, counts: Mapping[str, int], *, keys: int, as_json: bool) -> int:
-    """The exit code. A row is printed as soon as it is measured."""
+    """Run all measurements; return the exit code. A row is printed as soon as it is measured."""
     lines = standard_lines()
     _warn(settings, lines)
     results: list[Result] = []
@@ -49,8 +49,8 @@ def _report_refused(results: Sequence[Result], lines: Lines) -> int:
     refused = [result for result in results if result.outcome.errors]
     for result in refused:
         outcome = result.outcome
-        words = f"{result.operation}: {outcome.errors:,} of {result.operations:,} were refused; the first answer: "
-        lines.error(render.error(words + one_line(outcome.first_error)))
+        message = f"{result.operation}: {outcome.errors:,} of {result.operations:,} were refused; the first answer: "
+        lines.error(render.error(message + one_line(outcome.first_error)))
     return exits.REFUSED if refused else exits.OK
 
 
@@ -60,7 +60,7 @@ def _print_row(result: Result, lines: Lines, *, is_first: bool) -> None:
 
 
 def _durable(results: Sequence[Result]) -> str:
-    """What the figures of writes stand for; "" if nothing was written, or the server does not tell."""
+    """Return what the figures of writes stand for; "" if nothing was written, or the server does not tell."""
     commits = sum((result.commits for result in results if result.commits is not None), Commits())
     if not commits.groups:
         return ""
@@ -76,7 +76,7 @@ def _row(result: Result) -> tuple[str, ...]:
 
 
 def _time(us: float) -> str:
-    """With the unit in which it is easily read."""
+    """Format a time in its most readable unit."""
     if us < 999.95:
         return f"{us:.1f} us"
     return f"{us / 1e3:.2f} ms" if us < 999_995 else f"{us / 1e6:.2f} s"
@@ -86,7 +86,7 @@ def _title(settings: Settings) -> str:
     count = settings.concurrency
     if not settings.network:
         return f"in process, {count:,} " + _plural("thread" if settings.threads else "coroutine", count)
-    server = "a server started for the purpose" if settings.address is None else str(settings.address)
+    server = "a server started for this run" if settings.address is None else str(settings.address)
     flight = f"{settings.pipeline:,} {_plural('request', settings.pipeline)} in flight on each"
     return f"{server}, {settings.protocol}, {count:,} {_plural('connection', count)}, {flight}"
 
@@ -102,6 +102,6 @@ def _warn(settings: Settings, lines: Lines) -> None:
     system = memory_filesystem(folder)
     if system is not None:
         lines.note(
-            f"warning: {folder.absolute()} is on {system}, in memory: a sync costs nothing there, and the figures say "
-            "nothing of a disk (--data-dir DIR measures elsewhere)"
+            f"warning: {folder.absolute()} is on {system}, in memory: a sync costs nothing there, so the figures say "
+            "nothing about a disk (--data-dir DIR measures elsewhere)"
         )

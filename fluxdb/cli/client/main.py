@@ -22,7 +22,7 @@ from fluxdb.cli.shell.grammar import json_problem, lacks_quotes
 
 
 class Key(StringParamType):
-    """A key as the shell hands it over: bytes that are not UTF-8 come as surrogates."""
+    """A key as the shell passes it: bytes that are not UTF-8 arrive as surrogates."""
 
     name = "key"
 
@@ -36,7 +36,7 @@ class Key(StringParamType):
 
 
 class JsonText(StringParamType):
-    """JSON as it was typed. Judged here, as in the shell: what is not understood is sent to no server."""
+    """JSON as typed. It is checked here, as in the shell: invalid JSON is sent to no server."""
 
     name = "json"
 
@@ -57,14 +57,14 @@ IF_VERSION = click.option(
 
 
 class Command(click.Command):
-    """A command whose JSON may begin with a minus; what begins with two is an option, up to ``--``."""
+    """A command whose JSON may begin with a minus; an argument that begins with two is an option, up to ``--``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         own, before = _options(self, ctx), _options(main, ctx)
         for word in itertools.takewhile(lambda word: word != "--", args):
             name = word.partition("=")[0]
             if word.startswith("--") and name not in own:
-                hint = "it stands before the command" if name in before else "a key that begins so goes behind a --"
+                hint = "it stands before the command" if name in before else "put such a key after --"
                 raise click.UsageError(f"No such option: {name} ({hint})", ctx)
         try:
             return super().parse_args(ctx, args)
@@ -78,12 +78,12 @@ def _options(command: click.Command, ctx: click.Context) -> set[str]:
     return {name for parameter in command.get_params(ctx) for name in parameter.opts}
 
 
-_NAMES = {"del": "delete", "snapshot": "checkpoint"}  # second names, as the wire has them
-_TOOLS = frozenset({"check", "repair", "dump", "load"})  # of fluxdb, for a folder
+_NAMES = {"del": "delete", "snapshot": "checkpoint"}  # second names, as on the wire
+_TOOLS = frozenset({"check", "repair", "dump", "load"})  # commands of fluxdb, for a folder
 
 
 class Client(Program):
-    """Commands are found as in the shell: in any case, and by their second names."""
+    """Find commands as the shell does: in any case, and by their second names."""
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         name = name.lower()
@@ -91,7 +91,7 @@ class Client(Program):
 
     def meant(self, args: list[str]) -> str:
         if args[0] in _TOOLS:
-            return f"That is for a folder that no server has open: fluxdb {args[0]} DIR"
+            return f"That is for a folder that no process has open: fluxdb {args[0]} DIR"
         return super().meant(args)
 
 
@@ -103,13 +103,13 @@ class Client(Program):
     show_default=True,
     show_envvar=True,
     metavar="HOST:PORT",
-    help="The server; PORT alone is one of this machine. Or fluxdb://HOST:PORT, fluxdbs://HOST:PORT (TLS), fluxdb+unix:///PATH.",
+    help="The server; PORT alone: this machine. Or fluxdb://HOST:PORT, fluxdbs://HOST:PORT (TLS), fluxdb+unix:///PATH.",
 )
 @click.option(
     "--password-file",
     type=ExpandedPath(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
     metavar="FILE",
-    help="A file of one line, the password (-: the first line of stdin); else FLUXDB_PASSWORD is.",
+    help="A file of one line, the password (-: the first line of stdin); the default is FLUXDB_PASSWORD.",
 )
 @click.option(
     "--timeout",
@@ -117,7 +117,7 @@ class Client(Program):
     default=30.0,
     show_default=True,
     metavar="SECONDS",
-    help="A server that does not answer for so long is given up.",
+    help="Give up on a server that does not answer for this long.",
 )
 @click.option("--tls", is_flag=True, help="Talk TLS.")
 @click.option(
@@ -140,8 +140,8 @@ def main(
 ) -> None:
     """Run one command on a FluxDB server, or talk to it in the shell.
 
-    Exit codes: 0 ok, 1 the database said no, 2 not understood (an option, a command, JSON), 3 can't connect or timed
-    out, 4 not authenticated, 5 storage, 130 Ctrl-C, 141 nobody reads the output any more.
+    Exit codes: 0 ok, 1 the database said no, 2 usage (an option, a command, JSON), 3 can't connect or timed out, 4 not
+    authenticated, 5 storage, 130 Ctrl-C, 141 the reader of the output went away.
     """
     warn_of_misspelt("addr", "password", "history")
     url = server_url(addr, tls or tls_ca is not None)
@@ -157,7 +157,7 @@ def _trusting(path: Path) -> ssl.SSLContext:
 
 
 def _command(name: str, *parameters: Callable[[Any], Any], as_json: bool = True) -> Callable[[Any], Any]:
-    """Register a command; it gets the server first, and returns the exit code."""
+    """Register a command; it gets the server as its first argument, and returns the exit code."""
 
     def register(function: Callable[..., int]) -> Callable[..., int]:
         def run(**arguments: Any) -> None:
@@ -210,18 +210,18 @@ def _delete(server: Server, key: str, if_version: int | None, raw: bool) -> int:
 def _get(server: Server, key: str, value_only: bool, raw: bool) -> int:
     """Print the document of KEY, or nil.
 
-    With --value its value and nothing else, as one line of JSON; exit code 1 if there is no such key.
+    With --value, print only its value, as one line of JSON; exit code 1 if the key does not exist.
     """
     from fluxdb.cli.client import run as remote
 
     if raw and value_only:
-        raise click.UsageError("--value prints the value, --json the whole reply: choose one of them")
+        raise click.UsageError("--value prints the value, --json the whole reply: choose one")
     return remote.get(server, key, value_only=value_only, raw=raw)
 
 
 @_command("checkpoint")
 def _snapshot(server: Server, raw: bool) -> int:
-    """Have the server write a snapshot (also: snapshot)."""
+    """Make the server write a snapshot (also: snapshot)."""
     from fluxdb.cli.client import run as remote
 
     return remote.snapshot(server, raw=raw)
@@ -229,7 +229,7 @@ def _snapshot(server: Server, raw: bool) -> int:
 
 @_command("ping")
 def _ping(server: Server, raw: bool) -> int:
-    """See whether the server answers."""
+    """Check that the server answers."""
     from fluxdb.cli.client import run as remote
 
     return remote.ping(server, raw=raw)
@@ -245,10 +245,10 @@ def _info(server: Server, raw: bool) -> int:
 
 @_command("subscribe", click.argument("keys", nargs=-1, required=True, metavar="KEY...", type=Key()))
 def _subscribe(server: Server, keys: tuple[str, ...], raw: bool) -> int:
-    """Print each change of KEY as a line of JSON.
+    """Print each change of KEY as a line of JSON, until Ctrl-C.
 
-    Until Ctrl-C; --json changes nothing of that. A connection that is lost is made anew; stderr says that events may
-    have been missed.
+    --json makes no difference. After a lost connection the client reconnects, and stderr says that events may have been
+    missed.
     """
     from fluxdb.cli.client import run as remote
 
@@ -259,8 +259,8 @@ def _subscribe(server: Server, keys: tuple[str, ...], raw: bool) -> int:
 def _shell(server: Server) -> int:
     """Talk to the server in a terminal.
 
-    With history, completion, and events while you type. Fed by a pipe, it runs each line, and prints the events of
-    others between them, as long as the pipe is open.
+    With history, completion, and events while you type. From a pipe, it runs each line, and prints other clients'
+    events between them, as long as the pipe is open.
     """
     from fluxdb.cli.client import run as remote
 

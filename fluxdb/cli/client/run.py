@@ -1,4 +1,4 @@
-"""What ``fluxdb-client`` does once it knows its server."""
+"""The work of ``fluxdb-client`` once its server is known."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def connected(server: Server) -> Iterator[RemoteEngine]:
     try:
         handle = open_handle(server.url, DEFAULT_LIMITS, Local(), Remote(server.password, server.timeout, server.tls))
     except AuthError:
-        raise AuthError(_password_words(server)) from None
+        raise AuthError(_password_message(server)) from None
     assert isinstance(handle, RemoteEngine)
     with closing(handle):
         yield handle
 
 
-def _password_words(server: Server) -> str:
-    """The library speaks of the wire, and of arguments that nobody here has given."""
+def _password_message(server: Server) -> str:
+    """Return a message for this program: the library's is about the wire and arguments that nobody gave here."""
     if server.password is None:
         return f"{server.url} wants a password: --password-file FILE before the command, or {PASSWORD_VARIABLE}"
-    return f"{server.url} did not take the password (from --password-file, or else {PASSWORD_VARIABLE})"
+    return f"{server.url} rejected the password (from --password-file, otherwise {PASSWORD_VARIABLE})"
 
 
 def write(
@@ -89,7 +89,7 @@ def ping(server: Server, *, raw: bool) -> int:
 
 
 def subscribe(server: Server, keys: Sequence[str]) -> int:
-    """Until Ctrl-C. Raises SubscriberEvictedError where whoever reads our output does not keep up."""
+    """Print events until Ctrl-C. Raises SubscriberEvictedError if the reader of our output does not keep up."""
     lines = standard_lines()
     with connected(server) as handle, closing(handle.subscribe(keys)) as subscriber:
         for note in filter(None, map(star_note, keys)):
@@ -103,7 +103,7 @@ def subscribe(server: Server, keys: Sequence[str]) -> int:
 def _next_event(subscriber: Subscriber, lines: Lines) -> RawEvent | None:
     try:
         event = subscriber.take()
-    except ConnectionLostError as error:  # the subscription goes on by itself
+    except ConnectionLostError as error:  # the subscription continues by itself
         lines.error(render.error(str(error)))
         return None
     if event is None:
@@ -129,7 +129,7 @@ def shell(server: Server) -> int:
 
 
 def event_json(event: RawEvent) -> str:
-    """``{"key":...,"old":...,"new":...,"version":...,"op":...,"revision":...}``"""
+    """Format an event: ``{"key":...,"old":...,"new":...,"version":...,"op":...,"revision":...}``."""
     return f"{{{event_members(event).decode()}}}"
 
 
@@ -141,7 +141,7 @@ def _run(server: Server, command: commands.Command) -> int:
 
 
 def _print_raw(server: Server, body: bytes, *, changes: bool = False) -> int:
-    """The reply's line, an error's too."""
+    """Print the reply's line, also that of an error."""
     with connected(server) as handle:
         line = handle.ask_raw(body, changes=changes)
     found = reply.members(line)

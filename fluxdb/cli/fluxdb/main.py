@@ -1,6 +1,6 @@
-"""``fluxdb``: the terminal, pipes, ``exec``, and the tools for a folder that nobody has open.
+"""``fluxdb``: the terminal, pipes, ``exec``, and the tools for a folder that no process has open.
 
-Only what a command needs is imported when it runs: ``fluxdb exec`` in a script should cost no line editor.
+Each command imports only what it needs: ``fluxdb exec`` in a script should not pay for a line editor.
 """
 
 from __future__ import annotations
@@ -42,30 +42,30 @@ class Terminal(Program):
         at = _first_word(self, args)
         if at < len(args) and self._is_folder(args[at]):
             if any(word.startswith("--data-dir") for word in args[:at]):
-                raise click.UsageError(f"{args[at]}: there is a --data-dir already", ctx)
+                raise click.UsageError(f"{args[at]}: --data-dir was already given", ctx)
             args = ["--data-dir", *args]
         return super().parse_args(ctx, args)
 
     def meant(self, args: list[str]) -> str:
         word = args[0]
         if word.partition(" ")[0].upper() in NAMES:
-            return f"Is fluxdb exec {shlex.quote(' '.join(args))} meant?"
+            return f"Did you mean fluxdb exec {shlex.quote(' '.join(args))}?"
         if word in _ELSEWHERE:
             return f"That is {_ELSEWHERE[word]}"
         if _ADDRESS.fullmatch(word):
             return f"For a server: fluxdb-client --addr {shlex.quote(word)} shell"
         named = shlex.quote(f"./{word}")
-        return super().meant(args) or f"There is no folder of that name either; fluxdb {named} makes it and opens it"
+        return super().meant(args) or f"No folder has that name either; fluxdb {named} makes it and opens it"
 
     def _is_folder(self, word: str) -> bool:
-        """A path that can be told from a command that was mistyped: one with a slash, or a folder that exists."""
+        """Tell a path from a mistyped command: it has a slash, or the folder exists."""
         if word in self.commands or _ADDRESS.fullmatch(word):
             return False
         return "/" in word or word.startswith("~") or word in (".", "..") or Path(word).is_dir()
 
 
 def _first_word(command: click.Command, args: list[str]) -> int:
-    """The index of the first argument that is no option, nor the value of one."""
+    """Return the index of the first argument that is neither an option nor an option's value."""
     with_value = {
         name
         for option in command.params
@@ -78,7 +78,7 @@ def _first_word(command: click.Command, args: list[str]) -> int:
     return at
 
 
-_FOLDER = Folder(readable=False, path_type=Path)  # storage says what is wrong with one, and the way out
+_FOLDER = Folder(readable=False, path_type=Path)  # storage says what is wrong with it, and the way out
 _DIRECTORY = click.argument("directory", type=_FOLDER, metavar="DIR")
 
 
@@ -96,20 +96,20 @@ _DIRECTORY = click.argument("directory", type=_FOLDER, metavar="DIR")
     show_default=True,
     show_envvar=True,
     metavar="DIR",
-    help="The folder of the database; made if it is missing.",
+    help="The folder of the database, made if it is missing.",
 )
 @click.option("--no-create", is_flag=True, help="End with an error if the database is missing.")
-@click.option("--read-only", is_flag=True, help="Look only: no byte on the disk changes.")
+@click.option("--read-only", is_flag=True, help="Only read: no byte on the disk changes.")
 @click.version_option(fluxdb.__version__, message="fluxdb %(version)s")
 @click.pass_context
 def main(context: click.Context, data_dir: Path, no_create: bool, read_only: bool) -> None:
-    """Without a command: open the terminal, or run each line of what is piped in (also after one that failed).
+    """Without a command: open the terminal, or run each line of a pipe (also after one that failed).
 
     fluxdb PATH opens the folder PATH, as fluxdb --data-dir PATH does. A word without a slash is a command, unless a
     folder of that name exists.
 
-    Exit codes: 0 ok, 1 the database said no, 2 not understood (an option, a command, JSON), 5 storage, 130 Ctrl-C,
-    141 nobody reads the output any more. Of several lines the gravest counts.
+    Exit codes: 0 ok, 1 the database said no, 2 usage (an option, a command, JSON), 5 storage, 130 Ctrl-C, 141 the
+    reader of the output went away. Of several lines the gravest failure counts.
     """
     warn_of_misspelt("data_dir", "history")
     context.obj = place = Place(data_dir, create=not no_create, read_only=read_only)
@@ -121,15 +121,15 @@ def main(context: click.Context, data_dir: Path, no_create: bool, read_only: boo
 
 
 @main.command("exec")
-@click.option("--data-dir", type=_FOLDER, default=None, metavar="DIR", help="The same option as before exec.")
+@click.option("--data-dir", type=_FOLDER, default=None, metavar="DIR", help="The same as --data-dir before exec.")
 @click.option("--json", "as_json", is_flag=True, help="Print answers as a server replies: a line of JSON each.")
 @click.argument("commands", nargs=-1, required=True)
 @click.pass_context
 def execute(context: click.Context, data_dir: Path | None, as_json: bool, commands: tuple[str, ...]) -> None:
     """Run each COMMAND, such as 'GET user'.
 
-    Stops at the first that fails; runs none if one of them can't be read. fluxdb exec HELP lists the commands. For a
-    pipe, 'GET --value user' prints the value and nothing else.
+    Stops at the first failure; runs nothing if a command can't be parsed. fluxdb exec HELP lists the commands. For a
+    pipe, 'GET --value user' prints only the value.
     """
     from fluxdb.cli.fluxdb import run as online
 
@@ -146,7 +146,7 @@ def execute(context: click.Context, data_dir: Path | None, as_json: bool, comman
 def info(context: click.Context, directory: Path, as_json: bool) -> None:
     """Show what the database in DIR holds.
 
-    With the digest of its state. Changes nothing.
+    Includes the digest of its state. Changes nothing.
     """
     from fluxdb.cli.fluxdb import offline
 
@@ -159,7 +159,7 @@ def info(context: click.Context, directory: Path, as_json: bool) -> None:
 def check(context: click.Context, directory: Path) -> None:
     """Look for damage in the database in DIR.
 
-    Reads every byte that counts, and changes nothing. Exit code 0 where all is well, 5 where something is damaged.
+    Reads every byte that matters, and changes nothing. Exit code 0 if all is well, 5 if something is damaged.
     """
     from fluxdb.cli.fluxdb import offline
 
@@ -173,8 +173,8 @@ def check(context: click.Context, directory: Path) -> None:
 def repair(context: click.Context, directory: Path, yes: bool) -> None:
     """Make a damaged database in DIR open again.
 
-    Keeps what can be proven, and tells what was lost. Whatever is changed is kept, under names that end in .broken.
-    Asks before, on a terminal.
+    Keeps everything that can be proven, and reports what was lost. Every file that it changes is kept under a name that
+    ends in .broken. Asks for confirmation on a terminal.
     """
     from fluxdb.cli.fluxdb import offline
 
@@ -190,8 +190,8 @@ def repair(context: click.Context, directory: Path, yes: bool) -> None:
 def dump(context: click.Context, directory: Path, output: Path) -> None:
     """Write the database in DIR as JSON Lines.
 
-    Each has a key, its value and version. Changes nothing. FILE appears when the dump is whole. `fluxdb load` makes
-    the same state of it again.
+    Each line has a key, its value and version. Changes nothing. FILE appears when the dump is complete. `fluxdb load`
+    makes the same state from it.
     """
     from fluxdb.cli.fluxdb import offline
 

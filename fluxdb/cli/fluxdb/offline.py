@@ -1,4 +1,4 @@
-"""The tools for a folder that nobody has open: check, repair, dump, load, info."""
+"""The tools for a folder that no process has open: check, repair, dump, load, info."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STANDARD_STREAM = "-"
 
 
 def info(directory: Path, as_json: bool) -> int:
-    """Print what the next open would find, and the digest of the state."""
+    """Print what the next open would find, with the digest of the state."""
     from fluxdb.storage.offline import database_info
 
     with progress_bar("reading") as progress:
@@ -36,7 +36,7 @@ def info(directory: Path, as_json: bool) -> int:
 
 
 def check(directory: Path) -> int:
-    """Look at every byte that counts, print what was found."""
+    """Check every byte that matters, and print the findings."""
     from fluxdb.storage.repair.check import check_database
 
     with progress_bar("checking") as progress:
@@ -58,7 +58,7 @@ def check(directory: Path) -> int:
 
 
 def repair(directory: Path, is_certain: bool) -> int:
-    """Make a damaged database open again. Asks before, on a terminal, where there is something to be done."""
+    """Make a damaged database open again. On a terminal, asks first if something is to be repaired."""
     from fluxdb.storage.repair.check import check_database
     from fluxdb.storage.repair.repair import repair_database
 
@@ -68,7 +68,7 @@ def repair(directory: Path, is_certain: bool) -> int:
     if not found.opens and not is_certain and sys.stdin.isatty():
         for finding in found.findings:
             line(one_line(str(finding)))
-        question = "Repair it? What is changed is kept, under names that end in .broken"
+        question = "Repair it? Every changed file is kept, under a name that ends in .broken"
         if not click.confirm(one_line(question), err=True):
             standard_lines().note("nothing was changed")
             return exits.REFUSED
@@ -76,9 +76,7 @@ def repair(directory: Path, is_certain: bool) -> int:
         report = repair_database(directory, progress=progress)
     if not report.repaired:
         line(
-            "nothing to repair: it opens"
-            if found.ok
-            else "nothing to repair: it opens, though fluxdb check has findings"
+            "nothing to repair: it opens" if found.ok else "nothing to repair: it opens, but fluxdb check has findings"
         )
         return exits.OK
     told = [("damage", report.damage), ("done", report.actions), ("lost", report.lost)]
@@ -94,7 +92,7 @@ def dump(directory: Path, target: Path) -> int:
     from fluxdb.storage.dump.dump import dump_database
 
     to_stdout = str(target) == STANDARD_STREAM
-    mixed = to_stdout and sys.stdout.isatty()  # a bar would be drawn between the lines
+    mixed = to_stdout and sys.stdout.isatty()  # a bar would appear between the lines
     with progress_bar("writing") as progress, _writer(target) as write:
         dumped = dump_database(directory, write, progress=None if mixed else progress)
     keys, deleted = _count(dumped.documents, "document"), _count(dumped.tombstones, "deleted key")
@@ -112,11 +110,11 @@ def load(directory: Path, source: Path) -> int:
         nullcontext(sys.stdin.buffer) if from_stdin else source.open("rb") as lines,
     ):
         total_bytes = 0 if from_stdin else os.fstat(lines.fileno()).st_size
-        # What was dumped comes back, whatever limits it was stored with.
+        # A dump is loaded whatever limits it was stored with.
         loaded = load_database(directory, lines, limits=WIDEST_LIMITS, total_bytes=total_bytes, progress=progress)
     note = standard_lines().note
     if not loaded.is_dump:
-        note("note: the file does not begin as a dump does, so nothing tells whether it is whole")
+        note("note: the file does not begin like a dump, so it can't be checked for completeness")
     keys, deleted = _count(loaded.documents, "document"), _count(loaded.tombstones, "deleted key")
     note(f"loaded {keys} and {deleted} at revision {loaded.revision:,}")
     return exits.OK
@@ -130,7 +128,7 @@ def _count(number: int, name: str) -> str:
 def _writer(target: Path) -> Iterator[Callable[[bytes], object]]:
     """Takes the lines of a dump.
 
-    Where this ends without an error, a file is there whole and durable, else it is as it was.
+    If this ends without an error, the file is complete and durable; otherwise it is unchanged.
     """
     if str(target) == STANDARD_STREAM:
         with naming_stream("stdout"):
@@ -142,7 +140,7 @@ def _writer(target: Path) -> Iterator[Callable[[bytes], object]]:
         return
     if target.is_dir():
         raise StorageError(f"can't write {target}: it is a folder: name a file")
-    if target.exists() and not target.is_file():  # a device, a named pipe
+    if target.exists() and not target.is_file():  # a device or a named pipe
         with target.open("wb") as stream:
             yield stream.write
         return

@@ -1,4 +1,4 @@
-"""What runs on an open database: the terminal, pipes, ``exec``."""
+"""Work on an open database: the terminal, pipes, ``exec``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from fluxdb.opening import Local, open_folder
 
 
 def talk(place: Place) -> int:
-    """Open the terminal. Returns the exit code."""
+    """Open the terminal; return the exit code."""
     from fluxdb.cli.shell.terminal import run_terminal
 
     with closing(_open(place)) as engine:
@@ -30,16 +30,16 @@ def talk(place: Place) -> int:
 
 
 def run_pipe(place: Place) -> int:
-    """Run each line of stdin. Returns the exit code."""
+    """Run each line of stdin; return the exit code."""
     lines = standard_lines()
     with closing(_open(place)) as engine:
         return run_lines(_session(engine, lines), sys.stdin.buffer, lines.error)
 
 
 def run_exec(place: Place, arguments: Sequence[str], *, as_json: bool = False) -> int:
-    """Run each argument, where all of them can be read. Returns the exit code.
+    """Run each argument if all of them can be parsed; return the exit code.
 
-    ``as_json``: what is answered, also a refusal, is the line of JSON that a server would reply.
+    ``as_json``: print every answer, also an error, as the line of JSON that a server would reply.
     """
     lines = standard_lines()
     wrong = find_grammar_error(arguments)

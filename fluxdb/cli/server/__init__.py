@@ -1,1 +1,1 @@
-"""``fluxdb-server``: settings, and the process from opening the folder to its last word."""
+"""``fluxdb-server``: settings, and the process from opening the folder to its last message."""

@@ -1,4 +1,4 @@
-"""What the environment holds by names like those of our settings: a misspelt one would be ignored without a word."""
+"""Variables of the environment with names similar to our settings: a misspelt one would be ignored silently."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Final
 
 PREFIX: Final = "FLUXDB_"
 FLAGS_ONLY: Final = frozenset(("HELP", "PRINT_CONFIG", "VERSION"))  # options that the environment doesn't set
-# Those, and what other programs of ours, and the build, look for.
+# Those, and the ones that our other programs and the build read.
 OTHERS: Final = FLAGS_ONLY | {"ADDR", "DEBUG", "HISTORY", "ONLY", "SANITIZE", "TRACEBACK", "VENV", "WERROR"}
-CLOSENESS: Final = 0.65  # of difflib: "DATA" and "DATA_DIR" are as close as this
-# Kubernetes tells each pod of each service of its namespace: here of one that is named fluxdb, or fluxdb-something.
+CLOSENESS: Final = 0.65  # of difflib: "DATA" and "DATA_DIR" are this close
+# Kubernetes gives each pod variables for each service of its namespace: here for one named fluxdb, or fluxdb-something.
 _OF_KUBERNETES: Final = re.compile(r"(?:.*_)?(?:SERVICE_HOST|SERVICE_PORT(?:_.*)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_.*)?)")
 _ADDRESS_OF_KUBERNETES: Final = re.compile(r"(?:tcp|udp|sctp)://")
 
@@ -20,7 +20,7 @@ _ADDRESS_OF_KUBERNETES: Final = re.compile(r"(?:tcp|udp|sctp)://")
 def misspelt(
     environment: Mapping[str, str], settings: Iterable[str], others: Iterable[str] = ()
 ) -> Iterator[tuple[str, str]]:
-    """The variables that look like one of ``settings`` and are none, each with the variable that may be meant.
+    """Return the variables that look like one of ``settings`` but are not, each with the variable that may be meant.
 
     ``others``: settings of another program that shares the environment. Both by their names, as ``data_dir``.
     """
@@ -38,5 +38,5 @@ def misspelt(
 
 
 def warnings(found: Iterable[tuple[str, str]]) -> list[str]:
-    """What ``misspelt`` found, in words."""
-    return [f"{variable} is no setting and is ignored: is {meant} meant?" for variable, meant in found]
+    """Format what ``misspelt`` found."""
+    return [f"{variable} is not a setting and is ignored: did you mean {meant}?" for variable, meant in found]

@@ -1,4 +1,4 @@
-"""``fluxdb-server --help``: its many options in sections, by what somebody comes to look for."""
+"""``fluxdb-server --help``: its many options in sections, by topic."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SECTIONS: Final = (STORAGE, NETWORK, SECURITY, PAGE, LOG, SETTINGS, DATABASE_LIM
 
 
 class SectionedCommand(Tool):
-    """A command that shows its options by their ``section``; those without one stand at the end, as options."""
+    """A command that shows its options by ``section``; those without one come last, as options."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows: dict[str, list[tuple[str, str]]] = {section: [] for section in (*SECTIONS, "Options")}

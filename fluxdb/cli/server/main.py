@@ -1,4 +1,4 @@
-"""``fluxdb-server``: a database that any program on the network, or on this machine, can talk to."""
+"""``fluxdb-server``: serves a database to programs on the network or on this machine."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _PATH = ExpandedPath(path_type=Path)
     section=STORAGE,
     default=True,
     show_default=True,
-    help="Make the database if it is missing, or end with an error: its disk may not be mounted yet.",
+    help="Make the database if it is missing, or end with an error: the disk may not be mounted yet.",
 )
 @setting(
     "--host",
@@ -70,7 +70,7 @@ _PATH = ExpandedPath(path_type=Path)
     default=7000,
     show_default=True,
     metavar="PORT",
-    help="Port of every --host; 0 picks a free one.",
+    help="Port for every --host; 0 picks a free one.",
 )
 @setting(
     "--unix", section=NETWORK, type=_PATH, metavar="PATH", help="Unix socket to listen on as well, for its owner only."
@@ -92,7 +92,7 @@ _PATH = ExpandedPath(path_type=Path)
     multiple=True,
     callback=check_origins,
     metavar="URL",
-    help="Name under which the page is reached, if it is not the one in --web; or another page that may connect. As "
+    help="Origin under which browsers reach the page, if not the name in --web; or another page that may connect. As "
     "http(s)://HOST[:PORT]; can be given several times.",
 )
 @setting(
@@ -101,7 +101,7 @@ _PATH = ExpandedPath(path_type=Path)
     type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
     default="warning",
     show_default=True,
-    help="Log to stderr what is this important, or more.",
+    help="Log messages of this level and above to stderr.",
 )
 @setting("--log-json", section=LOG, is_flag=True, help="Log each line as JSON.")
 @setting(
@@ -118,7 +118,7 @@ _PATH = ExpandedPath(path_type=Path)
     section=SETTINGS,
     is_flag=True,
     allow_from_autoenv=False,
-    help="Print the settings, each with where it comes from, and end.",
+    help="Print the settings, each with its origin, and end.",
 )
 @limit_options
 @click.version_option(fluxdb.__version__, message="fluxdb %(version)s", allow_from_autoenv=False)
@@ -130,15 +130,15 @@ def main(context: click.Context, /, **settings: Any) -> None:
     Each option can also be set by an environment variable (FLUXDB_DATA_DIR for --data-dir) or in the TOML file of
     --config (data_dir = "..."). A flag overrides the environment, the environment overrides the file.
 
-    On SIGHUP the server reads its certificate, the key and the password file again, for new connections. When the
-    terminal it was started from closes, it stops as on SIGTERM; started with nohup, it goes on.
+    On SIGHUP the server reads its certificate, the key and the password file again, for new connections. When its
+    terminal closes, it stops as on SIGTERM; under nohup it continues.
 
-    Exit codes: 0 stopped by a signal, 1 unexpected error, 2 usage, 5 storage, or an address that can't be listened on.
+    Exit codes: 0 stopped by a signal, 1 unexpected error, 2 usage, 5 storage, or an address that it can't listen on.
     """
     if settings["print_config"]:
         for line in list(config_lines(context)):
             standard_lines().line(line)
-        limits_of(settings)  # a server with these would not start either
+        limits_of(settings)  # a server with these limits would not start either
         return
     log_to_stderr(settings["log_level"], settings["log_json"])
     for warning in misspelt_variables(context):
@@ -187,11 +187,11 @@ class _Json(_Plain):
 
 
 def log_to_stderr(level: str, as_json: bool) -> None:
-    """Have what fluxdb.* logs on stderr, from ``level`` on."""
+    """Log fluxdb.* to stderr, from ``level`` on."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Json() if as_json else _Plain("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("fluxdb")
-    logger.handlers[:] = [handler]  # in place of the one that shows warnings
+    logger.handlers[:] = [handler]  # replaces the one that shows warnings
     logger.setLevel(level.upper())
 
 

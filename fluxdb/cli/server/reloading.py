@@ -1,8 +1,8 @@
-"""What a server reads again on SIGHUP: its certificate with the key, and its password file.
+"""The files that a server reads again on SIGHUP: its certificate with the key, and its password file.
 
-Each is read by itself: where one can't be read, that is an error in the log and what was read before stays. Connections
-that are open stay as they are; the new certificate and the new password are for those that come from then on. All other
-settings need a restart, a password from the environment too: nobody can change the environment of a process.
+Each is read on its own: if one can't be read, the log has an error and the previous content stays in use. Open
+connections are unaffected; the new certificate and the new password apply to new connections. All other settings need a
+restart, even a password from the environment, because nobody can change the environment of a process.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ logger = logging.getLogger("fluxdb.server")
 
 
 class Reloading:
-    """``password_file`` None: the password is not from a file."""
+    """``password_file`` None: the password does not come from a file."""
 
     def __init__(
         self, server: Server, web: WebServer | None, certificate: Certificate | None, password_file: Path | None
@@ -30,9 +30,9 @@ class Reloading:
         self._password_file = None if password_file == STANDARD_INPUT else password_file
 
     def reload(self) -> None:
-        """Log each file with what came of it."""
+        """Reload each file, and log the result."""
         if self._certificate is None and self._password_file is None:
-            logger.warning("SIGHUP: nothing to read again, there is neither --tls-cert nor a --password-file")
+            logger.warning("SIGHUP: nothing to read again: neither --tls-cert nor --password-file is set")
         if self._certificate is not None:
             self._reload_certificate(self._certificate)
         if self._password_file is not None:
@@ -42,7 +42,7 @@ class Reloading:
         try:
             certificate.reload()
         except CertificateError as error:
-            logger.error("SIGHUP: the certificate that was read before stays: %s", error)
+            logger.error("SIGHUP: the previous certificate stays in use: %s", error)
             return
         logger.info("SIGHUP: new connections get the certificate of %s, %s", certificate.name, certificate.validity())
         certificate.warn(self._server.limits.certificate_warning_days)
@@ -51,7 +51,7 @@ class Reloading:
         try:
             password = password_of_file(file)
         except PasswordError as error:
-            logger.error("SIGHUP: the password that was read before stays: %s", error)
+            logger.error("SIGHUP: the previous password stays in use: %s", error)
             return
         self._server.change_password(password.encode())
         if self._web is not None:

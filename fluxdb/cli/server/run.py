@@ -1,4 +1,6 @@
-"""A server process, from opening the folder to its last word: open, listen, say so, wait for a signal, drain, close."""
+"""A server process, from opening the folder to its last message: open, listen, announce, wait for a signal, drain,
+close.
+"""
 
 from __future__ import annotations
 
@@ -35,23 +37,23 @@ from fluxdb.opening import open_engine
 
 logger = logging.getLogger("fluxdb.server")
 
-CLOSE_SECONDS = 1.5  # for closing the database after drain_seconds; the longer, the less of those were needed
+CLOSE_SECONDS = 1.5  # for closing the database after drain_seconds; more if draining took less
 CLOSE_SECONDS_MIN = 0.5
-DESCRIPTORS_WITH_TLS = 3  # of a client: its socket, and the pair between the pump and the reactor
-DESCRIPTORS_SPARE = 128  # for files, and for what is being refused
+DESCRIPTORS_WITH_TLS = 3  # per client: its socket, and the pair between the pump and the reactor
+DESCRIPTORS_SPARE = 128  # for files, and for connections being rejected
 
 
 @dataclass(frozen=True, kw_only=True)
 class Serving:
-    """What one server process is to do."""
+    """The settings of one server process."""
 
     hosts: tuple[str, ...]
-    port: int  # of all hosts; 0: one that the first has free
+    port: int  # of all hosts; 0: a free port of the first one
     unix: Path | None
     data_dir: Path
     create: bool = True
     password: str | None
-    password_file: Path | None  # where the password came from; None: from the environment
+    password_file: Path | None  # where the password came from; None: the environment
     certificate: Certificate | None
     web: tuple[str, int] | None
     web_origins: tuple[str, ...]
@@ -61,17 +63,17 @@ class Serving:
 
 
 def check_exposure(serving: Serving) -> None:
-    """Raises UsageError where other machines could come in without a password."""
+    """Check that other machines can't connect without a password. Raises UsageError."""
     for host in (*serving.hosts, *((serving.web[0],) if serving.web else ())):
         if serving.password is None and not is_loopback(host):
             raise click.UsageError(
-                f"{host} is reached by other machines: set a password (--password-file FILE, or FLUXDB_PASSWORD in "
+                f"other machines can reach {host}: set a password (--password-file FILE, or FLUXDB_PASSWORD in "
                 "the environment), or listen on 127.0.0.1"
             )
 
 
 def serve(serving: Serving) -> None:
-    """Until a signal. Raises FluxDBError, OSError where it can't begin."""
+    """Serve until a signal. Raises FluxDBError, OSError if it can't begin."""
     check_exposure(serving)
     web_connections_max = serving.web_limits.connections_max if serving.web is not None else 0
     each = 1 if serving.certificate is None else DESCRIPTORS_WITH_TLS
@@ -105,7 +107,7 @@ async def _serve(serving: Serving) -> None:
 
 
 async def _cancel_the_rest() -> None:
-    """Cancel handshakes with the page over TLS that are still going on."""
+    """Cancel TLS handshakes with the page that are still running."""
     rest = asyncio.all_tasks() - {asyncio.current_task()}
     for task in rest:
         task.cancel()
@@ -114,7 +116,7 @@ async def _cancel_the_rest() -> None:
 
 
 def _client_address(tcp: Sequence[Listener], unix: Listener | None, *, secure: bool) -> str:
-    """By which a client on this machine reaches the server, as --addr takes it."""
+    """Return the address under which a client on this machine reaches the server, as --addr takes it."""
     if not tcp:
         return f"fluxdb+unix://{unix.name}" if unix is not None else ""
     host, _, port = tcp[0].name.rpartition(":")
@@ -133,7 +135,7 @@ async def _run(serving: Serving, engine: Engine, signals: Signals) -> None:
         web_limits=serving.web_limits if serving.web is not None else None,
         version=fluxdb.__version__,
     )
-    signals.hurry.append(server.hurry)
+    signals.abort.append(server.hurry)
     watching: asyncio.Task[None] | None = None
     if certificate is not None:
         certificate.warn(server.limits.certificate_warning_days)
@@ -146,7 +148,7 @@ async def _run(serving: Serving, engine: Engine, signals: Signals) -> None:
             port = tcp[0].port if tcp else serving.port
             with _place(_address(host, port), "--host, --port (0 picks one)"):
                 tcp.append(server.listen(listen_tcp(host, port)))
-        with _place(str(serving.unix), "--unix, in a folder that is there and may be written"):
+        with _place(str(serving.unix), "--unix, in a folder that exists and is writable"):
             unix = server.listen(listen_unix(serving.unix)) if serving.unix is not None else None
         if serving.web is not None:
             with _place(_address(*serving.web), "--web (port 0 picks one)"):
@@ -161,7 +163,7 @@ async def _run(serving: Serving, engine: Engine, signals: Signals) -> None:
                     count=server.count,
                     limits=serving.web_limits,
                 )
-            signals.hurry.append(web.hurry)
+            signals.abort.append(web.hurry)
             line(f"web page on {web.url}")
         if logger.isEnabledFor(logging.WARNING):
             standard_lines().note(f"database {folder_line(engine.info())}")
@@ -172,7 +174,7 @@ async def _run(serving: Serving, engine: Engine, signals: Signals) -> None:
             line(f"server listening on {listener.name}")
         signals.on_reload(Reloading(server, web, certificate, serving.password_file).reload)
         await signals.stopping.wait()
-        logger.info("stopping: what is on its way is answered")
+        logger.info("stopping: pending requests are answered")
     finally:
         if watching is not None:
             watching.cancel()
@@ -185,18 +187,18 @@ def _address(host: str, port: int) -> str:
 
 @contextlib.contextmanager
 def _place(name: str, way_out: str) -> Iterator[None]:
-    """Where listening there fails: say where, why, and how another place is chosen."""
+    """If listening fails in the body, say where, why, and how to choose another place."""
     try:
         yield
     except OSError as error:
-        # asyncio's own words name the address once more; an error of a look-up has a number of another kind.
+        # asyncio's message names the address once more; the number of a look-up error is of another kind.
         number = error.errno or 0
         why = os.strerror(number) if number > 0 else error.strerror or str(error)
         raise OSError(number or errno.EINVAL, f"{why}: choose another by {way_out}", name) from None
 
 
 async def _drain(server: Server, web: WebServer | None) -> None:
-    """No port takes anybody while another one still waits for its clients; and all have the same time."""
+    """Stop all ports at once, with one deadline: none accepts clients while another still waits for its own."""
     server.stop_listening()
     closing = [server.close()]
     if web is not None:
@@ -206,7 +208,7 @@ async def _drain(server: Server, web: WebServer | None) -> None:
 
 
 async def _close(engine: Engine, seconds: float) -> None:
-    """All that was acknowledged is durable, so where the disk hangs, nothing is lost by not waiting for it."""
+    """Close the database. All acknowledged writes are durable, so if the disk hangs, nothing is lost by not waiting."""
     seconds = max(seconds, CLOSE_SECONDS_MIN)
     closed = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -222,7 +224,7 @@ async def _close(engine: Engine, seconds: float) -> None:
     try:
         await asyncio.wait_for(closed.wait(), seconds)
     except asyncio.TimeoutError:
-        logger.warning("the database did not close within %.1f seconds; all that was acknowledged is kept", seconds)
+        logger.warning("the database did not close within %.1f seconds; all acknowledged writes are kept", seconds)
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
@@ -237,4 +239,4 @@ def _raise_descriptor_limit(wanted: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
         soft = allowed
     if soft < wanted:
-        logger.warning("the system allows %d descriptors: fewer connections than connections_max", soft)
+        logger.warning("the system allows %d descriptors, too few for connections_max", soft)

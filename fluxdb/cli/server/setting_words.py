@@ -1,4 +1,4 @@
-"""What each bound of ``fluxdb-server`` means: the words of --help, by the names of the settings."""
+"""The meaning of each limit of ``fluxdb-server``, for --help, by the names of the settings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ WORDS: dict[str, str] = {
     # Of the database.
     "key_bytes_max": "Longest key, as UTF-8.",
     "value_bytes_max": "Longest value, as compact JSON.",
-    "depth_max": "How deep arrays and objects may be nested.",
+    "depth_max": "Deepest nesting of arrays and objects.",
     "batch_operations_max": "Operations of one batch.",
     "batch_bytes_max": "Keys and values of one batch.",
     "page_documents_max": "Documents of one page of a scan, and of one get_many.",
@@ -21,35 +21,35 @@ WORDS: dict[str, str] = {
     "subscriber_events_max": "Events that wait for one subscriber; one that falls further behind is evicted.",
     "subscriber_bytes_max": "The same in bytes; the first of the two that is reached counts.",
     "queued_event_bytes_max": "Events that wait for all subscribers; above it, the longest queues are evicted.",
-    "event_bytes_max": "Events that are not in the subscribers' queues yet.",
+    "event_bytes_max": "Committed events that are not in the subscribers' queues yet.",
     "database_subscriptions_max": "Keys that all clients together may watch.",
     # Of the server.
     "connections_max": "Connections of the server.",
     "subscriptions_max": "Keys that a connection may watch.",
     "client_event_bytes_max": "Events that wait for a connection, of all keys that it watches.",
     "line_bytes_max": "Longest request.",
-    "auth_line_bytes_max": "Longest request before the password was given.",
+    "auth_line_bytes_max": "Longest request before the password.",
     "input_bytes_max": "Requests that have not arrived in full, of all clients together.",
     "output_bytes_max": "Replies that the client has not read.",
     "unread_bytes_max": "Replies and events that clients have not read, of all clients together.",
     "send_buffer_bytes": "Part of the output that waits in the operating system.",
     "first_line_seconds": "Time for the first request, and for the password; 0: no limit.",
     "idle_seconds": "Time without a request, while no key is watched; 0: no limit.",
-    "drain_seconds": "Time to finish what was asked when the server stops; closing takes up to 2 s more.",
-    "sync_stalled_seconds": "A sync of the log that takes longer makes /healthz answer 503; 0: none does.",
+    "drain_seconds": "Time to answer pending requests when the server stops; closing takes up to 2 s more.",
+    "sync_stalled_seconds": "A sync of the log that takes longer makes /healthz answer 503; 0: never.",
     "certificate_warning_days": "Warn each day, this long before the certificate expires; 0: once it has expired.",
     # Of the live page's server.
     "web_connections_max": "Connections to the page's server.",
     "web_subscriptions_max": "Keys that a page may watch.",
     "web_client_event_bytes_max": "Events that wait for a page, of all keys that it watches.",
     "web_message_bytes_max": "Longest message from a page.",
-    "web_messages_waiting_max": "Messages from a page that were received and not looked at.",
-    "web_output_bytes_max": "Messages to a page that were not sent yet.",
+    "web_messages_waiting_max": "Messages from a page that were received and not processed yet.",
+    "web_output_bytes_max": "Messages to a page that are not sent yet.",
     "web_send_buffer_bytes": "Part of the output that waits in the operating system.",
     "web_handshake_seconds_max": "Time to connect.",
     "web_auth_seconds_max": "Time to give the password.",
     "web_auth_failures_max": "Wrong passwords before the connection is closed.",
-    "web_ping_interval_seconds": "How often a page is asked whether it is still there.",
-    "web_ping_timeout_seconds": "A page that does not answer for this long is given up.",
+    "web_ping_interval_seconds": "Time between pings to a page.",
+    "web_ping_timeout_seconds": "Give up on a page that does not answer a ping for this long.",
     "web_close_seconds_max": "Time for a page to say goodbye before the connection is cut.",
 }

@@ -1,4 +1,4 @@
-"""The settings of ``fluxdb-server``: by flag, else by environment (FLUXDB_*), else by TOML file, else the default."""
+"""The settings of ``fluxdb-server``: by flag, then environment (FLUXDB_*), then TOML file, then default."""
 
 from __future__ import annotations
 
@@ -44,13 +44,14 @@ _BOUNDS: tuple[tuple[Any, Mapping[str, tuple[float, float]], str, str], ...] = (
     (ServerLimits(), SERVER_RANGES, "", SERVER_LIMITS),
     (Limits(), RANGES, "", DATABASE_LIMITS),
 )
-_METAVARS = {"bytes": "BYTES", "seconds": "SECONDS", "days": "DAYS"}  # else a count
+_METAVARS = {"bytes": "BYTES", "seconds": "SECONDS", "days": "DAYS"}  # otherwise a count
 _Decorator = Callable[[Any], Any]
 
 
 class Setting(click.Option):
-    """An option in a section of the help. Of a value that it can't take it says where that comes from: it may not be
-    the command line."""
+    """An option in a section of the help. If it can't take a value, it says where the value comes from, which may not
+    be the command line.
+    """
 
     def __init__(self, *args: Any, section: str, **attributes: Any) -> None:
         super().__init__(*args, **attributes)
@@ -72,7 +73,7 @@ setting = partial(click.option, cls=Setting)
 
 
 def limit_options(command: Any) -> Any:
-    """An option for each bound of the database, of the server, and (--web-...) of the live page's server."""
+    """Add an option for each limit of the database, of the server, and (--web-...) of the live page's server."""
     for limits, ranges, prefix, section in _BOUNDS:
         for field in reversed(fields(limits)):
             low, high = ranges[field.name]
@@ -97,19 +98,19 @@ class _Whole(click.IntRange):
 
 
 class _Number(click.FloatRange):
-    """A range that "not a number" is not in."""
+    """A range that excludes "not a number"."""
 
     name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = super().convert(value, param, ctx)
         if math.isnan(number):
-            self.fail(f"{value} is no number.", param, ctx)
+            self.fail(f"{value} is not a number.", param, ctx)
         return number
 
 
 class Port(_Whole):
-    """Knows what Kubernetes puts in the environment for a service by the name of fluxdb."""
+    """A port that recognises what Kubernetes puts in the environment for a service named fluxdb."""
 
     def __init__(self) -> None:
         super().__init__(0, 65535)
@@ -117,7 +118,7 @@ class Port(_Whole):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, str) and value.startswith("tcp://"):
             self.fail(
-                f"{value} is what Kubernetes sets for a service named fluxdb, not a port. Say --port, or "
+                f"{value} is what Kubernetes sets for a service named fluxdb, not a port. Set --port, or "
                 "enableServiceLinks: false in the pod.",
                 param,
                 ctx,
@@ -131,9 +132,9 @@ def read_hosts(context: click.Context, parameter: click.Parameter, hosts: tuple[
     for host in found:
         name, colon, port = host.rpartition(":")
         if colon and port.isdecimal() and (name.startswith("[") or ":" not in name):
-            raise click.BadParameter(f"{host!r} has a port, which is a setting of its own: --port", context, parameter)
+            raise click.BadParameter(f"{host!r} has a port, which is a separate setting: --port", context, parameter)
         if not host:
-            raise click.BadParameter("a host is an address or a name; 0.0.0.0 and :: stand for all", context, parameter)
+            raise click.BadParameter("a host must be an address or a name; 0.0.0.0 and :: mean all", context, parameter)
     return found
 
 
@@ -148,7 +149,7 @@ def check_origins(context: click.Context, parameter: click.Parameter, origins: t
 
 
 def limits_of(settings: dict[str, Any]) -> tuple[Limits, ServerLimits, WebLimits]:
-    """Raises UsageError where two of them don't fit together; the ranges were checked one by one before."""
+    """Check that the settings fit together; the ranges were checked one by one before. Raises UsageError."""
     database = {field.name: settings[field.name] for field in fields(Limits)}
     server = {field.name: settings[field.name] for field in fields(ServerLimits)}
     web = {field.name: settings[SETTINGS_PREFIX + field.name] for field in fields(WebLimits)}
@@ -161,18 +162,18 @@ def limits_of(settings: dict[str, Any]) -> tuple[Limits, ServerLimits, WebLimits
 
 
 def read_config(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
-    """Callback of --config: what the file says counts where neither a flag nor the environment says anything."""
+    """Callback of --config: the file's settings apply unless a flag or the environment sets them."""
     if path is None:
         return None
     toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
-        found: dict[str, Any] = toml.loads(path.read_text("utf-8-sig"))  # some editors begin with a byte order mark
+        found: dict[str, Any] = toml.loads(path.read_text("utf-8-sig"))  # some editors write a byte order mark
     except (ValueError, OSError) as error:
         raise click.UsageError(f"{path}: {getattr(error, 'strerror', None) or error}", context) from None
     known = {option.name: option for option in context.command.params if option.name not in _NOT_SETTINGS}
     unknown = sorted(set(found) - set(known))
     if unknown:
-        raise click.UsageError(f"{path}: there is no setting {', '.join(unknown)} ({_hint(unknown, known)})", context)
+        raise click.UsageError(f"{path}: unknown setting {', '.join(unknown)} ({_hint(unknown, known)})", context)
     for name, value in found.items():
         if getattr(known[name], "multiple", False) and isinstance(value, str):
             found[name] = value = [value]
@@ -185,14 +186,14 @@ def read_config(context: click.Context, parameter: click.Parameter, path: Path |
 
 def _hint(unknown: Iterable[str], known: Iterable[str | None]) -> str:
     if "password" in unknown:
-        return "a password is not kept there: see password_file"
+        return "the file must not hold a password: see password_file"
     names = [name for name in known if name is not None]
     near = [name for word in unknown for name in difflib.get_close_matches(word, names, n=1)]
-    return f"is {', '.join(near)} meant?" if near else "--print-config shows those that there are"
+    return f"did you mean {', '.join(near)}?" if near else "--print-config lists all settings"
 
 
 def _misfit(option: click.Parameter, value: object) -> str:
-    """What ``option`` wants instead; nothing where ``value`` is of its type."""
+    """Return what ``option`` wants instead; empty if ``value`` has its type."""
     if option.multiple if isinstance(option, click.Option) else False:
         fits, wanted = (
             isinstance(value, list) and all(isinstance(item, str) for item in value),
@@ -210,9 +211,9 @@ def _misfit(option: click.Parameter, value: object) -> str:
 
 
 def config_lines(context: click.Context) -> Iterator[str]:
-    """The settings as TOML, each with where it comes from; of the password only whether there is one.
+    """Yield the settings as TOML, each with its origin; of the password only whether it is set.
 
-    Raises UsageError where one can't be written so.
+    Raises UsageError if one can't be written as TOML.
     """
     for option in context.command.params:
         name = option.name
@@ -234,7 +235,7 @@ def config_lines(context: click.Context) -> Iterator[str]:
 
 
 def misspelt_variables(context: click.Context) -> list[str]:
-    """A warning for each variable of the environment that looks like a setting and is none."""
+    """Yield a warning for each variable of the environment that looks like a setting but is not."""
     settings = [str(option.name) for option in context.command.params]
     return warnings(misspelt(os.environ, [*settings, "password"]))
 
@@ -242,23 +243,23 @@ def misspelt_variables(context: click.Context) -> list[str]:
 def _toml(name: str, value: object) -> str:
     try:
         return orjson.dumps(value).decode()
-    except TypeError:  # half of a surrogate pair, which stands for a byte of an argument that is not UTF-8
-        raise click.UsageError(f"{name} is not UTF-8, which TOML is: {value!a} can be told by flag only") from None
+    except TypeError:  # half of a surrogate pair: a byte of an argument that is not UTF-8
+        raise click.UsageError(f"{name} is not UTF-8, as TOML must be: {value!a} can only be given by flag") from None
 
 
 def read_server_password(path: Path | None) -> str | None:
-    """Clear the environment of it, and warn of what is open that was not meant to be. Raises UsageError."""
+    """Return the password, clear it from the environment, and warn of unsafe settings. Raises UsageError."""
     password = read_password(path)
     given = os.environ.pop(PASSWORD_VARIABLE, None)
     if path is None and given == "":
         logger.warning("%s is set and empty: the server asks for no password", PASSWORD_VARIABLE)
     if path not in (None, STANDARD_INPUT) and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        logger.warning("--password-file %s: others than its owner may use this file (chmod 600)", path)
+        logger.warning("--password-file %s: users other than its owner may read or change this file (chmod 600)", path)
     return password
 
 
 def read_certificate(certificate: Path | None, key: Path | None) -> Certificate | None:
-    """None where no certificate is set. Raises UsageError."""
+    """Read the certificate; None if none is set. Raises UsageError."""
     if certificate is None:
         if key is not None:
             raise click.UsageError("--tls-key without --tls-cert")
@@ -270,9 +271,9 @@ def read_certificate(certificate: Path | None, key: Path | None) -> Certificate 
 
 
 def split_address(text: str) -> tuple[str, int]:
-    """HOST:PORT, [IPV6]:PORT. Raises UsageError."""
+    """Split HOST:PORT or [IPV6]:PORT. Raises UsageError."""
     host, _, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not host or not port.isdecimal() or int(port) > 65535:
-        raise click.UsageError(f"an address is HOST:PORT, not {text!r}")
+        raise click.UsageError(f"an address must be HOST:PORT, not {text!r}")
     return host, int(port)

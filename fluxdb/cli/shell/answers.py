@@ -1,4 +1,4 @@
-"""What commands answer: in words for people, or as the reply lines of the wire protocol for programs."""
+"""Answers of commands: in words for people, or as the reply lines of the wire protocol for programs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fluxdb.values import star_note
 
 
 class NoSuchKeyError(FluxDBError):
-    """Only the value was asked for, and the key does not exist."""
+    """Only the value was requested, but the key does not exist."""
 
     code = "not_found"
 
@@ -24,7 +24,7 @@ class NoSuchKeyError(FluxDBError):
 
 
 def value_line(text: bytes) -> str:
-    """A value and nothing around it, for ``| jq``: one line of JSON that can't steer a terminal."""
+    """Return a value and nothing else, for ``| jq``: one line of JSON that can't control a terminal."""
     return escape_text(text.decode())
 
 
@@ -33,7 +33,7 @@ class Answers(Protocol):
 
     def document(self, found: tuple[bytes, int] | None) -> str: ...
     def written(self, outcome: Written | None) -> str:
-        """None: there was nothing to delete."""
+        """None: the key did not exist."""
 
     def checkpoint(self, revision: int) -> str: ...
     def subscribed(self, key: str, *, is_new: bool) -> str: ...
@@ -42,11 +42,11 @@ class Answers(Protocol):
     def help(self, topic: str | None) -> str: ...
     def event(self, raw: RawEvent) -> str: ...
     def error(self, problem: FluxDBError, place: str) -> str:
-        """``place``: which of several commands it was; "" for the only one."""
+        """``place``: which of several commands failed; "" for the only one."""
 
 
 class Words:
-    """For people."""
+    """Answers for people."""
 
     def document(self, found: tuple[bytes, int] | None) -> str:
         return render.NIL if found is None else render.document(found[0].decode(), found[1])
@@ -59,7 +59,7 @@ class Words:
 
     def subscribed(self, key: str, *, is_new: bool) -> str:
         if not is_new:
-            return f"ok, was subscribed to {quote_key(key)} already"
+            return f"ok, was already subscribed to {quote_key(key)}"
         note = star_note(key)
         return f"ok, subscribed to {quote_key(key)}" + (f" ({escape_text(note)})" if note else "")
 
@@ -84,7 +84,7 @@ WORDS: Final = Words()
 
 
 class Replies:
-    """For programs: each answer as a server's reply, so that one parser reads both."""
+    """Answers for programs: each as a server's reply, so that one parser reads both."""
 
     def document(self, found: tuple[bytes, int] | None) -> str:
         return _line(lines.document(found))

@@ -1,4 +1,4 @@
-"""The commands of the terminal and of the client's shell: what each holds, and the table behind HELP and completion."""
+"""The commands of the terminal and of the client's shell: their fields, and the table behind HELP and completion."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Set(NamedTuple):
-    """Store ``text`` (any JSON text) under ``key``. ``if_version`` None: whatever the key's version is."""
+    """Store ``text`` (any JSON text) under ``key``. ``if_version`` None: unconditionally."""
 
     key: str
     text: str
@@ -15,7 +15,7 @@ class Set(NamedTuple):
 
 
 class Get(NamedTuple):
-    """``value_only``: print the value and nothing around it; a missing key is an error then."""
+    """``value_only``: print only the value; a missing key is then an error."""
 
     key: str
     value_only: bool = False
@@ -27,7 +27,7 @@ class Delete(NamedTuple):
 
 
 class Patch(NamedTuple):
-    """Merge ``text`` into what ``key`` holds. ``remove_nulls``: a null removes the member (RFC 7396)."""
+    """Merge ``text`` into the document of ``key``. ``remove_nulls``: a null removes the member (RFC 7396)."""
 
     key: str
     text: str
@@ -67,7 +67,7 @@ VALUE = "--value"
 
 
 class Syntax(NamedTuple):
-    """How a command is written, and the words that explain it."""
+    """How a command is written, with the text that explains it."""
 
     name: str
     usage: str
@@ -80,7 +80,7 @@ class Syntax(NamedTuple):
 
     @property
     def brief(self) -> str:
-        """The usage without the options."""
+        """Return the usage without the options."""
         return re.sub(r" \[--[^]]*\]", "", self.usage)
 
 
@@ -112,7 +112,7 @@ _ALL = (
     Syntax(
         "DELETE",
         "DELETE [--if-version N] key",
-        "delete a document; its versions go on where they stopped",
+        "delete a document; its versions continue where they stopped",
         "DELETE user",
         aliases=("DEL",),
         options=(IF_VERSION,),
@@ -121,7 +121,7 @@ _ALL = (
     Syntax(
         "SUBSCRIBE",
         "SUBSCRIBE key...",
-        "show each change of these keys as it comes",
+        "show each change of these keys as it happens",
         "SUBSCRIBE user counter",
         takes_key=True,
         takes_keys=True,
@@ -129,7 +129,7 @@ _ALL = (
     Syntax(
         "UNSUBSCRIBE",
         "UNSUBSCRIBE key...",
-        "stop showing them",
+        "stop showing changes",
         "UNSUBSCRIBE user",
         takes_key=True,
         takes_keys=True,
@@ -142,7 +142,7 @@ _ALL = (
         aliases=("SNAPSHOT",),
     ),
     Syntax("INFO", "INFO", "keys, disk, memory, uptime; then counters and limits", "INFO"),
-    Syntax("HELP", "HELP [command]", "this list, or more on one command", "HELP SET"),
+    Syntax("HELP", "HELP [command]", "this list, or help for one command", "HELP SET"),
     Syntax("EXIT", "EXIT", "leave (so does Ctrl-D)", "EXIT", aliases=("QUIT",)),
 )
 

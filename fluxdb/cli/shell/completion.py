@@ -1,4 +1,4 @@
-"""What TAB offers: commands, their options, and the keys that this session has used."""
+"""Completion by TAB: commands, their options, and the keys that this session has used."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class CommandCompleter(Completer):
 
 
 def _expects_key(arguments: list[str]) -> bool:
-    """Are the words behind the command all options and their numbers?"""
+    """Tell whether the words after the command are all options and their numbers."""
     number_next = False
     for word in arguments:
         if number_next:

@@ -1,4 +1,4 @@
-"""How events get printed in step with the commands of a script. As they come: ``events_in_turn``."""
+"""Printing events in step with the commands of a script. (As they arrive: ``events_in_turn``.)"""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Print = Callable[[str], None]
 
 
 class EventsInStep:
-    """For a pipe to a folder, and ``exec``: a write's event is printed right behind its answer, so the same input
-    prints the same.
+    """For a pipe to a folder, and ``exec``: a write's event is printed right after its answer, so the same input prints
+    the same output.
 
-    The folder has one owner, this process, and a script's commands run one by one: no other events can come.
+    The folder has one owner, this process, and a script's commands run one by one: no other events can arrive.
     """
 
     def __init__(self, output: Print, error: Print, answers: Answers = WORDS) -> None:
@@ -61,7 +61,7 @@ class EventsInStep:
 
 
 def _events(subscriber: Subscriber) -> Iterator[RawEvent]:
-    """Each event as it comes. Ends by raising: ClosedError, SubscriberEvictedError."""
+    """Take each event as it arrives. Ends by raising ClosedError or SubscriberEvictedError."""
     while True:
         event = subscriber.take()
         if event is None:

@@ -1,4 +1,4 @@
-"""How events get printed as they come, while commands are typed, or come through a pipe, and others write, too."""
+"""Printing events as they arrive, while commands are typed or come through a pipe, and other clients write too."""
 
 from __future__ import annotations
 
@@ -16,29 +16,30 @@ from fluxdb.errors import ConnectionLostError, FluxDBError
 
 
 class Printers(NamedTuple):
-    """What prints events, and errors that end a subscription."""
+    """Prints events, and errors that end a subscription."""
 
     event: Print
     error: Print
 
 
 class EventsInTurn:
-    """For the terminal, and a pipe to a server: events are printed as they come, but none in the middle of a command.
+    """For the terminal, and a pipe to a server: events are printed as they arrive, but never in the middle of a
+    command.
 
-    A thread a subscription takes them. A write ends with its own event, so what a script does by itself is always
-    printed in the same order; only when the events of others come in between is theirs to decide.
+    A thread per subscription takes them. A write ends with its own event, so the output of a script alone is always in
+    the same order; only the events of others may come anywhere in between.
     """
 
     def __init__(self, output: Print, error: Print, between: Printers | None = None) -> None:
-        """``between``: prints between commands, where that differs: above the line that is being typed."""
+        """``between`` prints between commands if that differs: above the line that is being typed."""
         self._in_turn = Printers(output, error)
         self._between = between or self._in_turn
         self._printing = self._between
-        self._turn = threading.Condition()  # who has it prints: a command, or one event
+        self._turn = threading.Condition()  # its holder prints: a command, or one event
         self._subscribers: dict[str, Subscriber] = {}
         self._threads: list[threading.Thread] = []
         self._reached: dict[str, float] = {}  # by key: the version of the last event since the command began
-        self._failure: OSError | None = None  # of printing: nobody reads any more
+        self._failure: OSError | None = None  # of printing: the reader of the output went away
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -64,7 +65,7 @@ class EventsInTurn:
         return subscriber is not None
 
     def written(self, key: str, version: int) -> None:
-        """Return when the event was printed, or can't be expected any more. Raises OSError where printing failed."""
+        """Return when the event was printed, or can't be expected any more. Raises OSError if printing failed."""
         subscriber = self._subscribers.get(key)
         if subscriber is not None:
             self._turn.wait_for(
@@ -76,7 +77,7 @@ class EventsInTurn:
         return key in self._subscribers
 
     def close(self) -> None:
-        """Outside of any turn."""
+        """Print outside of any turn."""
         with self._turn:
             for key in list(self._subscribers):
                 self.stop(key)
@@ -103,10 +104,10 @@ class EventsInTurn:
                 self._turn.notify_all()
 
     def _tell(self, key: str, told: RawEvent | FluxDBError) -> bool:
-        """False: no more comes."""
+        """Return False after the last event."""
         if isinstance(told, ConnectionLostError):
             self._printing.error(render.error(str(told)))
-            self._reached[key] = math.inf  # what a write waits for may be among those that were missed
+            self._reached[key] = math.inf  # the event that a write waits for may be among the missed ones
         elif isinstance(told, FluxDBError):
             self._printing.error(ended_line(key, told))
             return False
@@ -117,7 +118,7 @@ class EventsInTurn:
 
 
 def _next(subscriber: Subscriber) -> RawEvent | FluxDBError:
-    """The next event; an error where it says that some were missed, or that it has ended."""
+    """Return the next event; or an error that says that events were missed or the subscription ended."""
     while True:
         try:
             event = subscriber.take()

@@ -1,11 +1,11 @@
-"""One line of text to one command, without any I/O: the one grammar of terminal, pipes and the client's shell.
+"""The grammar of terminal, pipes and the client's shell: from one line of text to one command, without any I/O.
 
     line    = [ command ] | "#" anything
     command = name { option } [ key [ json ] | key { key } ]
     option  = "--if-version" ( " " | "=" ) number | "--remove-nulls" | "--value"
     key     = word | '"' JSON string '"' | "'" the same with ' instead of " "'"
 
-Names are taken in any case. A word ends at the next space. Options come before the key, so that everything behind the
+Names are accepted in any case. A word ends at the next space. Options come before the key, so that everything after the
 key is JSON as typed, spaces and all; a key that begins with ``--`` or a quote has to be quoted.
 """
 
@@ -26,13 +26,13 @@ _SPACES = re.compile(r"[ \t\r\n]*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WORD = re.compile(r"[^ \t\r\n]+")
 _WHOLE_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_NO_NUMBER = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)  # to JSON, though many languages write it
+_NO_NUMBER = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)  # not JSON, though many languages write it
 _QUOTED = {'"': re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL), "'": re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)}
 _INSIDE_SINGLE = re.compile(r'\\.|"', re.DOTALL)
 
 
 class GrammarError(Exception):
-    """The line is no command. ``column`` (from 1) is where that was noticed; ``example`` is a line that is one."""
+    """The line is not a command. ``column`` (from 1) is where that was noticed; ``example`` is a valid line."""
 
     def __init__(self, reason: str, column: int, example: str | None = None) -> None:
         super().__init__(f"column {column}: {reason}" + (f", for example: {example}" if example else ""))
@@ -42,11 +42,11 @@ class GrammarError(Exception):
 
 
 class UnfinishedJsonError(GrammarError):
-    """The JSON is right as far as it goes, and an object or an array is still open."""
+    """The JSON is valid so far, and an object or an array is still open."""
 
 
 def parse(line: str) -> Command | None:
-    """The command that ``line`` says; None where it is empty or a comment. Raises GrammarError."""
+    """Return the command in ``line``; None if it is empty or a comment. Raises GrammarError."""
     line = line.rstrip(_SPACE)
     start = _skip_spaces(line, 0)
     if start == len(line) or line[start] == "#":
@@ -62,9 +62,10 @@ def parse(line: str) -> Command | None:
 
 
 def split_statements(text: str) -> list[str]:
-    """The commands of a text of several lines, such as one pasted: each begins at a line that begins with its name.
+    """Split a text of several lines, such as a pasted one, into commands: each begins at a line that begins with its
+    name.
 
-    Lines that don't are the rest of the JSON of the command before them. Empty lines and comments are left out.
+    Other lines continue the JSON of the command before them. Empty lines and comments are left out.
     """
     statements: list[str] = []
     for line in text.replace("\r\n", "\n").split("\n"):
@@ -79,9 +80,9 @@ def split_statements(text: str) -> list[str]:
 
 
 def is_unfinished(text: str) -> bool:
-    """Does the last command of ``text`` end within an object or an array, so that more lines may follow?
+    """Tell whether the last command of ``text`` ends inside an object or an array, so that more lines may follow.
 
-    Not after an empty line, nor within a string, which can't go on in the next line.
+    Not after an empty line, nor inside a string, which can't continue on the next line.
     """
     statements = split_statements(text)
     if not statements or text.rstrip(" \t").endswith("\n"):
@@ -96,14 +97,14 @@ def is_unfinished(text: str) -> bool:
 
 
 class _Line:
-    """What is left to read of one line. The methods take the parts in their order."""
+    """The unread rest of one line. The methods take the parts in their order."""
 
     def __init__(self, line: str, position: int, syntax: Syntax) -> None:
         self.line = line
         self.position = _skip_spaces(line, position)
         self.syntax = syntax
         self.if_version: int | None = None
-        self.switches: set[str] = set()  # of the options, those that stand for themselves
+        self.switches: set[str] = set()  # the options that take no value
 
     def command(self) -> Command:
         self.options()
@@ -147,7 +148,7 @@ class _Line:
         word = _match(_WORD, self.line, self.position)
         if not (word.isascii() and word.isdigit() and len(word) < 20 and int(word) <= NUMBER_MAX):
             raise self.error(
-                f"expected a version behind {IF_VERSION}, a whole number (0: the key must not exist)",
+                f"expected a version after {IF_VERSION}, a whole number (0: the key must not exist)",
                 example=self.example_with_option(),
             )
         self.advance(len(word))
@@ -163,7 +164,7 @@ class _Line:
         return word
 
     def keys(self) -> tuple[str, ...]:
-        """One or more, each once."""
+        """Take one or more keys, each once."""
         keys = [self.key()]
         while self.position < len(self.line):
             keys.append(self.key())
@@ -181,7 +182,7 @@ class _Line:
             raise self.error(f"the quoted key is not a JSON string ({error.msg})") from None
         if match.end() < len(self.line) and self.line[match.end()] not in _SPACE:
             self.position = match.end()
-            raise self.error("expected a space behind the quoted key")
+            raise self.error("expected a space after the quoted key")
         self.advance(match.end() - match.start())
         return str(key)
 
@@ -192,7 +193,7 @@ class _Line:
         try:
             orjson.loads(text)
         except orjson.JSONDecodeError as error:
-            # Right at the error, or one before it, where its first - passed for a sign.
+            # Right at the error, or one before it if its first - was taken for a sign.
             place = text.find("--", max(error.pos - 1, 0), error.pos + 2)
             if place >= 0 and text[place - 1 : place].strip(_SPACE) == "":
                 self.position += place
@@ -245,12 +246,12 @@ def _match(pattern: re.Pattern[str], line: str, position: int) -> str:
 
 
 def _double_quoted(match: re.Match[str]) -> str:
-    r"""Inside single quotes: ``\'`` is a plain quote, and ``"`` needs no backslash."""
+    r"""Read text inside single quotes: ``\'`` is a plain quote, and ``"`` needs no backslash."""
     return {"\\'": "'", '"': '\\"'}.get(match[0], match[0])
 
 
 def json_problem(text: str) -> str:
-    """Why ``text`` is not JSON; "" if it is."""
+    """Return why ``text`` is not JSON; "" if it is."""
     if not text:
         return "expected JSON, not an empty argument"
     if _SURROGATE.search(text):
@@ -263,7 +264,7 @@ def json_problem(text: str) -> str:
 
 
 def lacks_quotes(text: str) -> bool:
-    """Text that is not JSON: did a shell probably take the quotes away?"""
+    """Tell whether a shell probably removed the quotes of a text that is not JSON."""
     return (
         not _NO_NUMBER.fullmatch(text) and re.search("[\"']", text) is None and re.search(r"[^\W\d]", text) is not None
     )
@@ -280,4 +281,4 @@ def _json_reason(text: str, error: orjson.JSONDecodeError) -> str:
 def _no_command(word: str) -> str:
     close = closest(word.upper(), NAMES)
     meant = f"did you mean {close}? " if close else ""
-    return f"{short(word)} is no command, {meant}HELP lists them"
+    return f"{short(word)} is not a command, {meant}HELP lists them"

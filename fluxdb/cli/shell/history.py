@@ -1,4 +1,4 @@
-"""The terminal's history: one line a command in a file that only its owner can read, bounded."""
+"""The terminal's history: one line per command, in a file of bounded size that only its owner can read."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from prompt_toolkit.history import History
 ENTRY_BYTES_MAX = 16 * 1024
 """Longer commands are not kept."""
 FILE_BYTES_MAX = 1024 * 1024
-"""A longer file is cut to its newer half when the terminal starts."""
+"""When the terminal starts, a longer file is cut to its newer half."""
 SETTING = "FLUXDB_HISTORY"
 """The environment variable: a path, or ``off``."""
 
 
 def history_path() -> Path | None:
-    """Where the history is kept: None where it is turned off."""
+    """Return where the history is kept; None if it is turned off."""
     setting = os.environ.get(SETTING, "")
     if setting.lower() in ("off", "0", "no", "none"):
         return None
@@ -31,9 +31,9 @@ def history_path() -> Path | None:
 
 
 class FileHistory(History):
-    """Kept in ``path``, mode 0600. A line that begins with a space is not kept, nor is one equal to that before it.
+    """Keeps the history in ``path``, mode 0600. Skips a line that begins with a space, or equals the one before it.
 
-    Raises OSError where the file can't be made, read or written.
+    Raises OSError if the file can't be made, read or written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -47,19 +47,19 @@ class FileHistory(History):
         self._last = ""
 
     def load_history_strings(self) -> Iterable[str]:
-        """All kept commands, the newest first."""
+        """Return all kept commands, newest first."""
         lines = self._path.read_bytes().decode("utf-8", "replace").split("\n")
         entries = [line for line in lines if line]
         self._last = entries[-1] if entries else ""
         return reversed(entries)
 
     def append_string(self, string: str) -> None:
-        """Keep it, in this session and in the file."""
+        """Keep a command, in this session and in the file."""
         if _kept(string) and _one_line(string) != self._last:
             super().append_string(string)
 
     def store_string(self, string: str) -> None:
-        """Append it to the file. A disk that is full costs the entry, not the session."""
+        """Append a command to the file. A full disk costs the entry, not the session."""
         self._last = _one_line(string)
         with contextlib.suppress(OSError):
             os.write(self._descriptor, self._last.encode("utf-8", "replace") + b"\n")
@@ -77,12 +77,14 @@ def _kept(string: str) -> bool:
 
 
 def _one_line(string: str) -> str:
-    """Outside of strings a newline in JSON is a space, and inside there is none."""
+    """Put a command on one line: outside of strings a newline in JSON is a space, and inside it can't occur."""
     return string.replace("\r", " ").replace("\n", " ")
 
 
 def _cut(path: Path) -> None:
-    """Keep the newer half of a file that has grown too long. Written beside it and renamed: never half a file."""
+    """Keep the newer half of a file that has grown too long. Written beside it and renamed: the file is never half
+    there.
+    """
     if not path.is_file() or path.stat().st_size <= FILE_BYTES_MAX:
         return
     kept = path.read_bytes()[-FILE_BYTES_MAX // 2 :].partition(b"\n")[2]

@@ -1,4 +1,4 @@
-"""The keys that a session has used, the newest first, bounded."""
+"""The keys that a session has used, newest first, bounded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class RecentKeys:
         self._keys_max = keys_max
 
     def used(self, key: str) -> None:
-        """Note that ``key`` was used just now."""
+        """Note that ``key`` was just used."""
         self._keys.pop(key, None)
         self._keys[key] = None
         if len(self._keys) > self._keys_max:

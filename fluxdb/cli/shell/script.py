@@ -1,4 +1,4 @@
-"""Commands that nobody types: the lines of a pipe, the arguments of ``exec``."""
+"""Commands that nobody types: the lines of a pipe, and the arguments of ``exec``."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _RANK = (exits.OK, exits.USAGE, exits.REFUSED, exits.NOT_AUTHENTICATED, exits.NO
 
 
 def run_lines(session: Session, lines: BinaryIO, print_error: Print) -> int:
-    """Run each line, also behind one that failed. Returns the exit code: 0, or that of the gravest failure."""
+    """Run each line, also after one that failed. Return the exit code: 0, or that of the gravest failure."""
     gravest = exits.OK
     for number, line in enumerate(_read_lines(lines), 1):
         if number == 1 and line is not None:
             if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                print_error(render.error("the input is UTF-16, and commands are UTF-8: convert it (iconv -f UTF-16)"))
+                print_error(render.error("the input is UTF-16, but commands are UTF-8: convert it (iconv -f UTF-16)"))
                 return exits.USAGE
             line = line.removeprefix(codecs.BOM_UTF8)
         try:
@@ -41,7 +41,7 @@ def run_lines(session: Session, lines: BinaryIO, print_error: Print) -> int:
 
 
 def run_arguments(session: Session, arguments: Sequence[str], print_error: Print, answers: Answers = WORDS) -> int:
-    """Run each argument as a command, up to the first that fails. Returns the exit code."""
+    """Run each argument as a command, up to the first failure. Return the exit code."""
     for number, argument in enumerate(arguments, 1):
         try:
             command = parse(argument)
@@ -54,7 +54,7 @@ def run_arguments(session: Session, arguments: Sequence[str], print_error: Print
 
 
 def explain_only(arguments: Sequence[str]) -> list[str] | None:
-    """What HELP says, where ``arguments`` ask for nothing else; None where a database has to be opened."""
+    """Return HELP's output if ``arguments`` ask for nothing else; None if a database has to be opened."""
     said: list[str] = []
     for command in map(parse, arguments):
         if isinstance(command, commands.Exit):
@@ -67,7 +67,7 @@ def explain_only(arguments: Sequence[str]) -> list[str] | None:
 
 
 def find_grammar_error(arguments: Sequence[str]) -> str | None:
-    """The first error in ``arguments`` that can be seen without running any, as a line to print."""
+    """Return the first error in ``arguments`` that can be seen without running any, as a line to print."""
     errors = (_grammar_error(argument, _place(number, arguments)) for number, argument in enumerate(arguments, 1))
     return next(filter(None, errors), None)
 
@@ -85,7 +85,7 @@ def _place(number: int, arguments: Sequence[str]) -> str:
 
 
 def _read_lines(lines: BinaryIO) -> Iterator[bytes | None]:
-    """Each line; None for one that is too long."""
+    """Yield each line; None for one that is too long."""
     while line := lines.readline(TERMINAL_LINE_BYTES_MAX):
         if len(line) < TERMINAL_LINE_BYTES_MAX or line.endswith(b"\n"):
             yield line

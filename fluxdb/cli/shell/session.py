@@ -1,4 +1,4 @@
-"""Commands in, lines out: what the terminal, pipes, ``exec`` and the client's shell have in common."""
+"""Commands in, lines out: the common part of the terminal, pipes, ``exec`` and the client's shell."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ Print = Callable[[str], None]
 
 
 class Events(Protocol):
-    """How the events of subscribed keys get printed."""
+    """Prints the events of subscribed keys."""
 
     def turn(self) -> AbstractContextManager[None]:
-        """Held while a command runs, with what it prints."""
+        """Return a context in which a command runs and prints."""
 
     def start(self, key: str, subscriber: Subscriber) -> None: ...
     def stop(self, key: str) -> bool:
-        """End the subscription to ``key``. False: there is none."""
+        """End the subscription to ``key``. False: none exists."""
 
     def written(self, key: str, version: int) -> None:
-        """This session has brought ``key`` to ``version``."""
+        """Note that this session has brought ``key`` to ``version``."""
 
     def __contains__(self, key: str) -> bool: ...
     def close(self) -> None: ...
 
 
 class Session:
-    """Runs commands on an engine and prints what they answer. Closing it ends its subscriptions, not the engine."""
+    """Runs commands on an engine and prints their answers. Closing it ends its subscriptions, not the engine."""
 
     def __init__(self, engine: EngineHandle, events: Events, output: Print, answers: Answers = WORDS) -> None:
         self._engine = engine
@@ -43,7 +43,7 @@ class Session:
         self.recent_keys = RecentKeys()
 
     def run(self, command: Command) -> bool:
-        """Run one command. False: it was EXIT. Raises FluxDBError where the database refuses."""
+        """Run one command. False: it was EXIT. Raises FluxDBError if the database rejects it."""
         with self._events.turn():
             self._run(command)
         return not isinstance(command, commands.Exit)

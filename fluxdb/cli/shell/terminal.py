@@ -31,11 +31,11 @@ MENU_ROWS = 6
 
 
 def run_terminal(engine: EngineHandle, greeting: str) -> int:
-    """Talk to the user until EXIT or Ctrl-D. Returns the exit code. Closes its subscriptions, not the engine."""
+    """Talk to the user until EXIT or Ctrl-D; return the exit code. Closes its subscriptions, not the engine."""
     answers = Lines(sys.stdout, sys.stderr)
     answers.line(greeting)
     history = _open_history(answers)
-    # Answers, and the event of a write of ours, go straight to the terminal: no line is being edited then. Events of
+    # Answers, and the event of our own write, go straight to the terminal: no line is being edited then. Events of
     # others go through the editor, which prints them above its line.
     with patch_stdout(raw=True):
         above = Lines(sys.stdout, sys.stderr, colours=colours_wanted(answers.output))
@@ -54,7 +54,7 @@ def _converse(editor: PromptSession[str], session: Session, answers: Lines) -> N
     while True:
         try:
             text = editor.prompt(PROMPT)
-        except KeyboardInterrupt:  # the line is given up, not the terminal
+        except KeyboardInterrupt:  # the line is abandoned, not the terminal
             continue
         except EOFError:
             return
@@ -62,11 +62,11 @@ def _converse(editor: PromptSession[str], session: Session, answers: Lines) -> N
             if not _run(text, session, answers):
                 return
         except KeyboardInterrupt:
-            answers.error(render.error("interrupted: a write that was on its way may have been made"))
+            answers.error(render.error("interrupted: a write in flight may have taken effect"))
 
 
 def _run(text: str, session: Session, answers: Lines) -> bool:
-    """Run what was typed, or pasted: one command or several, up to the first that fails. False: it was EXIT."""
+    """Run typed or pasted text: one command or several, up to the first failure. False: it was EXIT."""
     try:
         for statement in split_statements(text):
             command = parse(statement)
@@ -90,7 +90,7 @@ def _editor(session: Session, history: History) -> PromptSession[str]:
 
 
 def _continuation(width: int, line_number: int, wrap_count: int) -> str:
-    """Before a line that goes on with a command; nothing where the window was too narrow, so that it can be copied."""
+    """Return the prompt of a continuation line; empty if the window was too narrow, so that the text can be copied."""
     return "" if wrap_count else CONTINUED
 
 
@@ -98,7 +98,7 @@ def _key_bindings() -> KeyBindings:
     bindings = KeyBindings()
 
     def next_line(event: KeyPressEvent) -> None:
-        """Alt-Enter goes on in the next line: for long JSON. So does Enter where the JSON does not end yet."""
+        """Continue on the next line, for long JSON. Enter does the same while the JSON is incomplete."""
         event.current_buffer.insert_text("\n")
 
     bindings.add("escape", "enter")(next_line)
@@ -108,7 +108,7 @@ def _key_bindings() -> KeyBindings:
 
 
 def _goes_on() -> bool:
-    """Is the cursor at the end of a command whose JSON does not end there?"""
+    """Tell whether the cursor is at the end of a command whose JSON is incomplete."""
     document = get_app().current_buffer.document
     return document.is_cursor_at_the_end and is_unfinished(document.text)
 
@@ -118,7 +118,7 @@ def _open_history(answers: Lines) -> History:
     try:
         path = history_path()
         return DummyHistory() if path is None else FileHistory(path)
-    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home directory
+    except (OSError, RuntimeError) as error:  # RuntimeError: no home directory
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
         answers.note(one_line(f"note: the history is not kept: {path or '~'}: {reason}"))
         return InMemoryHistory()
