@@ -1,1 +1,1 @@
-"""What ``fluxdb-bench`` measures with: in this process, and over the network."""
+"""The measuring part of ``fluxdb-bench``: in this process, and over the network."""

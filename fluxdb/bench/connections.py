@@ -41,7 +41,7 @@ def connected(
 
 
 def server_info(connection: socket.socket, timeout: float) -> dict[str, Any] | None:
-    """What the server says to INFO; None if it does not understand. Leaves the connection non-blocking."""
+    """Return the server's answer to INFO; None if it does not understand. Leaves the connection non-blocking."""
     address = Address(*connection.getpeername()[:2]) if connection.family != socket.AF_UNIX else Address(path="server")
     try:
         line = _ask(connection, request.INFO + b"}\n", address, time.monotonic() + timeout)

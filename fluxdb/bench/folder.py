@@ -1,4 +1,4 @@
-"""Where a benchmark keeps its data, and whether a sync costs anything there."""
+"""The folder of a benchmark's data, and whether a sync costs anything there."""
 
 from __future__ import annotations
 

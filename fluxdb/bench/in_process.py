@@ -25,7 +25,7 @@ def payload(i: int) -> dict[str, Any]:
 
 
 def calls(db: Any, work: Work) -> Callable[[int], Any]:
-    """What does the i-th operation; of the asynchronous class it returns what is to be awaited."""
+    """Return the function for the i-th operation; for the asynchronous class it returns an awaitable."""
     keys = work.keys
     if work.operation == SET:
         return lambda i: db.set(f"bench:{i % keys}", payload(i))

@@ -43,12 +43,12 @@ def own_server(folder: Path, *, connections: int) -> Iterator[Address]:
 
 
 def _plain_environment() -> dict[str, str]:
-    """What the user has set for a server of theirs, a password for one, is not for this one."""
+    """Return the environment without the user's settings for a server of theirs, such as a password."""
     return {name: value for name, value in os.environ.items() if not name.startswith("FLUXDB_")}
 
 
 def _address(output: IO[bytes], words: IO[bytes]) -> Address:
-    """Where it listens: its first line says so."""
+    """Return the address on which the server listens: its first line says so."""
     if not select.select([output], [], [], START_SECONDS)[0]:
         raise RequestTimeoutError(f"the server was not ready within {START_SECONDS:g} s")
     line = output.readline().strip()

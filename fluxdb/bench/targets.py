@@ -1,4 +1,4 @@
-"""From settings to what is measured: a database in this process, a server of its own, or a server that is there."""
+"""From settings to the measured target: a database in this process, a server started for the run, or a running one."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ DEADLINE_SECONDS = 24 * 3600.0
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What one run of the benchmark is about. ``timeout``: seconds that a server may be silent."""
+    """The settings of one run of the benchmark. ``timeout``: seconds that a server may be silent."""
 
     network: bool = False
-    address: Address | None = None  # None: a server of its own
+    address: Address | None = None  # None: a server started for the run
     protocol: str = FLUX
     concurrency: int = 100  # coroutines, threads or connections
     pipeline: int = 1

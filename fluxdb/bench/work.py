@@ -1,4 +1,4 @@
-"""What is measured: operations over numbered keys, and what comes of them."""
+"""The measured work: operations over numbered keys, and their results."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Commits:
 
 
 class Target(Protocol):
-    """What is measured."""
+    """The operations to measure."""
 
     def commits(self) -> Commits | None:
         """Since the database was opened; None if the server does not tell."""

@@ -88,7 +88,7 @@ def guard_standard_streams() -> None:
     """Make sure that all three are open, and UTF-8.
 
     If the parent closed one of them, the log would get its descriptor, and stray output with it. JSON is UTF-8 whatever
-    the locale says, and must leave this program as it came in.
+    the locale says, and must leave this program unchanged.
     """
     null = os.open(os.devnull, os.O_RDWR)  # takes the lowest free one
     while null <= 2:

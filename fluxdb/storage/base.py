@@ -1,4 +1,4 @@
-"""Where recovery begins: at the newest good snapshot that the log continues, or, without one, at group 1 of the log."""
+"""Finding where recovery begins: at the newest good snapshot that the log continues, or else at group 1 of the log."""
 
 from __future__ import annotations
 

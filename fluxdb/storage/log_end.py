@@ -49,7 +49,7 @@ _BODY = struct.Struct("<16sQQQQ")
 
 
 class LogEnd(NamedTuple):
-    """Where the log ended when the database was closed. All of the log was durable."""
+    """The end of the log when the database was closed. All of the log was durable."""
 
     database_id: bytes
     revision: int

@@ -165,7 +165,7 @@ def cut_of(segment: SegmentFile) -> CorruptionError | None:
     """Return the damage of a last segment that is shorter than its header says.
 
     No crash does that: a segment gets its name only after its full size and its header, which states that size, are
-    synced. What stood after the cut, records or free space, can't be known.
+    synced. Whether records or free space stood after the cut can't be known.
     """
     if segment.header is None or segment.size >= segment.header.segment_bytes:
         return None

@@ -24,7 +24,7 @@ from fluxdb._core.log.replay import STOP_BODY, STOP_END, STOP_HEADER, STOP_PLACE
 
 
 class Verdict(Enum):
-    """What to do at the stop."""
+    """The way to treat the stop."""
 
     END = "end"  # nothing is missing
     TORN = "torn"  # cut off the rest
@@ -32,7 +32,7 @@ class Verdict(Enum):
 
 
 class Seen(NamedTuple):
-    """What was found at the stop. "After" means up to the end of the file."""
+    """The observations at the stop. "After" means up to the end of the file."""
 
     stop: int  # replay's STOP_*
     last_segment: bool

@@ -50,7 +50,7 @@ def take_over(recovered: Recovered, limits: Limits) -> Committer:
 
 
 def remove_leftovers(recovered: Recovered) -> None:
-    """Remove unfinished files and what the snapshot covers. What was read must be durable."""
+    """Remove unfinished files and whatever the snapshot covers. The state that was read must be durable."""
     directory = recovered.directory
     for name in recovered.leftovers:
         (directory / name).unlink(missing_ok=True)
@@ -83,7 +83,9 @@ def _is_covered(following: SegmentFile, snapshot: Position) -> bool:
 
 def _begin_log(recovered: Recovered, folder: Descriptor) -> Descriptor:
     """Make the first segment of a new database."""
-    sync_ancestors(recovered.directory)  # whoever made the folder, and whatever happened to it since
+    sync_ancestors(
+        recovered.directory
+    )  # somebody else may have made the folder
     recovered.database_id = os.urandom(16)
     recovered.documents.begin(FIRST_POSITION, b"")
     header = SegmentHeader(recovered.database_id, 1, FIRST_SEGMENT_BYTES, FIRST_POSITION, 0)

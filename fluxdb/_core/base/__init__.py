@@ -1,1 +1,1 @@
-"""What everything in the core stands on: the platform, checksums, keys, locks, durations."""
+"""The base of the core: the platform, checksums, keys, locks, durations."""

@@ -1,7 +1,7 @@
 /* CRC-32C (Castagnoli): the checksum of frames and headers in the log.
  *
  * The bits run backwards, as in all CRCs of networking: the polynomial 0x1EDC6F41 is 0x82F63B78 here. Three ways to the
- * same result: the CRC instructions of x86-64 (asked for at run time) and of ARMv8 (where the compiler was told that
+ * same result: the CRC instructions of x86-64 (asked for at run time) and of ARMv8 (if the compiler knows that
  * they are there), and tables anywhere else. */
 #ifndef FLUXDB_CRC32C_H
 #define FLUXDB_CRC32C_H

@@ -13,22 +13,22 @@ _T = TypeVar("_T")
 
 class Descriptor:
     def fileno(self) -> int:
-        """Raises ValueError once it is closed, or given away."""
+        """Return the number. Raises ValueError once it is closed, or was handed over."""
     def close(self) -> None:
-        """Raises OSError, and is closed then, too. Idempotent."""
+        """Close it. Raises OSError, and is closed then too. Idempotent."""
     def __enter__(self) -> Descriptor: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
 def owned(function: Callable[..., int], *arguments: object) -> Descriptor:
-    """What a ``function`` opens that is not written in Python."""
+    """A descriptor that a compiled ``function`` opens."""
 
 def give(taker: Callable[..., _T], *descriptors: Descriptor, **arguments: object) -> _T:
     """Call a compiled ``taker``; where it returns, the descriptors belong to what it returned."""
 
 def open_plain(path: str | os.PathLike[str], flags: int) -> int:
-    """As os.open, but of a regular file only, and not through a link; one that is made is private.
+    """Like os.open, but for a regular file only, and not through a link; a created file is private.
 
-    Raises OSError, which says what else has that name, and to move it away.
+    Raises OSError, which says what else has that name, and that it has to be moved.
     """

@@ -9,7 +9,7 @@ import stat
 cdef extern from "<unistd.h>" nogil:
     int close(int descriptor) noexcept
 
-# What a folder may hold under the name of a file.
+# Other things that a folder may hold under the name of a file.
 KINDS = {
     stat.S_IFDIR: "a folder", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
@@ -18,7 +18,7 @@ KINDS = {
 
 @cython.no_gc
 cdef class Descriptor:
-    cdef int number     # -1: closed, or given away
+    cdef int number     # -1: closed, or handed over
 
     def __cinit__(self):
         self.number = -1
@@ -100,4 +100,4 @@ cdef int refuse_special(path, error) except -1:
 cdef object not_a_file(path, kind):
     name = os.path.basename(path)
     what = KINDS.get(kind, "something else")
-    return OSError(errno.ENOTSUP, f"{name} is {what}, and no file: move it out of the folder", os.fspath(path))
+    return OSError(errno.ENOTSUP, f"{name} is {what}, not a file: move it out of the folder", os.fspath(path))

@@ -1,6 +1,6 @@
 /* A seeded 64-bit hash of short keys: 16 bytes a step through a folded 64x64 -> 128 bit multiplication.
  *
- * Not cryptographic. The table seeds it at random, so that whoever chooses the keys can't choose the collisions. */
+ * Not cryptographic. The table seeds it at random, so a client that chooses keys can't choose collisions. */
 #ifndef FLUXDB_HASH_H
 #define FLUXDB_HASH_H
 

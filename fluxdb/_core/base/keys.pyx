@@ -13,7 +13,7 @@ cdef object key_too_long(size_t key_bytes, size_t key_bytes_max):
 cdef const uint8_t* key_utf8(object key, Py_ssize_t* key_bytes) except NULL:
     cdef const char* utf8
     if not isinstance(key, str):
-        raise InvalidKeyError(f"a key is a str, not {type(key).__name__}")
+        raise InvalidKeyError(f"a key must be a str, not {type(key).__name__}")
     try:
         utf8 = PyUnicode_AsUTF8AndSize(key, key_bytes)
     except UnicodeEncodeError as error:

@@ -14,10 +14,10 @@ def call_locked(
     *arguments: _P.args,
     **_: _P.kwargs,
 ) -> _T | None:
-    """What the function returns; None where the lock was not to be had in so long (-1: however long that takes)."""
+    """Return the function's result; None if the lock was not free within that time (-1: wait as long as it takes)."""
 
 class Kept:
-    """What was made, from its making on: whatever happens to its maker, it can be closed."""
+    """Holds an object from its creation on: whatever happens to its maker, it can be closed."""
 
     made: Any  # None: nothing yet
 

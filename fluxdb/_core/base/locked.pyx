@@ -1,7 +1,7 @@
 """Work that no exception of a signal handler can leave half done.
 
-Such a handler runs between two steps of Python code: between the taking of a lock and the ``try`` that would see to its
-release, or between the making of a thing and the line that stores it. Here there is nothing in between.
+Such a handler runs between two steps of Python code: between taking a lock and the ``try`` that would release it, or
+between making an object and the line that stores it. Nothing of this kind lies in between here.
 """
 
 

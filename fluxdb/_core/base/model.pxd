@@ -1,4 +1,6 @@
-"""What a reader and a watcher are given. Immutable: only the functions below, and __init__ once, set the fields."""
+"""Document and Event, as readers and watchers get them. Immutable: only the functions below, and __init__ once, set
+fields.
+"""
 
 from libc.stdint cimport uint64_t
 
@@ -13,6 +15,6 @@ cdef class Event:
 
     cdef tuple fields(self)
 
-# As the classes called with these, without the cost of a call from Python.
+# The same as calling the classes with these, without the cost of a call from Python.
 cdef Document new_document(object value, uint64_t version)
 cdef Event new_event(object key, object old, object new, object version, object op, object revision)

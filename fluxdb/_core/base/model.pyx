@@ -1,6 +1,6 @@
 """Document and Event: small, immutable, and no tuples.
 
-A tuple would be written as a JSON array by json.dumps and by web frameworks, [value, version], and be stored as one.
+A tuple would be written as a JSON array by json.dumps and by web frameworks, [value, version], and stored as one.
 """
 
 cimport cython
@@ -99,6 +99,6 @@ cdef Event new_event(object key, object old, object new, object version, object 
     return made
 
 
-# Where users find them: error messages, help() and pickles name the public place, which stays when the core is moved.
+# The public place of the classes: error messages, help() and pickles name it, and it stays when the core is moved.
 fluxdb_name_type(Document, "fluxdb.Document")
 fluxdb_name_type(Event, "fluxdb.Event")

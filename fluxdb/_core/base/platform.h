@@ -1,4 +1,4 @@
-/* What differs between Linux and macOS: syncing, allocation ahead, waking a loop, waiting with a time-out. */
+/* The differences between Linux and macOS: syncing, preallocation, waking a loop, waiting with a time-out. */
 #ifndef FLUXDB_PLATFORM_H
 #define FLUXDB_PLATFORM_H
 
@@ -165,7 +165,7 @@ static inline size_t fluxdb_stack_left(void)
     return lowest && here > lowest ? here - lowest : 0;
 }
 
-/* A thread of our own takes no signal: they are for the interpreter's threads. 0 or an errno. */
+/* A thread of the core takes no signals: they are for the interpreter's threads. 0 or an errno. */
 static inline int fluxdb_thread_start(pthread_t *thread, void *(*run)(void *), void *argument)
 {
     sigset_t all, before;

@@ -1,4 +1,4 @@
-"""What the core asks of the operating system: threads, locks, and the calls that differ between Linux and macOS."""
+"""The core's view of the operating system: threads, locks, and the calls that differ between Linux and macOS."""
 
 from libc.stdint cimport int64_t, uint64_t
 

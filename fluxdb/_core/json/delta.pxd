@@ -123,7 +123,9 @@ cdef inline Node* read_member(
 
 
 cdef inline const uint8_t* read_name(const uint8_t* begin, const uint8_t* at, const uint8_t* end) noexcept nogil:
-    """The closing quote of the member's name that begins at ``at``; NULL where there is none, or no colon behind it."""
+    """Return the closing quote of the member's name that begins at ``at``; NULL without one, or without a colon after
+    it.
+    """
     if unlikely(at == end or at[0] != c'"'):
         return NULL
     at = fluxdb_string_end(begin, at + 1, end)

@@ -101,8 +101,8 @@ cdef inline uint32_t* index_slot(
 ) noexcept nogil:
     """The slot that holds the number of an equal name, or the empty one that is this name's place.
 
-    ``names``: an array of structures of ``stride`` bytes that begin with a Name. The seed is random, so that whoever
-    chooses the names can't choose the collisions.
+    ``names``: an array of structures of ``stride`` bytes that begin with a Name. The seed is random, so that a client
+    that chooses the names can't choose the collisions.
     """
     cdef uint32_t place = <uint32_t>name_hash(name, seed) & index.mask
     cdef uint32_t number

@@ -1,4 +1,4 @@
-"""What a merge writes: runs of the target, and values of the delta.
+"""The output of a merge: runs of the target, and values of the delta.
 
 False: there is no room. Then the target is not canonical, for of canonical text the result always fits.
 """

@@ -21,7 +21,7 @@ cdef inline bint is_for_any_stack(size_t text_bytes) noexcept nogil:
     """May a value of that size be walked by recursion, here and now?"""
     return text_bytes <= SHALLOW_BYTES_MAX or fluxdb_stack_left() >= STACK_BYTES_ENOUGH
 
-# What loads makes of the text, which is canonical.
+# The objects that loads makes from the text, which is canonical.
 cdef inline object parse_text(object loads, bytes text):
     if is_for_any_stack(<size_t>len(text)):
         return PyObject_CallOneArg(loads, text)

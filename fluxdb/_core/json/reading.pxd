@@ -86,7 +86,7 @@ cdef inline const uint8_t* read_string(Reading* reading, const uint8_t* at) noex
 
 
 cdef inline const uint8_t* read_special(Reading* reading, const uint8_t* at) noexcept nogil:
-    """What is not plain in a string: escapes, characters above ASCII, and what may not be there."""
+    """Read the parts of a string that are not plain: escapes, characters above ASCII, and forbidden characters."""
     while at < reading.end and at[0] == c'\\':
         at = read_escape(reading, at)
         if unlikely(at == NULL):

@@ -5,7 +5,7 @@
 
 #include "chunk.h"
 
-/* What ends a plain run in a string: a quote, a backslash, a control character, or a character above ASCII. */
+/* A plain run in a string ends at: a quote, a backslash, a control character, or a character above ASCII. */
 static inline fluxdb_chunk fluxdb_not_plain(fluxdb_chunk chunk)
 {
     return fluxdb_or(fluxdb_or(fluxdb_equal(chunk, '"'), fluxdb_equal(chunk, '\\')), fluxdb_unprintable(chunk));
@@ -23,8 +23,8 @@ static inline fluxdb_chunk fluxdb_space(fluxdb_chunk chunk)
         fluxdb_or(fluxdb_equal(chunk, '\r'), fluxdb_equal(chunk, '\t')));
 }
 
-/* name(begin, at, end): the first byte at or behind `at` that is of a kind (with flip 0xFFFF: that is not of it); `end`
- * where there is none. */
+/* name(begin, at, end): the first byte at or after `at` that is of a kind (with flip 0xFFFF: that is not of it); `end`
+ * if no byte is. */
 #define FLUXDB_SCAN(name, kind, flip)                                                                                  \
     static inline const uint8_t *name(const uint8_t *begin, const uint8_t *at, const uint8_t *end)                     \
     {                                                                                                                  \
@@ -63,7 +63,7 @@ static inline int fluxdb_is_name(const uint8_t *at, const uint8_t *end, const ui
 }
 
 /* Copies a run of a text to its canonical form, which never gets longer: where a whole chunk can be read, there is room
- * for it, too. What it writes behind the run is overwritten by what follows. */
+ * for it too. Bytes that it writes after the run are overwritten by the next ones. */
 static inline void fluxdb_copy_run(uint8_t *out, const uint8_t *run, size_t run_bytes, const uint8_t *text_end)
 {
     if (run_bytes <= 16 && text_end - run >= 16)

@@ -8,7 +8,7 @@
 
 #define FLUXDB_NEAR_END_BYTES 4096 /* so near to the end of the text it is worth a look whether another bracket comes */
 
-/* The closing quote of the string whose first byte is at `at`; NULL where there is none. */
+/* The closing quote of the string whose first byte is at `at`; NULL without one. */
 static inline const uint8_t *fluxdb_string_end(const uint8_t *begin, const uint8_t *at, const uint8_t *end)
 {
     for (;;) {
@@ -58,7 +58,7 @@ static inline uint32_t fluxdb_count(uint64_t set)
     return (uint32_t)(((set + (set >> 4)) & 0x0F0F0F0F0F0F0F0FULL) * 0x0101010101010101ULL >> 56);
 }
 
-/* What a walk over blocks of 64 bytes carries from one to the next. */
+/* The state that a walk over blocks of 64 bytes carries from one to the next. */
 typedef struct {
     uint64_t in_string;       /* all ones, or zero */
     uint64_t escaped;         /* is the first byte of the next block escaped? 1 or 0 */
@@ -161,14 +161,14 @@ static inline int fluxdb_can_search(const uint8_t *name, size_t name_bytes)
     return name_bytes == 0 || !(*name == ',' || *name == ':' || *name == '}' || *name == ']');
 }
 
-/* Of the 16 places at `at`: those where the name's last byte and a quote would stand right, if it began there. */
+/* Among the 16 places at `at`: those where the name's last byte and a quote would stand right, if it began there. */
 static inline uint32_t fluxdb_name_places(const uint8_t *at, size_t name_bytes, uint8_t last)
 {
     fluxdb_chunk ends = fluxdb_equal(fluxdb_load(at + name_bytes), last);
     return fluxdb_set(fluxdb_and(ends, fluxdb_equal(fluxdb_load(at + name_bytes + 1), '"')));
 }
 
-/* The quote at which the next member of that name begins, in whatever array or object; NULL where there is none. */
+/* The quote at which the next member of that name begins, in whatever array or object; NULL without one. */
 static inline const uint8_t *fluxdb_search_member(
     const uint8_t *at, const uint8_t *end, const uint8_t *name, size_t name_bytes)
 {
@@ -189,7 +189,7 @@ static inline const uint8_t *fluxdb_search_member(
     return NULL;
 }
 
-/* The quote at which the member of that name begins in an object, where it has one, else NULL. The object's first byte
+/* The quote at which the member of that name begins in an object that has one, else NULL. The object's first byte
  * behind its brace is `at`, and its own closing brace the last one before `end`. */
 static inline const uint8_t *fluxdb_find_member(
     const uint8_t *at, const uint8_t *end, const uint8_t *name, size_t name_bytes)
@@ -212,7 +212,7 @@ static inline const uint8_t *fluxdb_find_member(
     return NULL;
 }
 
-/* Behind the bracket that closes the array or object in which `at` is, not in a string; NULL where there is none. */
+/* The byte after the bracket that closes the array or object around `at` (not in a string); NULL without one. */
 static inline const uint8_t *fluxdb_nested_end(const uint8_t *at, const uint8_t *end)
 {
     size_t depth = 1;
@@ -220,7 +220,7 @@ static inline const uint8_t *fluxdb_nested_end(const uint8_t *at, const uint8_t 
     return depth == 0 ? at : NULL;
 }
 
-/* Behind the value at `at`; NULL where there is none. */
+/* The byte after the value at `at`; NULL without a value. */
 static inline const uint8_t *fluxdb_value_end(const uint8_t *begin, const uint8_t *at, const uint8_t *end)
 {
     const uint8_t *value = at;

@@ -223,7 +223,7 @@ cdef inline const uint8_t* read_member(
 
 
 cdef inline uint32_t output_offset(const Reading* reading, const uint8_t* at) noexcept nogil:
-    """Where ``at``, which is canonical so far, will stand in the output."""
+    """Return the place in the output of ``at``, which is canonical so far."""
     return <uint32_t>((reading.out - reading.out_begin) + (at - reading.run))
 
 

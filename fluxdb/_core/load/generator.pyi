@@ -9,7 +9,7 @@ from fluxdb._core.load.histogram import LatencyHistogram
 PROTOCOLS: Final[dict[str, int]]
 
 class LoadResult(NamedTuple):
-    """What came of a run. Errors are replies, too; ``first_error`` is the first of them, '' for none."""
+    """The result of a run. Errors are replies too; ``first_error`` is the first of them, '' without any."""
 
     replies: int
     errors: int

@@ -1,6 +1,6 @@
 """How long requests took, by count: buckets that are 1/128 of their value wide, whatever its size.
 
-A value below 256 ns has a bucket of its own; above, each power of two is divided into 128 equal buckets.
+A value below 256 ns has its own bucket; above, each power of two is divided into 128 equal buckets.
 """
 
 from libc.stdint cimport uint64_t
@@ -36,7 +36,7 @@ cdef inline void histogram_record(Histogram* histogram, uint64_t value_ns) noexc
 
 cdef void histogram_clear(Histogram* histogram) noexcept nogil
 
-# The value at or below which that many of the count lie, as large as its bucket allows; 0 where there is none.
+# The value at or below which that many of the count lie, as large as its bucket allows; 0 without any.
 cdef uint64_t histogram_at(const Histogram* histogram, uint64_t rank) noexcept nogil
 
 

@@ -11,8 +11,8 @@ class LoadReceiver:
     ) -> None:
         """The sockets are connected, non-blocking and subscribed, with nothing left to read, and stay the caller's.
 
-        ``newlines`` in one event, as the server sends it. ``window``: writes that the slowest subscriber has not
-        been told of yet, at most; at most 64 KiB of requests. ValueError where the settings can't be."""
+        ``newlines`` in one event, as the server sends it. ``window``: the most writes whose events the slowest
+        subscriber has not received yet; at most 64 KiB of requests. ValueError for invalid settings."""
 
     def run(self, writes: int, *, silence_seconds: float = 30) -> int:
         """Write so often, without the GIL, until each subscriber has all events: the nanoseconds that it took.

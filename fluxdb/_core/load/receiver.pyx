@@ -1,7 +1,7 @@
-"""The receiving side of a benchmark: one thread, without the GIL, that counts what subscribers are told.
+"""The receiving side of a benchmark: one thread, without the GIL, that counts the events that subscribers get.
 
-An event is counted by its newlines, whatever the protocol. ``told`` is what all subscribers have: a write may be sent
-while it is less than ``window`` writes ahead of that.
+An event is counted by its newlines, whatever the protocol. ``told`` counts what all subscribers have: a write may be
+sent while it is less than ``window`` writes ahead of that.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -138,7 +138,7 @@ cdef class LoadReceiver:
         return DONE
 
     cdef Status receive(self, uint32_t index) noexcept nogil:
-        """What a socket has got. Of the writer it is replies, a line each."""
+        """Return how much a socket has received. The writer gets replies, a line each."""
         cdef uint8_t data[RECEIVE_BYTES]
         cdef uint64_t before = self.lines[index] // self.newlines
         cdef uint64_t now_told

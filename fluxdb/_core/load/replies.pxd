@@ -21,15 +21,15 @@ cdef enum ReplyState:
     REPLY_LENGTH = 3        # RESP: the number behind $
     REPLY_BODY = 4          # RESP: so many bytes of a bulk string
 
-# Of one connection. All zeros: nothing has come.
+# The state of one connection. All zeros: nothing has arrived.
 cdef struct ReplyReader:
     uint8_t state
     bint negative           # RESP: the length began with a minus
     bint keeping            # this reply's text goes on into the first error
     size_t seen             # LINES: bytes of the head that are as an error's
-    uint64_t left           # RESP: the length as far as it came, then bytes of the body with its \r\n
+    uint64_t left           # RESP: the length as read so far, then the bytes of the body with its \r\n
 
-# Of all connections.
+# The sums over all connections.
 cdef struct ReplyTally:
     uint64_t replies
     uint64_t errors

@@ -109,7 +109,7 @@ def main(context: click.Context, data_dir: Path, no_create: bool, read_only: boo
     folder of that name exists.
 
     Exit codes: 0 ok, 1 the database said no, 2 usage (an option, a command, JSON), 5 storage, 130 Ctrl-C, 141 the
-    reader of the output went away. Of several lines the gravest failure counts.
+    reader of the output went away. For several lines, the gravest failure counts.
     """
     warn_of_misspelt("data_dir", "history")
     context.obj = place = Place(data_dir, create=not no_create, read_only=read_only)

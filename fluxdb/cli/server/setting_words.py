@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 WORDS: dict[str, str] = {
-    # Of the database.
+    # Limits of the database.
     "key_bytes_max": "Longest key, as UTF-8.",
     "value_bytes_max": "Longest value, as compact JSON.",
     "depth_max": "Deepest nesting of arrays and objects.",
@@ -23,7 +23,7 @@ WORDS: dict[str, str] = {
     "queued_event_bytes_max": "Events that wait for all subscribers; above it, the longest queues are evicted.",
     "event_bytes_max": "Committed events that are not in the subscribers' queues yet.",
     "database_subscriptions_max": "Keys that all clients together may watch.",
-    # Of the server.
+    # Limits of the server.
     "connections_max": "Connections of the server.",
     "subscriptions_max": "Keys that a connection may watch.",
     "client_event_bytes_max": "Events that wait for a connection, of all keys that it watches.",
@@ -38,7 +38,7 @@ WORDS: dict[str, str] = {
     "drain_seconds": "Time to answer pending requests when the server stops; closing takes up to 2 s more.",
     "sync_stalled_seconds": "A sync of the log that takes longer makes /healthz answer 503; 0: never.",
     "certificate_warning_days": "Warn each day, this long before the certificate expires; 0: once it has expired.",
-    # Of the live page's server.
+    # Limits of the live page's server.
     "web_connections_max": "Connections to the page's server.",
     "web_subscriptions_max": "Keys that a page may watch.",
     "web_client_event_bytes_max": "Events that wait for a page, of all keys that it watches.",

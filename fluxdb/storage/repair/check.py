@@ -42,7 +42,7 @@ class Finding(NamedTuple):
 
 @dataclass
 class CheckReport:
-    """What was checked and what was found. ``ok``: the database opens, and no byte that matters is damaged."""
+    """The counts and findings of a check. ``ok``: the database opens, and no byte that matters is damaged."""
 
     directory: Path
     segments: int = 0

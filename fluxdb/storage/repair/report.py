@@ -12,7 +12,7 @@ WHAT_TO_DO = "set what you still want again, then remove the file; nothing reads
 
 @dataclass
 class RepairReport:
-    """What was wrong, what was done, what was lost."""
+    """The damage, the repairs, and the losses."""
 
     directory: Path
     damage: list[str] = field(default_factory=list)

@@ -82,7 +82,7 @@ class SnapshotHeader(NamedTuple):
         return BLOCK_MAGIC_1 if self.format_version == 1 else BLOCK_MAGIC
 
     def trailer_bytes(self, records: int) -> int:
-        """What stands in a block behind so many records."""
+        """The directory and tail that follow so many records in a block."""
         return 0 if self.format_version == 1 else records * ENTRY_BYTES + TAIL_BYTES
 
 
@@ -102,7 +102,7 @@ class Tail(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """What the footer says."""
+    """The content of the footer."""
 
     blocks: int
     records: int

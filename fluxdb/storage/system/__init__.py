@@ -1,1 +1,1 @@
-"""What storage needs from the operating system: plain files, syncs, readable errors, usage."""
+"""The services that storage takes from the operating system: plain files, syncs, readable errors, usage."""

@@ -1,4 +1,4 @@
-"""What an open database takes from the machine: time, memory, disk."""
+"""Use of the machine by an open database: time, memory, disk."""
 
 from __future__ import annotations
 
