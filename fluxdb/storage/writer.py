@@ -83,9 +83,7 @@ def _is_covered(following: SegmentFile, snapshot: Position) -> bool:
 
 def _begin_log(recovered: Recovered, folder: Descriptor) -> Descriptor:
     """Make the first segment of a new database."""
-    sync_ancestors(
-        recovered.directory
-    )  # somebody else may have made the folder
+    sync_ancestors(recovered.directory)  # somebody else may have made the folder
     recovered.database_id = os.urandom(16)
     recovered.documents.begin(FIRST_POSITION, b"")
     header = SegmentHeader(recovered.database_id, 1, FIRST_SEGMENT_BYTES, FIRST_POSITION, 0)
