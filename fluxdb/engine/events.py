@@ -14,5 +14,5 @@ from fluxdb.model import OPERATION_OF
 
 PARSER: Final = EventParser(orjson.loads, OPERATION_OF)
 
-# For each taker values of his own: what one does to them is not seen by another.
+# Every taker gets its own values: changing them does not affect another.
 parse_event: Callable[[RawEvent], Event] = PARSER.parse

@@ -1,8 +1,7 @@
-"""What every engine offers, wherever it runs: in this process, behind a connection, or as many behind one front.
+"""The methods that every engine offers, in this process or behind a connection.
 
-A handle speaks JSON text. Python values are the business of the classes that users see (``sync``, ``aio``); a
-terminal or a server hands text through as it came. ``EngineHandle`` blocks, ``AsyncEngineHandle`` is awaited: twins
-by name.
+A handle speaks JSON text. Python values are the business of the public classes (``sync``, ``aio``); a terminal or a
+server passes text through unchanged. ``EngineHandle`` blocks, ``AsyncEngineHandle`` is awaited: twins by name.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ class EngineHandle(Uncopied, ABC):
 
     @abstractmethod
     def subscribe(self, keys: Sequence[str], kept: Kept | None = None) -> Subscriber:
-        """A subscriber to which every change of the keys is told that commits after the return.
+        """Return a subscriber that gets every change of the keys that commits after this call.
 
         ``kept`` has it from its making on, so that it can be closed where a signal handler raises before the return.
         """
@@ -74,7 +73,7 @@ class EngineHandle(Uncopied, ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Wait for writes on their way, end subscribers, let go of everything. Idempotent."""
+        """Wait for writes in flight, end subscribers, release everything. Idempotent."""
 
 
 class AsyncEngineHandle(Uncopied, ABC):
@@ -123,10 +122,12 @@ class Subscriber(Protocol):
 
     @property
     def last_revision(self) -> int:
-        """Of the last event that was taken (0: none)."""
+        """The revision of the last event taken (0: none)."""
 
     def take(self) -> RawEvent | None:
-        """The next event; None where there is none yet. Raises SubscriberEvictedError; ClosedError after the last."""
+        """Return the next event; None if none has arrived yet. Raises SubscriberEvictedError; ClosedError after the
+        last.
+        """
 
     def wait(self, timeout_seconds: float | None) -> None:
         """Block until take() has something to say, or the time is over."""

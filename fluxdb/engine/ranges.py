@@ -59,7 +59,7 @@ class Counted(NamedTuple):
 
 @dataclass(frozen=True)
 class Many(Generic[T]):
-    """What was found under each key that was asked for, in that order, at ``revision``; None for a missing document."""
+    """The documents of the requested keys, in that order, at ``revision``; None for a missing document."""
 
     documents: Sequence[T | None]
     revision: int

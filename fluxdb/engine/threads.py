@@ -1,8 +1,9 @@
 """Work that is done whole, although a signal handler raises.
 
 Handlers run in the main thread, between any two steps of Python code, and what one raises (Ctrl-C) comes out there: the
-rest of the work is not done, and a lock may stay taken. Other threads are never interrupted so. What must be whole is
-therefore done by another thread, and the main thread waits for it; a handler that raises ends the wait, not the work.
+rest of the work is not done, and a lock may stay taken. Other threads are never interrupted so. Work that must be
+complete is therefore done by another thread, and the main thread waits for it; a handler that raises ends the wait, not
+the work.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def start(thread: threading.Thread) -> None:
 
 
 def call_whole(work: Callable[[], T], name: str) -> T:
-    """What ``work`` returns, or raises. It may be called once more, or at the same time, by whoever calls this again.
+    """Return or raise the result of ``work``, which may be called again, or at the same time, if this is called again.
 
     Where no thread can be made, as at the interpreter's end, it is done here.
     """

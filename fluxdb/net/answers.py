@@ -1,4 +1,4 @@
-"""What a connection hands over to Python, since it is rare: subscriptions, snapshots, info, passwords."""
+"""Rare requests that a connection passes to Python: subscriptions, snapshots, info, passwords."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logger = logging.getLogger("fluxdb.server")
 
 
 class Client(Protocol):
-    """Who asked."""
+    """The connection that made a request."""
 
     subscriptions: dict[str, ConnectionSubscriber]
     backlog: ClientBacklog
@@ -73,10 +73,10 @@ class Answers:
             client.reply(ticket, line)
 
     def _subscribe(self, client: Client, ticket: int, request_id: bytes, *, key: str, **_: Any) -> bytes:
-        """Of a key that is watched already: changes nothing, says the same."""
+        """Answer for a key that is already watched: changes nothing, replies the same."""
         subscriber = client.subscriptions.get(key)
         if subscriber is not None and subscriber.evicted:
-            client.deliveries.deliver([subscriber])  # says so, before it begins anew
+            client.deliveries.deliver([subscriber])  # replies before it begins again
             subscriber = None
         if subscriber is None:
             bound = self._service.limits.subscriptions_max
@@ -99,7 +99,7 @@ class Answers:
         return lines.reply({"kind": "subscribed", "key": key, "revision": subscriber.after_revision}, request_id)
 
     def _unsubscribe(self, client: Client, ticket: int, request_id: bytes, *, key: str, **_: Any) -> bytes:
-        """Of a key that is not watched: changes nothing. No event of the key comes behind the reply."""
+        """Answer for a key that is not watched: changes nothing. No event of the key follows the reply."""
         subscriber = client.subscriptions.pop(key, None)
         if subscriber is not None:
             subscriber.close()

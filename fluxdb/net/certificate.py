@@ -64,7 +64,7 @@ class Certificate:
         return "of unknown expiry" if self.expires_at is None else f"valid until {_date(self.expires_at)}"
 
     def fault(self, warning_days: int, now: float) -> str | None:
-        """What is wrong, or soon will be, with its time of validity; ``now`` in seconds since 1970."""
+        """Return what is, or soon will be, wrong with the time of validity; ``now`` in seconds since 1970."""
         if self.valid_from is not None and now < self.valid_from:
             return f"the certificate is not valid before {_date(self.valid_from)}: clients reject it until then"
         if self.expires_at is None or now < self.expires_at - warning_days * DAY_SECONDS:
@@ -109,7 +109,7 @@ def _why(error: OSError | ValueError) -> str:
 
 
 def _check_readable(option: str, path: Path) -> None:
-    """Of the two files, ssl does not say which one it could not read."""
+    """Find the file that can't be read, because ssl does not say which of the two it is."""
     try:
         path.open("rb").close()
     except OSError as error:
@@ -123,8 +123,8 @@ def _no_passphrase() -> str:
 def _validity(path: Path) -> tuple[float | None, float | None]:
     """From when and until when, in seconds since 1970; None where that is not known.
 
-    ``ssl`` shows a certificate's dates for peers that it verified only. What it decodes those with is private, so this
-    does without it where some Python has none: then nothing warns, and TLS works as ever.
+    ``ssl`` shows the dates of a certificate only for verified peers. Its decoder is private, so this function does
+    without it if some Python lacks it: then nothing warns, and TLS works as before.
     """
     try:
         decoded = importlib.import_module("_ssl")._test_decode_cert(str(path))

@@ -1,6 +1,6 @@
-"""The clients of a server: the compiled reactor serves them in threads of its own; here is what it hands to Python.
+"""The clients of a server: the compiled reactor serves them in its own threads; here is what it passes to Python.
 
-Requests that are rare come as news, by a descriptor of the event loop; events go the other way (deliveries).
+Rare requests arrive as upcalls, through a descriptor of the event loop; events go the other way (deliveries).
 """
 
 from __future__ import annotations

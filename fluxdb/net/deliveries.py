@@ -1,9 +1,10 @@
-"""Events on their way to clients: taken from the feeds, put together once, sent to many in one call.
+"""Events for clients: taken from the feeds, built once, sent to many in one call.
 
-All that is taken in one round goes out in the order of the commits, over all keys of a client. Who has no room for an
-event keeps it until there is room again. What it could not send, taken or not, stays in the feeds and counts for the
-client (backlog): so it is in memory once, whoever else waits for it, and is bounded, which evicts who never has room.
-Then it keeps nothing any more, and is told at once: that line is short, and always has room.
+All events of one round go out in the order of the commits, over all keys of a client. A client without room for an
+event keeps it until it has room again. Events that it could not send, taken or not, stay in the feeds and count for the
+client (backlog): so each is in memory once, no matter how many others wait for it, and their number is bounded: a
+client that never has room is evicted. Then it keeps nothing, and is notified at once: that line is short, and always
+has room.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ _Run = tuple[list[ConnectionSubscriber], list[RawEvent]]
 
 
 class EventDeliveries:
-    """``push`` sends lines to clients, by their numbers, and returns the numbers of those who had no room;
-    ``on_evicted`` is told of who fell behind, and of its last revision, and closes it."""
+    """``push`` sends lines to clients, by their numbers, and returns the numbers of those without room;
+    ``on_evicted`` gets a subscriber that fell behind, with its last revision, and closes it."""
 
     def __init__(
         self,
@@ -39,7 +40,7 @@ class EventDeliveries:
         for subscriber in behind:
             subscriber.behind = False
         if behind:
-            behind[0].bell.ring(behind)  # with whoever was rung already: they may have older events
+            behind[0].bell.ring(behind)  # together with those rung before: they may have older events
 
     def forget(self, number: int) -> None:
         """The client is gone."""
@@ -96,7 +97,7 @@ class EventDeliveries:
 
 
 def _runs(subscribers: list[ConnectionSubscriber], horizon: float) -> list[_Run]:
-    """What was taken, up to the horizon, in the order of the commits; events to the same subscribers together."""
+    """Return the taken events up to the horizon, in commit order; events to the same subscribers together."""
     waiting: dict[int, list[ConnectionSubscriber]] = {}  # by revision
     events: dict[int, RawEvent] = {}
     for subscriber in subscribers:

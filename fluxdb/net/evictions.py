@@ -1,4 +1,4 @@
-"""What the log says of subscribers that fell behind: a line for all of one turn of the loop, not one for each.
+"""Log evictions of subscribers that fell behind: one line per turn of the loop, not one per subscriber.
 
 A thousand lines in one turn would take longer than all the rest of evicting them, while others wait.
 """

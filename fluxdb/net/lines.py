@@ -34,7 +34,7 @@ def written(outcome: Written | None) -> bytes:
 
 
 def error(problem: BaseException, request_id: bytes = b"") -> bytes:
-    """What went wrong, as a reply."""
+    """Return an error as a reply."""
     return b'{"kind":"error",%b%b}\n' % (error_members(problem), _id_member(request_id))
 
 
@@ -43,7 +43,7 @@ def error_words(code: str, message: str, request_id: bytes = b"") -> bytes:
 
 
 def farewell(code: str, message: str) -> bytes:
-    """Why the connection is closed, behind whatever was on its way: it answers no request."""
+    """Return the reason for closing the connection, to follow pending replies: it answers no request."""
     return b'{"kind":"error",%b,"closing":true}\n' % error_text(code, message)
 
 

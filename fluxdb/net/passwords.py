@@ -21,7 +21,7 @@ FORGET_SECONDS = 60.0
 ADDRESSES_MAX = 4_096
 WAITING_MAX = 1_024  # attempts of one address
 
-# What is told of an attempt: whether it was the password; None: too many attempts wait, and it was not looked at.
+# The result of an attempt: whether the password is right; None: too many attempts wait, and it was not checked.
 Told = Callable[[bool | None], None]
 TOO_MANY = "too many passwords of this address are waiting to be looked at: try again later"
 

@@ -122,7 +122,7 @@ class Server(Service):
             if hasattr(socket, option):
                 accepted.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
-    # What is durable by now
+    # Writes that are durable by now
 
     def _on_commit(self) -> None:
         self._commits.collect()
@@ -142,19 +142,19 @@ class Server(Service):
     def _on_tick(self) -> None:
         self._ticking = self.loop.call_later(TICK_SECONDS, self._on_tick)
         self.clients.tick()
-        # What waits in queues is unread, too. They are evicted for it, before clients are cut off.
+        # Events in queues are unread too. They are evicted before clients are disconnected.
         unread_bytes = self.clients.reactor.unread_bytes
         self.engine.notify.bound_queues(max(0, self.limits.unread_bytes_max - unread_bytes))
         self._disk_watch.look()
 
-    # What can change
+    # Changes at run time
 
     def change_password(self, password: bytes) -> None:
-        """Of a server that has one: ask new connections for this one. Who is in stays in."""
+        """Replace the password if the server has one: new connections need it. Open connections stay."""
         assert self.password is not None
         self.password.change(password)
 
-    # What is known
+    # Facts
 
     def info(self) -> dict[str, Any]:
         """State, counters, limits: the engine's, and the server's. Raises ClosedError."""
@@ -183,7 +183,7 @@ class Server(Service):
         return self.clients.reactor.durations
 
     def totals(self) -> dict[str, int]:
-        """What waits, of all clients, as of Reactor."""
+        """Return the bytes that wait, over all clients, as Reactor counts them."""
         return self.clients.reactor.totals()
 
     # The end
@@ -194,7 +194,7 @@ class Server(Service):
             listener.close()
 
     async def close(self) -> None:
-        """Accept no more, answer what is on its way, for drain_seconds at most; then let go of all. Idempotent."""
+        """Accept no more, answer pending requests for at most drain_seconds; then release everything. Idempotent."""
         if self.closing:
             return
         self.closing = True

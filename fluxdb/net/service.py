@@ -1,4 +1,4 @@
-"""What the clients of one server share: the engine, the limits, the password, and what is counted of them.
+"""The shared part of one server's clients: the engine, the limits, the password, and the counters.
 
 A client knows its service, not the server: the server makes the clients, and ends them.
 """

@@ -1,7 +1,7 @@
-"""Who watches a key over a connection: taken from when the connection has room, evicted by the feed when it never has.
+"""Subscriptions of a connection: it takes events while it has room, and is evicted by the feed if it never has.
 
-There is no task for a subscription: a feed that has news rings a bell, and the loop's next turn lets each connection
-take what it has room for. What it does not take stays in the feed, which is shared and bounded.
+There is no task per subscription: a feed with new events rings a bell, and in its next turn the loop lets each
+connection take what it has room for. The rest stays in the feed, which is shared and bounded.
 """
 
 from __future__ import annotations
@@ -79,13 +79,13 @@ class EventBell:
             for deliveries, subscribers in self._by_deliveries(lists).items():
                 try:
                     deliveries.deliver(subscribers)
-                except Exception as error:  # noqa: PERF203 - the others are told first
+                except Exception as error:  # noqa: PERF203 - the others are notified first
                     failed = failed or error
             if failed is not None:
                 raise failed
             for _ in range(lists):
                 self._rung.popleft()
-        except BaseException:  # no memory, say: whoever was not told has no other ring to come
+        except BaseException:  # out of memory, for example: the subscribers not notified yet get no other ring
             self._loop.call_later(AGAIN_SECONDS, self._deliver)
             raise
         finally:

@@ -200,7 +200,7 @@ class Pump:
             passed = self._inner.send(data) if data else 0
         except BlockingIOError:
             passed = 0
-        except OSError:  # the reactor takes no more: what it said last is on its way
+        except OSError:  # the reactor accepts no more: its last bytes are in flight
             passed = len(data)
         self._incoming = bytes(data[passed:])
         if self._incoming:
@@ -227,7 +227,7 @@ class Pump:
             received = self._inner.recv_into(chunk)
         except BlockingIOError:
             return False
-        except ConnectionError:  # it closed its end while something from the client was on its way
+        except ConnectionError:  # it closed its end while bytes of the client were in flight
             received = 0
         if received:
             self._pass_out(chunk[:received])

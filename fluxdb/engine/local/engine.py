@@ -144,7 +144,7 @@ class Engine(EngineHandle):
             threads.call_aside(self._close_once, "fluxdb-close", FINALIZER_PATIENCE_SECONDS)
 
     def __del__(self) -> None:
-        """Of one that nobody has: a signal handler raised before its maker could store it."""
+        """Close an engine that nobody has: a signal handler raised before its maker could store it."""
         if hasattr(self, "snapshots"):
             self.close_aside()
 
@@ -159,7 +159,7 @@ class Engine(EngineHandle):
 
 
 def took_effect(written: Written | None) -> Written:
-    """Of a SET or a PATCH, which always take effect where they don't raise."""
+    """Return the outcome of a SET or a PATCH, which always take effect if they don't raise."""
     assert written is not None
     return written
 

@@ -24,7 +24,7 @@ from fluxdb.errors import ClosedError
 
 
 class LoopEngine(AsyncEngineHandle):
-    """A view of an Engine for tasks: of one event loop, of one after another, of several in threads of their own."""
+    """A view of an Engine for tasks: of one event loop, of several in turn, or of several in separate threads."""
 
     def __init__(self, engine: Engine, *, closes_engine: bool) -> None:
         self._engine = engine
@@ -108,7 +108,7 @@ class LoopEngine(AsyncEngineHandle):
 
 
 async def _done(work: Callable[[], None], name: str) -> None:
-    """In a thread of its own: those of the loop's pool may all be busy, and what waits there can be cancelled."""
+    """Run it in a separate thread: the loop's pool may be busy, and work that waits there can be cancelled."""
     outcome: Asked[None] = Asked()
 
     def run() -> None:

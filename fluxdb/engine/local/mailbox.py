@@ -1,11 +1,11 @@
-"""How the tasks of one event loop write: never blocking the loop, in as little Python per write as can be.
+"""Writes from the tasks of one event loop: they never block the loop, and take as little Python per write as possible.
 
-A write is staged by one compiled call, and its future put at the end of a queue. The native commit thread commits
-group after group, and makes the channel's descriptor readable; the loop then resolves the futures of a whole group in
-one burst. Outcomes come in the order of the writes, so each is matched by its place. A future that was cancelled
-meanwhile keeps its place, and its outcome is dropped: a reply never shifts to the next caller.
+One compiled call stages a write, and its future joins the end of a queue. The native commit thread commits group after
+group, and makes the channel's descriptor readable; the loop then resolves the futures of a whole group in one burst.
+Outcomes arrive in the order of the writes, so each is matched by its position. A future that was cancelled meanwhile
+keeps its position, and its outcome is dropped: a reply never shifts to the next caller.
 
-When the filling group is full, callers wait in a queue of their own, and are staged in the order in which they came.
+When the filling group is full, callers wait in a separate queue, and are staged in their order of arrival.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """The snapshot actor: one daemon thread that does what must not hold up a write.
 
-Every second it sees whether the folder is in its place. It allocates the next segment ahead, and writes snapshots: when
-the log has grown by so many bytes since the last, when so much time has passed and something was written, and when
-asked to. One at a time. Who asks while one runs gets the next one, since the running one may not hold what he has
-written. Nothing that fails here ends the thread: it is logged, and tried again later. While the log is full, and writes
-are refused since no checkpoint succeeds, it is tried again after one second, then two, up to a minute. Closing ends a
-snapshot on its way, whoever asked for it: the log has all that it would have had.
+Every second it checks that the folder is in its place. It allocates the next segment ahead, and writes snapshots: when
+the log has grown by so many bytes since the last one, when so much time has passed and something was written, and on
+request; one at a time. A request during a running snapshot gets the next one, because the running one may lack the
+latest writes. Nothing that fails here ends the thread: it is logged, and tried again later. While the log is full, and
+writes are rejected because no checkpoint succeeds, it tries again after one second, then two, up to a minute. Closing
+ends a running snapshot, no matter who requested it: the log has everything that it would have had.
 """
 
 from __future__ import annotations
@@ -125,7 +125,9 @@ class SnapshotActor:
             logger.exception("could not allocate the next log segment ahead")
 
     def _prepare_asked_spare(self) -> None:
-        """Whoever asks looks for himself: silent while there is no room, so that polling does not fill the log."""
+        """Allocate for a caller that checks the result itself: silent while the disk is full, so that polling does not
+        fill the log.
+        """
         try:
             if self._committer.prepare_spare() == 0:
                 logger.info("the next log segment is allocated: writes are taken")

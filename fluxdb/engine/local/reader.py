@@ -13,7 +13,7 @@ from fluxdb.errors import closed_error
 
 
 class ReadActor:
-    """GET. What a write changes is seen here only after it is durable, since only then it is applied."""
+    """GET. A write becomes visible here only after it is durable, because only then it is applied."""
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents

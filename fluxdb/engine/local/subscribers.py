@@ -1,4 +1,4 @@
-"""Who walks a feed from a thread that blocks. (From tasks of an event loop: ``task_subscriber``.)"""
+"""Subscribers that a blocking thread reads. (For tasks of an event loop: ``task_subscriber``.)"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who walks a feed from tasks of an event loop is compiled (``_core/events/stream``); here is who wakes them."""
+"""Waking the tasks of an event loop that read a feed; reading it is compiled (``_core/events/stream``)."""
 
 from __future__ import annotations
 

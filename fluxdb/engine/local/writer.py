@@ -1,7 +1,7 @@
 """The write actor: a write on its way to the committer, whose filling group is the mailbox.
 
-A thread that writes calls the committer itself: it leads the group where no other thread does, and waits. An event
-loop must not wait: each gets a mailbox of its own (see ``mailbox``).
+A thread that writes calls the committer itself: it leads the group if no other thread does, and waits. An event loop
+must not wait: each has its own mailbox (see ``mailbox``).
 """
 
 from __future__ import annotations

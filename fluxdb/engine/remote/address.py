@@ -20,7 +20,7 @@ _WAY_OUT = " (in a password, @ : / ? # and % are written percent-encoded, or it 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server is: ``host`` and ``port``, or ``path`` of a Unix socket."""
+    """The address of a server: ``host`` and ``port``, or ``path`` of a Unix socket."""
 
     host: str = ""
     port: int = DEFAULT_PORT
@@ -69,7 +69,7 @@ def parse_url(url: str) -> Address:
 
 
 def _check_labels(host: str) -> None:
-    """What the resolver's encoding of names refuses, without saying why."""
+    """Raise ValueError for names that the resolver's encoding rejects without saying why."""
     if ":" in host:  # an IPv6 address
         return
     labels = host.removesuffix(".").split(".")

@@ -1,4 +1,4 @@
-"""The engine of a server, for threads: their calls go through an event loop in a thread of its own.
+"""The engine of a server, for threads: their calls go through an event loop in a separate thread.
 
 So the requests of all threads are pipelined over one connection, and a thread that waits can be interrupted.
 """
@@ -164,7 +164,7 @@ class RemoteEngine(EngineHandle):
             raise
 
     def _hand_over(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-        """To the loop. What it has before it is stopped is begun, and so cancelled."""
+        """Pass it to the loop. Work that arrives before the loop stops is begun, and so cancelled."""
         begun = call_locked(self._hand_over_lock, -1, self._begin, coroutine)
         if begun is not None:
             return begun

@@ -46,6 +46,6 @@ def failure(reply: dict[str, Any]) -> errors.FluxDBError:
 
 
 def copy_of(error: errors.FluxDBError) -> errors.FluxDBError:
-    """One of its own for each raise: several who wait have the same, and its traceback would grow."""
+    """Return a separate error for each raise: several waiters share one, and its traceback would grow."""
     copied: errors.FluxDBError = copy.copy(error)
     return copied

@@ -36,7 +36,7 @@ class LinkLostError(Exception):
 
 class Link(asyncio.Protocol):
     """Used in the thread of its event loop only. ``pushed`` gets the lines that answer nothing, and ``tell`` is called
-    when all that one read brought was seen; ``on_lost`` once, after all who waited were told."""
+    when everything that one read brought was processed; ``on_lost`` once, after all waiters got their error."""
 
     def __init__(self, pushed: Taker, tell: Callable[[], None], on_lost: Callable[[Link], None]) -> None:
         self._loop = asyncio.get_running_loop()
@@ -54,7 +54,7 @@ class Link(asyncio.Protocol):
         self.reads = 0  # how often something arrived
         self.revision = 0  # of the newest write over it that was acknowledged; the next server may be behind this one
 
-    # What the owner does
+    # Calls of the owner
 
     def request(self, body: bytes, first: Taker | None = None) -> asyncio.Future[bytes]:
         """Send it with all others of this turn of the loop. The reply's line, or LinkLostError.
@@ -103,7 +103,9 @@ class Link(asyncio.Protocol):
         return not len(self._protocol)
 
     def give_up(self, reason: str) -> None:
-        """It is open, but dead: all who wait are told so now, and it is closed without waiting for anything."""
+        """Give up an open but dead connection: all waiters get an error now, and it is closed without waiting for
+        anything.
+        """
         if not self.lost:
             self._reason = self._reason or reason
             self._give_up()
@@ -132,7 +134,7 @@ class Link(asyncio.Protocol):
         """Nothing is known but that the other side closed it."""
         return self.lost and not self._reason and self._protocol.last_words is None
 
-    # What the transport does
+    # Callbacks of the transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # by its methods: those of other loops have other bases
@@ -170,7 +172,7 @@ class Link(asyncio.Protocol):
             self._ended.set_result(None)
 
     def _give_up(self) -> None:
-        """What is asked from here on goes over the next connection."""
+        """Abort this connection: later requests go over the next one."""
         self._transport.abort()
         self._lose()
 
@@ -234,7 +236,7 @@ def words(error: Exception) -> str:
         why = f"TLS: {error.reason or error}"
         return f"{why} (does the server talk TLS there?)" if error.reason == "WRONG_VERSION_NUMBER" else why
     if isinstance(error, OSError):
-        # Of a host with several addresses asyncio has only text, with the number of what each of them said.
+        # For a host with several addresses asyncio has only text, with the error number of each address.
         numbers = [error.errno] if error.errno else [int(found) for found in _NUMBERS.findall(str(error))]
         told = dict.fromkeys(_REFUSED if number == errno.ECONNREFUSED else os.strerror(number) for number in numbers)
         if told and min(numbers) > 0:  # those of the resolver are negative

@@ -122,10 +122,10 @@ class RemoteLoopEngine(AsyncEngineHandle):
             finally:  # warnings can be errors
                 self.close_forgotten()
 
-    # Requests: the reply's line. What changes something is sent once, whatever happens.
+    # Requests, returning the reply's line. One that changes something is sent once, whatever happens.
 
     async def ask(self, body: bytes) -> bytes:
-        """Of what changes nothing: sent once more where the connection was lost."""
+        """Send a request that changes nothing; once more if the connection was lost."""
         return await self._ask_again(body, self._until())
 
     async def write(self, body: bytes) -> Written | None:
@@ -252,7 +252,7 @@ class RemoteLoopEngine(AsyncEngineHandle):
         subscriber.after_revision = link.revision
         replies = []
         for key in subscriber.keys:
-            # Of a key that the server tells already, it changes nothing: its reply comes behind all older events.
+            # For a key that the server already watches, it changes nothing: its reply comes after all older events.
             first = partial(watchers.answered, key, [subscriber])
             replies.append(self._reply(link, request.subscribe(key), until, first))
         for outcome in await asyncio.gather(*replies, return_exceptions=True):
@@ -282,7 +282,7 @@ class RemoteLoopEngine(AsyncEngineHandle):
 
 
 def took_effect(done: Written | None) -> Written:
-    """Of a SET or a PATCH, which always take effect where they don't raise."""
+    """Return the outcome of a SET or a PATCH, which always take effect if they don't raise."""
     if done is None:
         words = "the server says of a write that there was nothing to delete"
         raise reply.UnexpectedReplyError(words, maybe_applied=True)
@@ -290,4 +290,4 @@ def took_effect(done: Written | None) -> Written:
 
 
 def _ignore(line: bytes) -> None:
-    """Of a request whose reply nobody waits for."""
+    """Ignore the reply of a request for which nobody waits."""

@@ -1,12 +1,12 @@
-"""One connection without its socket: requests out, replies and what nobody asked for in.
+"""One connection without its socket: requests out, replies and unrequested lines in.
 
-Replies come in the order of the requests. Each request has an id besides, and a reply with another id than the oldest
-request's ends the connection: a reply is never handed to the wrong one. Who gave up waiting keeps the place of his
-request, so that its reply shifts nothing.
+Replies arrive in the order of the requests. Each request also has an id, and a reply with another id than the oldest
+request's ends the connection: a reply never goes to the wrong caller. A request whose caller gave up keeps its
+position, so that its reply shifts nothing.
 
-An error without an id is the oldest request's: of a line that was too long, the server can't tell the id. With a member
-"closing", or where nothing was asked, it answers nobody: it says why the server closes the connection, and ends it for
-us, too. What was not answered before it is not answered by it.
+An error without an id answers the oldest request: for a line that was too long, the server can't know the id. With a
+member "closing", or if no request is pending, it answers none: it says why the server closes the connection, and ends
+it on our side too. It does not answer the requests that are still pending.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A connection that is made anew when it was lost.
+"""A connection that is reopened after it was lost.
 
-A request makes it at once. Where somebody subscribes it is made in the background as well, with growing pauses, and the
-subscriptions are asked for before anything else: what is read over the new connection is not older than their events.
+A request reopens it at once. If something is subscribed it is also reopened in the background, with growing pauses, and
+the subscriptions are sent before anything else: what is read over the new connection is not older than their events.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Reconnecting:
         self.live: Link | None = None
 
     async def link(self, until: float | None = None) -> Link:
-        """The connection; where there is none it is made, once for all who ask meanwhile, and wait ``until`` then.
+        """Return the connection; if it is missing, open it once for all callers, who then wait until ``until``.
 
         Raises ConnectionLostError, AuthError, and whatever the server refuses the connection with.
         """
@@ -66,7 +66,7 @@ class Reconnecting:
         return connecting.result()
 
     async def close(self, seconds_max: float) -> None:
-        """Wait for the replies on their way, at most so long; then end everything."""
+        """Wait for pending replies for a limited time; then end everything."""
         self._closed = True
         try:
             if self.live is not None:

@@ -1,7 +1,7 @@
-"""Replies and events as they come over the wire: what they say, with the values still as JSON text.
+"""Replies and events as they arrive over the wire: their content, with values still as JSON text.
 
-The forms that the server writes are cut apart; a value within is not parsed here. Any other form that says the same is
-taken too, by parsing all of it. What says nothing of the kind is refused by UnexpectedReplyError, whatever it is.
+The forms that the server writes are cut apart without parsing the value inside. Any other form that means the same is
+accepted too, by parsing all of it. Everything else raises UnexpectedReplyError, whatever it is.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def is_welcome(line: bytes) -> bool:
 
 
 def document(line: bytes) -> Document | None:
-    """Of a GET's reply."""
+    """Return the document in a GET's reply."""
     found = _document(line)
     try:
         return None if found is None else Document(decode(found[0]), found[1])
@@ -80,7 +80,7 @@ def document(line: bytes) -> Document | None:
 
 
 def document_text(line: bytes) -> tuple[bytes, int] | None:
-    """Of a GET's reply: the value's text and the version; None for no document."""
+    """Return the value's text and the version in a GET's reply; None for no document."""
     found = _document(line)
     try:
         if found is not None:
@@ -106,7 +106,7 @@ def _document(line: bytes) -> tuple[bytes, int] | None:
 
 
 def written(line: bytes) -> Written | None:
-    """Of a write's reply: version and revision; None where there was nothing to delete.
+    """Return version and revision in a write's reply; None if the key did not exist.
 
     An UnexpectedReplyError has ``maybe_applied``: the write was sent, and this is no refusal.
     """
@@ -120,7 +120,7 @@ def written(line: bytes) -> Written | None:
 
 
 def revision(line: bytes) -> int:
-    """Of a reply that may tell one; 0 where it does not."""
+    """Return the revision in a reply that may have one; 0 if it has none."""
     try:
         return _whole(answer(line).get("revision", 0))
     except TypeError:
@@ -133,7 +133,7 @@ def is_event(line: bytes) -> bool:
 
 
 def event(line: bytes) -> RawEvent:
-    """Of a line that tells an event."""
+    """Return the event in a line."""
     try:
         return _cut_event(line) or _parsed_event(line)
     except (KeyError, TypeError, ValueError, LimitError):
@@ -171,7 +171,7 @@ def _raw(operation: str, key: str, old: bytes, new: bytes, version: int, revisio
 
 
 def _old_end(line: bytes, start: int, end: int) -> int | None:
-    """Where the old value ends, and the member ``new`` begins; None where that is not what follows."""
+    """Return where the old value ends, and the member ``new`` begins; None if something else follows."""
     at = line.find(_NEW, start, end)
     if at < 0 or line.find(_NEW, at + 1, end) < 0:  # within a string its quotes would be escaped
         return at if at >= 0 else None
@@ -179,7 +179,7 @@ def _old_end(line: bytes, start: int, end: int) -> int | None:
 
 
 def _value_end(line: bytes, start: int, end: int) -> int:
-    """Where the value that begins at ``start`` ends."""
+    """Return where the value that begins at ``start`` ends."""
     if line[start] not in b'[{"':
         return line.index(b",", start, end)
     depth = 0

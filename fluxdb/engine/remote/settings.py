@@ -1,4 +1,4 @@
-"""What a client can be told, and the bounds that are its own."""
+"""The settings of a client, and the limits that are its own business."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HEARTBEAT_SECONDS = 20.0  # where open() says nothing
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Of ``limits``, only those of subscribers are the client's; all others are the server's business."""
+    """The subscriber limits in ``limits`` are the client's; all others are the server's business."""
 
     address: Address
     password: str | None = field(default=None, repr=False)

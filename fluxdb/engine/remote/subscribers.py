@@ -1,4 +1,4 @@
-"""Who watches keys of a server: a bounded queue that the connection fills and one taker empties.
+"""Subscribers to keys of a server: a bounded queue that the connection fills and one taker empties.
 
 Nobody can take any of what one read of the socket brings (a burst) before all of it was taken apart. So, as in a feed,
 a burst that is larger than the bound by itself does not count, until the next such burst. By their number, events count
@@ -23,7 +23,7 @@ from fluxdb.values import keys_to_watch
 
 
 class _Count(NamedTuple):
-    """Of events, from the beginning."""
+    """The sum of all events from the beginning."""
 
     events: int = 0
     bytes: int = 0
@@ -39,7 +39,8 @@ class RemoteSubscriber:
         self.keys = keys_to_watch(keys)
         for key in self.keys:
             request.quoted(key)
-        # Of the connection that there is: another one may lead to a server that was set back to an older revision.
+        # A revision of the current connection only: another may lead to a server that was set back to an older
+        # revision.
         self.active: dict[str, int] = {}  # the keys that the server tells of, each from behind a revision
         self.after_revision = 0  # no news of any key
         self.last_revision = 0
@@ -59,7 +60,7 @@ class RemoteSubscriber:
     # The connection's side
 
     def push(self, event: RawEvent) -> None:
-        """Of the burst; told behind all of it."""
+        """The size of the burst; known after all of it."""
         after_revision = self.active.get(event[1])
         if self._end is not None or after_revision is None or event[5] <= after_revision:
             return
@@ -147,7 +148,7 @@ class RemoteSubscriber:
         if self._hungry:
             self._hungry = False
             self._turn_events = self._in.events
-        end = self._end  # looked at first: what comes between is told before it
+        end = self._end  # read first: events in between are delivered before it
         try:
             item = self._queue.popleft()
         except IndexError:
@@ -177,7 +178,7 @@ class RemoteSubscriber:
 
 
 def event_bytes(event: RawEvent) -> int:
-    """What an event holds, about."""
+    """Return roughly what an event holds."""
     _, key, old, new, _, _ = event
     return len(key) + len(old or b"") + len(new or b"")
 

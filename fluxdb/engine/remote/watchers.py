@@ -1,4 +1,4 @@
-"""Who watches which keys over one handle: a server tells of each key once, however many watch it."""
+"""Watchers of keys over one handle: a server sends the events of each key once, however many watch it."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ class Watchers:
         return orphans
 
     def of(self, key: str) -> Sequence[RemoteSubscriber]:
-        """Who watches ``key`` now; it changes no more."""
+        """Return the watchers of ``key`` at this moment; the result does not change any more."""
         return self._by_key.get(key, ())
 
     def answered(self, key: str, those: Sequence[RemoteSubscriber], line: bytes) -> None:
         """The reply to what was asked for ``those`` came: from here on the server tells of ``key``, or says why not.
 
-        Whoever asked behind that has a reply of his own to come: the server may have ended it in between.
+        Later requests get their own replies: the server may have ended the subscription in between.
         Raises UnexpectedReplyError.
         """
         those = [subscriber for subscriber in those if subscriber in self.of(key)]
@@ -82,7 +82,7 @@ class Watchers:
         self.evict(key, last_revision if isinstance(last_revision, int) else 0)
 
     def tell(self) -> None:
-        """What one read of the socket brought has been taken apart: the slow are evicted, then all may take."""
+        """Finish one read of the socket, after all of it was parsed: evict slow subscribers, then let all take."""
         told = list(self._pushed_to)
         self._pushed_to.clear()
         for subscriber in told:
@@ -93,7 +93,7 @@ class Watchers:
     def evict(self, key: str, last_revision: int) -> None:
         """The server found them slow. It tells nothing of ``key`` any more."""
         those = self._by_key.pop(key, [])
-        later = [subscriber for subscriber in those if key not in subscriber.active]  # meanwhile asked for anew
+        later = [subscriber for subscriber in those if key not in subscriber.active]  # subscribed again meanwhile
         if later:
             self._by_key[key] = later
         slow = [subscriber for subscriber in those if key in subscriber.active]

@@ -1,4 +1,4 @@
-"""Who may talk to the live page's server: by Host, by Origin, by password.
+"""Access to the live page's server: by Host, by Origin, by password.
 
 A browser sends requests to a server on localhost for any page that asks it to. The Origin header says which page it
 was. The Host header says by which name the browser came: a page that points its own name at 127.0.0.1 (DNS

@@ -1,4 +1,4 @@
-"""What the live page's server answers over plain HTTP: the page, metrics, health.
+"""Answers of the live page's server over plain HTTP: the page, metrics, health.
 
 The page names its files and its WebSocket relative to itself, so a proxy may serve it below a path that it cuts off.
 """
@@ -50,7 +50,7 @@ SECURITY_HEADERS = {
 
 
 class HttpSite:
-    """Answers a request, or lets it become a WebSocket. ``metrics`` and ``problems``: None where there is none."""
+    """Answers a request, or lets it become a WebSocket. ``metrics`` and ``problems``: None if the server has none."""
 
     def __init__(
         self, access: Access, metrics: Callable[[], bytes] | None, problems: Callable[[], list[str]] | None

@@ -107,6 +107,6 @@ def _of_engine(info: dict[str, Any], last_checkpoint_at: float) -> Iterator[Metr
 
 
 def _cumulative(counts: Sequence[int], buckets: range, bounds: Sequence[float]) -> list[tuple[str, float]]:
-    """Of a histogram by bits, those at or below each bound; the last bound is infinity."""
+    """Return how many values of a histogram by bits are at or below each bound; the last bound is infinity."""
     below = [(str(bound), float(sum(counts[: i + 1]))) for i, bound in zip(buckets, bounds, strict=True)]
     return [*below, ("+Inf", float(sum(counts)))]

@@ -67,7 +67,7 @@ class WebServer:
         return sum(session.subscriptions for session in self._sessions)
 
     def change_password(self, password: str) -> None:
-        """Of a page that has one: ask new connections for this one. Who is in stays in."""
+        """Replace the password if the page has one: new connections need it. Open connections stay."""
         self._access.change_password(password)
 
     def stop_listening(self) -> None:
@@ -176,8 +176,8 @@ async def start_web(
 
     ``origins``: of other pages that may open a WebSocket (``https://example.org``). ``metrics``: what ``/metrics``
     answers; ``problems``: why ``/healthz`` answers 503, none for 200; without them those pages are not there. ``count``
-    is told of each message that is answered: its kind as the wire names it, "invalid" for none, and whether it was
-    refused.
+    is called for each answered message: its kind as the wire names it, "invalid" for none, and whether it was
+    rejected.
     Raises FluxDBError for an address beyond this machine without a password, ValueError for an origin that is none,
     OSError where the address can't be bound.
     """

@@ -101,7 +101,7 @@ class Session:
             self._events.end()
 
     async def end(self) -> None:
-        """Close, behind the answer to the request that it has on its way."""
+        """Close after the answer to the pending request."""
         self._ending = True
         if not self._busy:
             await self._connection.close(GOING_AWAY)
@@ -157,7 +157,7 @@ class Session:
             raise AuthError("the password is wrong")
         self._authenticated = True
 
-    # What a request does, and the wire's reply to it.
+    # The work of a request, and the wire's reply to it.
 
     async def _info(self) -> bytes:
         return lines.reply({"kind": "info", "info": await self._engine.info()}).rstrip(b"\n")

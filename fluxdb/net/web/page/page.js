@@ -471,7 +471,7 @@ async function store() {
           await refresh(COUNTER).catch(() => {});
         } else if (error.code === "connection_lost") {
           if (error.lost) await settle(base, amount, text);
-          else await pause(PAUSE_MS); // the socket is closing, and that will be told in a turn of its own
+          else await pause(PAUSE_MS); // the socket is closing, and a later turn will report that
         } else {
           throw error;
         }
@@ -487,7 +487,7 @@ async function store() {
   }
 }
 
-// The connection went while the write was on its way: what the key is now tells whether it took effect.
+// The connection went while the write was in flight: the key's state now tells whether it took effect.
 async function settle(base, amount, text) {
   for (;;) {
     await connection.live();
