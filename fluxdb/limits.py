@@ -168,13 +168,13 @@ _ESCAPE_BYTES = 6  # the most that one byte of a key takes in JSON: \u0000
 _ENVELOPE_BYTES = 1 * KIB  # of a request or reply around keys and values, with an id of some length
 
 
-TEXT_DEPTH_MAX = 1_024  # of JSON text that is read: a line of the protocol or of a dump adds one level to the value
+TEXT_DEPTH_MAX = 1_026  # of JSON text that is read: a batch in a line of the protocol adds three levels to its values
 
 # Lengths are stored in 16 bits (keys) and 32 bits (values).
 RANGES: dict[str, tuple[int, int]] = {
     "key_bytes_max": (1, 65_535),
     "value_bytes_max": (1, 1024 * MIB),
-    "depth_max": (1, TEXT_DEPTH_MAX - 1),
+    "depth_max": (1, TEXT_DEPTH_MAX - 3),
     "batch_operations_max": (1, 65_536),
     "batch_bytes_max": (1, 1024 * MIB),
     "page_documents_max": (1, 1_000_000),

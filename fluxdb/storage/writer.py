@@ -112,6 +112,8 @@ def _committer(recovered: Recovered, folder: Descriptor, segment: Descriptor, li
         key_bytes_max=limits.key_bytes_max,
         value_bytes_max=limits.value_bytes_max,
         depth_max=limits.depth_max,
+        page_documents_max=limits.page_documents_max,
+        page_bytes_max=limits.page_bytes_max,
         event_bytes_max=limits.event_bytes_max,
         checkpoint_log_bytes=calm_log_bytes(limits) if limits.checkpoint_log_bytes else 0,
         log_bytes_max=limits.log_bytes_max,

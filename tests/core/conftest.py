@@ -28,6 +28,8 @@ SETTINGS: dict[str, Any] = {
     "key_bytes_max": 64,
     "value_bytes_max": 4096,
     "depth_max": 16,
+    "page_documents_max": 20,
+    "page_bytes_max": 8192,
     "event_bytes_max": 1 << 20,
     "checkpoint_log_bytes": 0,
     "log_bytes_max": 1 << 50,

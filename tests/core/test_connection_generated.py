@@ -29,6 +29,7 @@ FORMS = st.one_of(
         {"kind": st.just("patch"), "key": KEYS, "delta": MEMBERS},
         optional={"if_version": VERSIONS, "remove_nulls": st.booleans()},
     ),
+    st.fixed_dictionaries({"kind": st.just("get_many"), "keys": st.lists(KEYS, max_size=4)}),
     st.fixed_dictionaries({"kind": st.just("ping")}),
     st.fixed_dictionaries({"kind": st.sampled_from(["subscribe", "unsubscribe"]), "key": KEYS}),
     st.fixed_dictionaries({"kind": st.sampled_from(["info", "snapshot"])}),
@@ -47,6 +48,8 @@ class Model:
 
     def reply(self, request: dict[str, Any]) -> Any:
         kind, key = request["kind"], request.get("key", "")
+        if kind == "get_many":
+            return [self.reply({"kind": "get", "key": each}) for each in request["keys"]]
         value, version = self.documents.get(key, (None, 0))
         if kind not in ("get", "set", "del", "patch"):
             return "pong" if kind == "ping" else "python"
@@ -73,6 +76,8 @@ class Model:
 
 
 def summary(reply: dict[str, Any]) -> Any:
+    if reply["kind"] == "values":
+        return reply["docs"]
     if reply["kind"] == "value":
         return reply["doc"]
     if reply["kind"] == "error":

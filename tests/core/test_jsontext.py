@@ -229,7 +229,7 @@ def test_every_ascii_character_is_spelled_as_orjson_spells_it(character: int) ->
 
 
 @pytest.mark.parametrize("opening, inside, closing", [("[", "", "]"), ('{"a":', "1", "}"), ('[{"a":', "[]", "}]")])
-@pytest.mark.parametrize("depth_max", [1, 2, 3, 128, 1024])
+@pytest.mark.parametrize("depth_max", [1, 2, 3, 128, 1026])
 def test_depth_max_is_taken_and_one_more_is_refused(opening: str, inside: str, closing: str, depth_max: int) -> None:
     step = opening.count("[") + opening.count("{")
     deep = (depth_max - inside.count("[")) // step
@@ -247,9 +247,9 @@ def test_depth_zero_takes_no_array_or_object() -> None:
 
 
 def test_no_depth_max_reaches_beyond_what_there_is_a_stack_for() -> None:
-    assert compact(b"[" * 1024 + b"]" * 1024, 5000) == b"[" * 1024 + b"]" * 1024
+    assert compact(b"[" * 1026 + b"]" * 1026, 5000) == b"[" * 1026 + b"]" * 1026
     with pytest.raises(LimitError):
-        compact(b"[" * 1025 + b"]" * 1025, 5000)
+        compact(b"[" * 1027 + b"]" * 1027, 5000)
     with pytest.raises(LimitError):
         compact(b'{"a":' * 1_000_000, 5000)
 

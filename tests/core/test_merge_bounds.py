@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fluxdb._core.json.merge import merge
 from fluxdb._core.json.text import compact
 
-DEPTH_MAX = 1024
+DEPTH_MAX = 1026
 TARGET = orjson.dumps({"a": 1, "b": {"c": ["x", {"y": "\\"}], "d": {"e": None}}, '"': '"', "l": "x" * 60, "z": True})
 DELTA = orjson.dumps({"b": {"c": {"n": [None, "}"]}, "d": {"e": None, "f": "\\"}}, "l": None, "new": {"m": {}}})
 

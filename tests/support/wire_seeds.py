@@ -13,6 +13,11 @@ VALUES = (
 )  # fmt: skip
 IDS = (b"1", b"-1.5", b'"x"', b'"\\n"', b"null", b"[1]", b"true", b"1e999")
 VERSIONS = (b"0", b"1", b"null", b"-1", b"1.0", b"9223372036854775807", b"9223372036854775808")
+PATHS = (b'""', b'"/"', b'"/x"', b'"/x/0/~1~0"', b'"x"', b'"/~"', b"null", b"1")
+LISTS = (
+    b"[]", b'["a"]', b'["a","b","a","\\u00e9\\n\\ud83d\\ude00"]', b'[""]', b"[1]", b'["%b"]' % (b"k" * 65), b'"a"', b"{}",
+    b"[" + b",".join([b'"a"'] * 21) + b"]", b'["a",["b"]]',
+)  # fmt: skip
 OTHERS = (
     b"", b"\r", b" ", b"\x00", b"\xef\xbb\xbf{}", b"{", b"[]", b'"x"', b"{}", b'{"kind":null}', b'{"kind":"what"}',
     b'{"kind":"get"}', b'{"kind":"ping"}x', b'{"kind":"ping"}\r', b' { "kind" : "ping" } ', b'{"\\u006bind":"ping"}',
@@ -37,6 +42,9 @@ def seeds() -> list[bytes]:
     forms += [request(b"get", key=b'"a"', id=i) for i in IDS]
     forms += [request(b"set", key=b'"a"', value=b"1", if_version=version) for version in VERSIONS]
     forms += [request(b"patch", key=b'"a"', delta=b'{"x":null}', remove_nulls=on) for on in (b"true", b"false", b"1")]
+    forms += [request(b"get", key=b'"a"', path=path) for path in PATHS]
+    for keys in LISTS:
+        forms += [request(b"get_many", keys=keys), request(b"get_many", keys=keys, path=b'"/x"', id=b"1")]
     forms += OTHERS
     pipelines = [b"\n".join(forms[at : at + 9]) for at in range(0, len(forms), 5)]
     return [form + b"\n" for form in forms] + [pipeline + b"\n" for pipeline in pipelines]
@@ -44,12 +52,24 @@ def seeds() -> list[bytes]:
 
 def words() -> list[bytes]:
     """What a mutation may put in anywhere."""
-    names = (b"kind", b"key", b"value", b"delta", b"id", b"if_version", b"remove_nulls", b"password")
-    kinds = (b"get", b"set", b"del", b"patch", b"snapshot", b"subscribe", b"unsubscribe", b"ping", b"info", b"auth")
+    names = (b"kind", b"key", b"value", b"delta", b"id", b"if_version", b"remove_nulls", b"password", b"keys", b"path")
+    kinds = (
+        b"get",
+        b"set",
+        b"del",
+        b"patch",
+        b"snapshot",
+        b"subscribe",
+        b"unsubscribe",
+        b"ping",
+        b"info",
+        b"auth",
+        b"get_many",
+    )
     whole = [request(b"get", key=b'"a"'), request(b"set", key=b'"a"', value=b"1"), request(b"ping")]
     return [
         *(b',"%b":' % name for name in names),
         *(b'"%b"' % kind for kind in kinds),
         *(line + b"\n" for line in whole),
-        *(text for text in (*VALUES, *IDS, *VERSIONS, *OTHERS) if text and len(text) < 40),
+        *(text for text in (*VALUES, *IDS, *VERSIONS, *PATHS, *LISTS, *OTHERS) if text and len(text) < 40),
     ]

@@ -28,6 +28,8 @@ class Committer:
         key_bytes_max: int,
         value_bytes_max: int,
         depth_max: int,
+        page_documents_max: int,
+        page_bytes_max: int,
         event_bytes_max: int,
         checkpoint_log_bytes: int,  # 0: never asks for a checkpoint
         log_bytes_max: int,  # since the last checkpoint: then writers wait until checkpointed() or checkpoint_failed()

@@ -52,6 +52,7 @@ cdef class Committer:
         self, Documents documents not None, *, int directory_fd, int segment_fd, bytes database_id not None, position,
         uint64_t segment_size, uint64_t segment_bytes, size_t group_bytes_max, size_t batch_operations_max,
         size_t batch_bytes_max, size_t key_bytes_max, size_t value_bytes_max, unsigned int depth_max,
+        size_t page_documents_max, size_t page_bytes_max,
         size_t event_bytes_max, uint64_t checkpoint_log_bytes, uint64_t log_bytes_max, uint64_t log_bytes,
         bint segment_is_older=False,
     ):
@@ -81,6 +82,8 @@ cdef class Committer:
         commit.limits.key_bytes_max = documents.key_bytes_max = key_bytes_max
         commit.limits.value_bytes_max = value_bytes_max
         commit.limits.depth_max = depth_max
+        commit.limits.page_documents_max = page_documents_max
+        commit.limits.page_bytes_max = page_bytes_max
         commit.checkpoint_log_bytes = commit.checkpoint_due_bytes = checkpoint_log_bytes
         commit.checkpoint_base = log_bytes
         commit.log_bytes_max = log_bytes_max

@@ -15,6 +15,8 @@ cdef struct StageLimits:
     size_t group_bytes_max
     size_t batch_operations_max
     size_t batch_bytes_max
+    size_t page_documents_max
+    size_t page_bytes_max
 
 # Kinds of writes that the log has no number for, besides those of its records.
 cdef enum WriteKind:

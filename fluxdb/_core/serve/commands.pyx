@@ -1,5 +1,6 @@
 """One request, carried out."""
 
+from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from fluxdb._core.commit.outcome cimport CLOSED, CONFLICT, KEY_TOO_LONG, MISSING, OK, WOULD_BLOCK, Outcome
@@ -11,13 +12,14 @@ from fluxdb._core.serve.connection cimport (
 )
 from fluxdb._core.serve.inflight cimport switchboard_submit
 from fluxdb._core.serve.large_lines cimport fill_write
-from fluxdb._core.serve.reads cimport read_document
+from fluxdb._core.serve.reads cimport READ_OK, READ_TOO_LARGE, WantedKey, read_document, read_many
 from fluxdb._core.serve.replies cimport reply_conflict, reply_nothing_deleted, reply_pong, reply_written
 from fluxdb._core.serve.slice cimport Slice
 from fluxdb._core.serve.state cimport KEY_MARKS, Handed, Switchboard
 from fluxdb._core.serve.wire cimport (
-    WIRE_AUTH, WIRE_DELETE, WIRE_EMPTY_KEY, WIRE_GET, WIRE_NONE, WIRE_OK, WIRE_PATCH, WIRE_PING, WIRE_SET,
-    WIRE_UNAUTHENTICATED,
+    WIRE_AUTH, WIRE_DELETE, WIRE_EMPTY_KEY, WIRE_GET, WIRE_GET_MANY, WIRE_KEY_TOO_LONG, WIRE_NONE, WIRE_OK,
+    WIRE_PAGE_TOO_LARGE, WIRE_PATCH, WIRE_PING, WIRE_SET, WIRE_TOO_MANY, WIRE_UNAUTHENTICATED, WIRE_WRONG_TYPE, Items,
+    wire_count_items, wire_items, wire_next_item, wire_take_string,
 )
 
 cdef enum:
@@ -37,6 +39,8 @@ cdef int command_take(Peer* peer, int status, const WireRequest* wire, LargeLine
         return take_get(peer, wire)
     if wire.kind == WIRE_SET or wire.kind == WIRE_PATCH or wire.kind == WIRE_DELETE:
         return take_write(peer, wire, large)
+    if wire.kind == WIRE_GET_MANY:
+        return take_many(peer, wire)
     return take_other(peer, wire)
 
 
@@ -48,10 +52,12 @@ cdef int take_get(Peer* peer, const WireRequest* wire) noexcept nogil:
     cdef uint8_t mark = key_mark(peer.board, &wire.key)
     cdef bint done
     if peer_key_written(peer, mark):
-        return DONE if peer_hold_get(peer, mark, &wire.key, &wire.id) == 0 else BROKEN
+        return DONE if peer_hold_get(peer, mark, &wire.key, &wire.path, &wire.id) == 0 else BROKEN
     peer.board.answered[<size_t>WIRE_GET] += 1
     peer.board.turn_gets += 1
-    done = read_document(peer.board.commit.state, peer_begin_reply(peer), wire.key.data, wire.key.bytes, &wire.id)
+    done = read_document(
+        peer.board.commit.state, peer_begin_reply(peer), wire.key.data, wire.key.bytes, &wire.path, &wire.id
+    )
     return DONE if peer_seal_reply(peer, done) == 0 else BROKEN
 
 
@@ -94,6 +100,62 @@ cdef int take_write(Peer* peer, const WireRequest* wire, LargeLine* large) noexc
     return DONE
 
 
+cdef int take_many(Peer* peer, const WireRequest* wire) noexcept nogil:
+    cdef Switchboard* board = peer.board
+    cdef size_t count = wire_count_items(&wire.items)
+    cdef WantedKey* keys
+    cdef WireRequest wrong = wire[0]
+    cdef int status
+    if not peer_owes_nothing(peer):
+        return STALL
+    wrong.member = b"keys"
+    wrong.offset = board.commit.limits.page_documents_max
+    if count > wrong.offset:
+        return command_complain(peer, WIRE_TOO_MANY, &wrong)
+    keys = <WantedKey*>malloc(count * sizeof(WantedKey) + wire.items.bytes)
+    if keys == NULL:
+        return BROKEN
+    status = find_keys(&wire.items, keys, count, board.commit.limits.key_bytes_max, &wrong)
+    if status == WIRE_OK:
+        status = read_many(
+            board.commit.state, peer_begin_reply(peer), keys, count, &wire.path, board.commit.limits.page_bytes_max,
+            &wire.id,
+        )
+        free(keys)
+        return seal_read(peer, status, &wrong)
+    free(keys)
+    return refuse_key(peer, &wrong) if status == WIRE_KEY_TOO_LONG else command_complain(peer, status, &wrong)
+
+
+cdef int find_keys(
+    const Slice* array, WantedKey* keys, size_t count, size_t key_bytes_max, WireRequest* wrong,
+) noexcept nogil:
+    """Into keys, which has room for the texts of the array behind them."""
+    cdef uint8_t* room = <uint8_t*>(keys + count)
+    cdef Items items = wire_items(array)
+    cdef Slice item
+    cdef size_t i = 0
+    while wire_next_item(&items, &item):
+        if not wire_take_string(&item, &room, &keys[i].key):
+            return WIRE_WRONG_TYPE
+        if keys[i].key.bytes == 0:
+            return WIRE_EMPTY_KEY
+        if keys[i].key.bytes > key_bytes_max:
+            wrong.key = keys[i].key
+            return WIRE_KEY_TOO_LONG
+        i += 1
+    return WIRE_OK
+
+
+cdef int seal_read(Peer* peer, int status, WireRequest* wire) noexcept nogil:
+    if status == READ_TOO_LARGE:
+        wire.offset = peer.board.commit.limits.page_bytes_max
+        return command_complain(peer, WIRE_PAGE_TOO_LARGE, wire)
+    if status == READ_OK:
+        peer.board.answered[wire.kind] += 1
+    return DONE if peer_seal_reply(peer, status == READ_OK) == 0 else BROKEN
+
+
 cdef int take_other(Peer* peer, const WireRequest* wire) noexcept nogil:
     """What is not the hot path. It sees the effects of what was before it, so that has to be over."""
     if not peer_owes_nothing(peer):
@@ -114,7 +176,7 @@ cdef int command_complain(Peer* peer, int status, const WireRequest* wire) noexc
     cdef Slice none
     cdef Handed* handed
     memset(&none, 0, sizeof(Slice))
-    peer.board.refused[wire.kind if status == WIRE_UNAUTHENTICATED or status == WIRE_EMPTY_KEY else WIRE_NONE] += 1
+    peer.board.refused[wire.kind if status >= WIRE_UNAUTHENTICATED else WIRE_NONE] += 1
     handed = peer_hand_over(peer, WIRE_NONE, &wire.id, &none, &none)
     if handed == NULL:
         return BROKEN

@@ -68,7 +68,9 @@ cdef int peer_seal_reply(Peer* peer, bint written) noexcept nogil
 # Is a write of that key on its way, so that a GET has to wait for it?
 cdef bint peer_key_written(const Peer* peer, uint8_t key_mark) noexcept nogil
 # A GET that is answered when it is its turn.
-cdef int peer_hold_get(Peer* peer, uint8_t key_mark, const Slice* key, const Slice* id) noexcept nogil
+cdef int peer_hold_get(
+    Peer* peer, uint8_t key_mark, const Slice* key, const Slice* path, const Slice* id,
+) noexcept nogil
 # May a write of that key, or of ANY_KEY, be submitted? Not while a GET before it waits, nor while Python begins a
 # subscription.
 cdef bint peer_may_write(const Peer* peer, uint8_t key_mark) noexcept nogil

@@ -134,16 +134,20 @@ cdef bint peer_key_written(const Peer* peer, uint8_t key_mark) noexcept nogil:
     return peer.writes_of[key_mark] != 0 or peer.writes_of[ANY_KEY] != 0
 
 
-cdef int peer_hold_get(Peer* peer, uint8_t key_mark, const Slice* key, const Slice* id) noexcept nogil:
+cdef int peer_hold_get(
+    Peer* peer, uint8_t key_mark, const Slice* key, const Slice* path, const Slice* id,
+) noexcept nogil:
     cdef size_t start = peer.held.used
     cdef Place* place
-    if not (bytes_put(&peer.held, key.data, key.bytes) and bytes_put(&peer.held, id.data, id.bytes)):
+    if not (bytes_put(&peer.held, key.data, key.bytes) and bytes_put(&peer.held, path.data, path.bytes)
+            and bytes_put(&peer.held, id.data, id.bytes)):
         return -1
     place = add_place(peer, PLACE_GET)
     if place == NULL:
         return -1
     place.start = peer.held_base + start
     place.bytes = key.bytes
+    place.path_bytes = path.bytes
     place.id_bytes = id.bytes
     place.began = peer.board.now_ns
     place.key_mark = key_mark
@@ -311,6 +315,7 @@ cdef int settle_place(Peer* peer, Place* place) noexcept nogil:
     """Put the reply of the first place out. -1: there is no memory, and all is as before."""
     cdef Switchboard* board = peer.board
     cdef uint8_t* text
+    cdef Slice path
     cdef Slice id
     if place.kind == PLACE_PYTHON:
         if not bytes_put(&peer.output, place.line, place.line_bytes):
@@ -320,10 +325,12 @@ cdef int settle_place(Peer* peer, Place* place) noexcept nogil:
         place.line = NULL
         return 0
     text = peer.held.data + (place.start - peer.held_base)
-    id.data = text + place.bytes
+    path.data = text + place.bytes
+    path.bytes = place.path_bytes
+    id.data = path.data + path.bytes
     id.bytes = place.id_bytes
     if place.kind == PLACE_GET:
-        if not read_document(board.commit.state, &peer.output, text, place.bytes, &id):
+        if not read_document(board.commit.state, &peer.output, text, place.bytes, &path, &id):
             return -1
         peer.gets_of[place.key_mark] -= 1
         peer.gets_of[ANY_KEY] -= 1

@@ -104,14 +104,21 @@ cdef void take_apart(LargeLines* lines, LargeLine* line) noexcept nogil:
 
 
 cdef bint keep(LargeLine* line) noexcept nogil:
-    """Keep what is still needed of the line, which is short: the scratch is not, nor the value."""
+    """Keep what is still needed of the line, which is mostly short: the scratch is not, nor the value."""
     cdef WireRequest* wire = &line.wire
-    cdef uint8_t* room = <uint8_t*>malloc(wire.id.bytes + wire.key.bytes + wire.password.bytes + 1)
-    line.kept = room
+    cdef Slice* texts[9]
+    cdef size_t text_bytes = 1
+    cdef uint8_t* room
+    cdef int i
+    texts[0], texts[1], texts[2], texts[3] = &wire.id, &wire.key, &wire.password, &wire.path
+    texts[4], texts[5], texts[6], texts[7] = &wire.prefix, &wire.start, &wire.end, &wire.after
+    texts[8] = &wire.items
+    for i in range(9):
+        text_bytes += texts[i].bytes
+    room = line.kept = <uint8_t*>malloc(text_bytes)
     memset(&wire.value, 0, sizeof(Slice))
-    move(&wire.id, &room)
-    move(&wire.key, &room)
-    move(&wire.password, &room)
+    for i in range(9):
+        move(texts[i], &room)
     line.write.key = wire.key.data
     line.write.text = NULL
     return line.kept != NULL

@@ -21,6 +21,10 @@ cdef void bytes_shrink(Bytes* bytes) noexcept nogil
 cdef void put(Bytes* bytes, const void* data, size_t data_bytes) noexcept nogil
 cdef void put_number(Bytes* bytes, uint64_t number) noexcept nogil     # at most 20 digits
 
+# Parts of a line: a document in a list, and behind the last item the end of the list and of the line.
+cdef bint put_document(Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version) noexcept nogil
+cdef bint put_list_end(Bytes* bytes, uint64_t revision, const Slice* id) noexcept nogil
+
 # Each adds one line; id may be empty. False: there is no memory.
 cdef bint reply_written(Bytes* bytes, uint64_t version, uint64_t revision, const Slice* id) noexcept nogil
 cdef bint reply_nothing_deleted(Bytes* bytes, const Slice* id) noexcept nogil

@@ -99,6 +99,31 @@ cdef bint reply_conflict(Bytes* bytes, const Outcome* outcome, const Slice* id) 
     return True
 
 
+cdef inline void put_value(Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version) noexcept nogil:
+    """Of a document, without what comes before: room is there."""
+    put(bytes, value, value_bytes)
+    put(bytes, b',"version":', 11)
+    put_number(bytes, version)
+    put(bytes, b"}", 1)
+
+
+cdef bint put_document(Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version) noexcept nogil:
+    if not bytes_reserve(bytes, FIXED_BYTES_MAX + value_bytes):
+        return False
+    put(bytes, b'{"value":', 9)
+    put_value(bytes, value, value_bytes, version)
+    return True
+
+
+cdef bint put_list_end(Bytes* bytes, uint64_t revision, const Slice* id) noexcept nogil:
+    if not bytes_reserve(bytes, FIXED_BYTES_MAX + id.bytes):
+        return False
+    put(bytes, b'],"revision":', 13)
+    put_number(bytes, revision)
+    put_end(bytes, id)
+    return True
+
+
 cdef bint reply_document(
     Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version, const Slice* id,
 ) noexcept nogil:
@@ -108,10 +133,7 @@ cdef bint reply_document(
         put(bytes, b'{"kind":"value","doc":null', 26)
     else:
         put(bytes, b'{"kind":"value","doc":{"value":', 31)
-        put(bytes, value, value_bytes)
-        put(bytes, b',"version":', 11)
-        put_number(bytes, version)
-        put(bytes, b"}", 1)
+        put_value(bytes, value, value_bytes, version)
     put_end(bytes, id)
     return True
 

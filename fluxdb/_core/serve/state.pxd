@@ -31,7 +31,8 @@ cdef struct Place:
     bint filled             # PLACE_PYTHON: line is there
     size_t start            # counted on from the peer's first byte; held_base is where held begins
     size_t bytes
-    size_t id_bytes         # PLACE_WRITE, PLACE_GET: the id lies behind the bytes
+    size_t path_bytes       # PLACE_GET: the path lies behind the bytes,
+    size_t id_bytes         # PLACE_WRITE, PLACE_GET: and the id behind that
     uint64_t began          # PLACE_WRITE, PLACE_GET: when it was taken
     uint64_t sequence       # PLACE_WRITE: of the channel's submits
     uint8_t* line           # PLACE_PYTHON: its own memory
