@@ -115,8 +115,8 @@ def test_keys_of_a_line_that_is_taken_apart_elsewhere(make_log: MakeLog) -> None
     """It is longer than LARGE_LINE_BYTES: another thread takes it apart."""
     log = make_log(page_documents_max=12_000, key_bytes_max=64)
     client = Client(log, line_bytes_max=1 << 20)
-    client.ask({"kind": "set", "key": "k7", "value": 7})
-    line = {"kind": "get_many", "keys": [f"k{i}" for i in range(12_000)], "path": "", "id": 3}
+    client.ask({"kind": "set", "key": "key7", "value": 7})
+    line = {"kind": "get_many", "keys": [f"key{i}" for i in range(12_000)], "path": "", "id": 3}
     assert len(json.dumps(line)) > 131_072
     reply = client.ask(line)[0]
     assert (len(reply["docs"]), reply["docs"][7], reply["id"]) == (12_000, {"value": 7, "version": 1}, 3)

@@ -8,7 +8,7 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t
 from libc.string cimport memchr, memcmp, memcpy
 
 cdef enum:
-    DEPTH_CAP = 1026        # levels of any text: the greatest Limits.depth_max, and the line and the batch around a value
+    DEPTH_CAP = 1026        # levels of any text: the greatest Limits.depth_max, and a batch in its line around a value
 
 cdef enum JsonStatus:
     JSON_OK = 0

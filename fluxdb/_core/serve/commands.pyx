@@ -18,9 +18,9 @@ from fluxdb._core.serve.slice cimport Slice
 from fluxdb._core.serve.state cimport KEY_MARKS, Handed, Switchboard
 from fluxdb._core.serve.wire cimport (
     WIRE_AUTH, WIRE_DELETE, WIRE_EMPTY_KEY, WIRE_GET, WIRE_GET_MANY, WIRE_KEY_TOO_LONG, WIRE_NONE, WIRE_OK,
-    WIRE_PAGE_TOO_LARGE, WIRE_PATCH, WIRE_PING, WIRE_SET, WIRE_TOO_MANY, WIRE_UNAUTHENTICATED, WIRE_WRONG_TYPE, Items,
-    wire_count_items, wire_items, wire_next_item, wire_take_string,
+    WIRE_PAGE_TOO_LARGE, WIRE_PATCH, WIRE_PING, WIRE_SET, WIRE_TOO_MANY, WIRE_UNAUTHENTICATED, WIRE_WRONG_TYPE,
 )
+from fluxdb._core.serve.wire_members cimport Items, items_count, items_next, items_of, read_string
 
 cdef enum:
     WRITTEN_BYTES_MAX = 128         # of a write's reply, without its id
@@ -102,7 +102,7 @@ cdef int take_write(Peer* peer, const WireRequest* wire, LargeLine* large) noexc
 
 cdef int take_many(Peer* peer, const WireRequest* wire) noexcept nogil:
     cdef Switchboard* board = peer.board
-    cdef size_t count = wire_count_items(&wire.items)
+    cdef size_t count = items_count(&wire.items)
     cdef WantedKey* keys
     cdef WireRequest wrong = wire[0]
     cdef int status
@@ -132,11 +132,11 @@ cdef int find_keys(
 ) noexcept nogil:
     """Into keys, which has room for the texts of the array behind them."""
     cdef uint8_t* room = <uint8_t*>(keys + count)
-    cdef Items items = wire_items(array)
+    cdef Items items = items_of(array)
     cdef Slice item
     cdef size_t i = 0
-    while wire_next_item(&items, &item):
-        if not wire_take_string(&item, &room, &keys[i].key):
+    while items_next(&items, &item):
+        if not read_string(&item, &room, &keys[i].key):
             return WIRE_WRONG_TYPE
         if keys[i].key.bytes == 0:
             return WIRE_EMPTY_KEY

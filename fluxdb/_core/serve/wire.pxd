@@ -84,11 +84,6 @@ cdef struct WireRequest:
     const char* member
     int64_t index           # of the operation of a batch that is wrong; -1: it is none
 
-# The items of a canonical JSON array, one by one.
-cdef struct Items:
-    const uint8_t* at
-    const uint8_t* end
-
 # Room that wire_parse needs at scratch; the request points into it.
 cdef inline size_t wire_scratch_bytes(size_t line_bytes) noexcept nogil:
     return 3 * line_bytes + 16
@@ -98,16 +93,5 @@ cdef int wire_parse(
     const uint8_t* line, size_t line_bytes, uint32_t depth_max, uint8_t* scratch, WireRequest* request,
 ) noexcept nogil
 
-cdef inline Items wire_items(const Slice* array) noexcept nogil:
-    cdef Items items
-    items.at = array.data + 1
-    items.end = array.data + array.bytes
-    return items
-
-# False behind the last one.
-cdef bint wire_next_item(Items* items, Slice* item) noexcept nogil
-cdef size_t wire_count_items(const Slice* array) noexcept nogil
-# What a canonical JSON string says, put into room, which moves on. False: it is none.
-cdef bint wire_take_string(const Slice* json, uint8_t** room, Slice* text) noexcept nogil
 # Takes an operation of a batch apart, a canonical JSON value. Its texts are put into room, which moves on.
 cdef int wire_parse_operation(const Slice* json, uint8_t** room, WireRequest* request) noexcept nogil
