@@ -79,7 +79,7 @@ cdef tuple complaint(const Handed* handed, uint32_t depth_max):
     if status == WIRE_TOO_MANY:
         return "too_large", f"the member {name} has more than {handed.offset} items ({LIST_LIMITS[name]})"
     if status == WIRE_PAGE_TOO_LARGE:
-        return "too_large", f"the documents have more than {handed.offset} bytes together (page_bytes_max): ask for fewer"
+        return "too_large", f"the documents have over {handed.offset} bytes together (page_bytes_max): ask for fewer"
     if status == WIRE_MISSING:
         return "invalid_request", f"the request has no member {name}"
     return "invalid_request", f"the member {name} is of the wrong type"
