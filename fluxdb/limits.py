@@ -227,7 +227,7 @@ WEB_RANGES: dict[str, tuple[float, float]] = {
 }
 
 DEFAULT_LIMITS = Limits()
-# What a database may hold, whatever it was opened with.
+# The widest limits with which a database may have been opened.
 WIDEST_LIMITS = Limits(**{name: RANGES[name][1] for name in ("key_bytes_max", "value_bytes_max", "depth_max")})
 DEFAULT_SERVER_LIMITS = ServerLimits()
 DEFAULT_WEB_LIMITS = WebLimits()

@@ -9,7 +9,7 @@ Operation = Literal["set", "delete", "patch", "touch", "expire", "increment"]
 
 
 class Kind(IntEnum):
-    """What an operation does to its key. Those up to EXPIRE stand in the files: never reuse a number.
+    """The effect of an operation on its key. Numbers up to EXPIRE stand in the files: never reuse one.
 
     An INCREMENT is logged as the PATCH, or the SET, that gives its result; a CHECK is a condition, and never logged.
     """

@@ -43,10 +43,10 @@ cdef uint64_t log_next_segment_bytes(const Log* log, size_t needed) noexcept nog
 
 
 cdef bint is_still_full(const Log* log, size_t needed) noexcept nogil:
-    """There was no room for a segment a moment ago, and there is none by now.
+    """Tell whether the disk, which just had no room for a segment, still has none.
 
-    To allocate as much as there is, and give it back, is work for a full disk that every refused group would repeat;
-    to ask for the free space is not. Where that says nothing (quotas), the allocation is tried.
+    Allocating everything that is free, and giving it back, is work for a full disk that every rejected group would
+    repeat; asking for the free space is not. If that tells nothing (quotas), the allocation is tried.
     """
     return (log.refusal == NO_ROOM and log.spare < 0 and fluxdb_now_ns() - log.refused_ns < RETRY_NS
             and fluxdb_free_bytes(log.directory) < log_next_segment_bytes(log, needed))

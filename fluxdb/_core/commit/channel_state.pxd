@@ -1,4 +1,4 @@
-"""Event loops that write: what each is still to be told, and the bell that wakes it.
+"""Per-loop write state: outcomes not yet delivered, and the bell that wakes the loop.
 
 Guarded by the committer's lock.
 """
@@ -13,7 +13,7 @@ cdef struct Failure:
     uint64_t sequence       # of the channel's submits, from 0
     Outcome outcome
 
-# An event loop that writes.
+# The state of an event loop that writes.
 cdef struct ChannelState:
     int bell[2]
     uint64_t submitted
@@ -21,28 +21,28 @@ cdef struct ChannelState:
     uint64_t collected
     Failure* first_failure  # in order
     Failure* last_failure
-    uint64_t lost_begin     # of these there was no memory to keep what became of them; end is 0: of none
+    uint64_t lost_begin     # for these no memory was left to keep their outcomes; end is 0: none
     uint64_t lost_end
     bint must_ring
-    bint wants_room         # a submit was told WOULD_BLOCK
-    bint leads              # its thread leads, or sees to it that somebody does: a submit wakes nobody
-    bint muted              # its thread leads at this moment, and looks by itself
+    bint wants_room         # a submit got WOULD_BLOCK
+    bint leads              # its thread leads, or makes sure that a thread does: a submit wakes nobody
+    bint muted              # its thread leads at this moment, and checks by itself
     bint closed             # freed when all that it submitted is settled
     ChannelState* next
 
-# A new one at the front of the list; NULL where there is no memory (error 0) or no descriptor.
+# Adds a new one at the front of the list; NULL without memory (error 0) or without a descriptor.
 cdef ChannelState* channel_add(ChannelState** channels, int* error) noexcept nogil
 # Takes it out of the list and frees it: at once, or when all that it submitted is settled.
 cdef void channel_remove(ChannelState** channels, ChannelState* channel) noexcept nogil
-# The outcome of the oldest submit that has none yet.
+# Sets the outcome of the oldest submit that has none yet.
 cdef void channel_settle(ChannelState* channel, const Outcome* outcome) noexcept nogil
 
-# What was settled since the last time, and not all of it well.
+# The submits settled since the last time, some of which failed.
 cdef struct Collected:
     uint64_t first          # submits of these sequences are settled
     uint64_t end
     Failure* failures       # in order; free each
-    uint64_t lost_begin     # what became of these is not known, where no failure says it
+    uint64_t lost_begin     # these submits' outcomes are unknown unless a failure says otherwise
     uint64_t lost_end
 
 cdef void channel_collect(ChannelState* channel, Collected* collected) noexcept nogil

@@ -49,7 +49,7 @@ cdef void channel_settle(ChannelState* channel, const Outcome* outcome) noexcept
                 channel.last_failure.next = failure
             channel.last_failure = failure
         else:
-            # Two numbers take no memory. What went well between two that are lost is told as lost, too.
+            # Two numbers take no memory. Successes between two lost outcomes are reported as lost too.
             if channel.lost_end == 0:
                 channel.lost_begin = channel.settled
             channel.lost_end = channel.settled + 1

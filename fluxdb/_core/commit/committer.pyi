@@ -66,9 +66,9 @@ class Committer:
     def wait_for_chore(self, timeout_seconds: float) -> int:
         """Block (GIL released) until something is due: CHORE_* bits, 0 on time-out. For one thread."""
     def prepare_spare(self) -> int:
-        """Allocate the next segment ahead, where there is none yet: 0, or the errno of what failed. From any thread.
+        """Allocate the next segment ahead if it is missing: 0, or the errno of the failure. From any thread.
 
-        Where it failed, the write that needs the segment will say so."""
+        If it failed, the write that needs the segment reports it."""
     def checkpointed(self, logged: int) -> None:
         """A durable snapshot stands for the log up to View.logged: log bytes are counted from there."""
     def checkpoint_failed(self, error: int) -> None:

@@ -1,4 +1,4 @@
-"""What a committer needs done beside the write path: a spare segment, a checkpoint. It asks; others do it."""
+"""A committer's maintenance besides the write path: a spare segment, a checkpoint. It asks; others do it."""
 
 from libc.stdint cimport uint64_t
 

@@ -1,4 +1,4 @@
-"""What a committer needs done beside the write path."""
+"""A committer's maintenance besides the write path."""
 
 from fluxdb._core.base.platform cimport (
     pthread_cond_broadcast, pthread_cond_signal, pthread_mutex_lock, pthread_mutex_unlock,

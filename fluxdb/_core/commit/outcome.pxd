@@ -1,9 +1,9 @@
-"""What can become of a write."""
+"""The possible outcomes of a write."""
 
 from libc.stddef cimport size_t
 from libc.stdint cimport uint64_t
 
-# What became of a write. All but the first two reach whoever asked as an exception.
+# The outcome of a write. All but the first two reach the caller as an exception.
 cdef enum Status:
     OK = 0
     MISSING = 1             # DELETE of a key that does not exist: nothing was written

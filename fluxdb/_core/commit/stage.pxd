@@ -47,7 +47,7 @@ cdef struct Write:
     bint staged             # record stands in the staged table,
     Record* replaced        # in place of this one
 
-# What is written and not yet applied. Guarded by the committer's lock.
+# Writes that are staged and not yet applied. Guarded by the committer's lock.
 cdef struct Staging:
     State* state
     Table staged            # key -> its newest record that is staged; owned by the groups' operations
@@ -61,10 +61,10 @@ cdef int writes_prepare(
 ) noexcept nogil
 cdef void write_free(Write* write) noexcept nogil
 cdef void writes_free(Write* writes, size_t count) noexcept nogil
-# Adds the writes to the group, all of them or none. OK: operation is the last one's entry, NULL where nothing is to be
-# written; outcomes hold versions and revisions, MISSING for a DELETE without effect. Else nothing was added, and
-# outcomes hold the reason by the write that it is of; of CONFLICT every condition that does not hold. unsettled says
-# whether what was found rests on a write that is not durable yet: nobody may be told of it before that is.
+# Adds the writes to the group, all of them or none. OK: operation is the last one's entry, NULL if nothing has to be
+# written; outcomes hold versions and revisions, MISSING for a DELETE without effect. Otherwise nothing was added, and
+# the outcome of the failed write holds the reason; for CONFLICT the outcomes of all failed conditions do. unsettled
+# says whether the result depends on a write that is not durable yet: it must not be reported to anybody before that is.
 cdef int stage_writes(
     Staging* staging, Write* writes, size_t count, const StageLimits* limits, Group* group, Operation** operation,
     Outcome* outcomes, bint* unsettled,

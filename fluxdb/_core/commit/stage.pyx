@@ -135,7 +135,7 @@ cdef inline void drop_base(Write* write) noexcept nogil:
 
 
 cdef inline size_t write_bytes(const Write* write) noexcept nogil:
-    """Of its key and its text."""
+    """Return the bytes of its key and its text."""
     if write.delta != NULL:
         return write.key_bytes + write.delta_bytes
     return write.key_bytes + (<size_t>write.record.value_bytes if write.record != NULL else 0)
@@ -209,7 +209,7 @@ cdef int merge_current(Write* write, Record* current, uint64_t version, size_t v
 
 
 cdef inline void drop_record(Write* write) noexcept nogil:
-    """Of an earlier attempt: the merge of a later write of the batch may have begun from it."""
+    """Drop the record of an earlier attempt: the merge of a later write of the batch may have started from it."""
     if write.record == NULL:
         return
     pthread_mutex_lock(&write.state.lock)
@@ -314,7 +314,7 @@ cdef int stage_write(
 
 
 cdef void name_revision(Staging* staging, size_t count, bint unsettled, Outcome* outcomes) noexcept nogil:
-    """Of a batch that writes nothing: a revision at which what it found is so."""
+    """Give a batch that writes nothing a revision at which its findings hold."""
     cdef uint64_t revision = staging.revision
     cdef size_t i
     if not unsettled:       # none of its keys is staged: that of the documents, which is durable

@@ -120,7 +120,7 @@ cdef void settle(Commit* commit, Group* group, int status) noexcept nogil:
         state_forget(commit.state)
         pthread_mutex_unlock(&commit.state.lock)
     else:
-        # What was staged behind it rests on it, and goes with it: none of that was written.
+        # Everything staged after it depends on it, and is dropped with it: none of that was written.
         table_clear(&commit.staging.staged)
         commit.staging.revision = commit.log.end.revision
         discard(commit, group, status)
@@ -131,7 +131,7 @@ cdef void settle(Commit* commit, Group* group, int status) noexcept nogil:
     group_reset(group)
     if commit.room_waiters:
         pthread_cond_broadcast(&commit.room)
-    # At worst a loop is rung once too often for events: the watch has a lock of its own.
+    # At worst a loop is rung once too often for events: the watch has a separate lock.
     channels_ring(&commit.channels, commit.watch.first != NULL or commit.watch.overflowed)
     chores_note(commit)
 
@@ -210,7 +210,8 @@ cdef inline bint has_room(const Commit* commit, size_t frame_bytes, size_t count
 cdef int stage(
     Commit* commit, Write* writes, size_t count, bint by_channel, Operation** operation, Outcome* outcomes,
 ) noexcept nogil:
-    """Stage the batch; operation is what it waits for, NULL if its outcome can be told at once. With the lock held."""
+    """Stage the batch; operation is what it waits for, NULL if its outcome can be reported at once. With the lock held.
+    """
     cdef bint unsettled = False
     cdef size_t reason
     cdef int status = refusal(commit)

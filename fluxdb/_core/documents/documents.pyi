@@ -58,6 +58,6 @@ def read_records(payload: bytes | bytearray | memoryview) -> list[tuple[str, byt
 def block_directories(
     payload: bytes | bytearray | memoryview, block_bytes_min: int
 ) -> list[tuple[int, int, int, bytes]]:
-    """Cut records into blocks, each of as few as have ``block_bytes_min``. Of each block: where it begins and ends in
+    """Cut records into blocks, each of as few as have ``block_bytes_min``. For each block: where it begins and ends in
     ``payload``, the number of records, and the u32 CRC-32C of each.
     """

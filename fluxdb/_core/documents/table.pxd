@@ -1,8 +1,8 @@
 """The table: key -> record, in shards that grow one at a time, so that no write pays for the whole.
 
 A record is one allocation: a 24-byte head, the key, the value, and the expiry of a document that has one. A slot is 8
-bytes: the record's address in 48 bits, 16 bits of the key's hash above it, so most misses are told without touching the
-record. With 0.75 as the greatest load of a shard, a 10-byte key and a 37-byte value cost about 97 bytes.
+bytes: the record's address in 48 bits, 16 bits of the key's hash above it, so most misses are noticed without touching
+the record. With 0.75 as the greatest load of a shard, a 10-byte key and a 37-byte value cost about 97 bytes.
 """
 
 from libc.stddef cimport size_t
@@ -20,8 +20,8 @@ cdef extern from *:
 
 cdef enum RecordFlag:
     RECORD_TOMBSTONE = 1    # the key was deleted; there is no value
-    RECORD_DEAD = 2         # out of the table, kept for whoever pinned it
-    RECORD_EXPIRES = 4      # the document expires; when stands behind the value
+    RECORD_DEAD = 2         # out of the table, kept for the holder of a pin
+    RECORD_EXPIRES = 4      # the document expires; the time follows the value
 
 cdef enum:
     PINS_MAX = 255
@@ -94,7 +94,7 @@ cdef inline uint32_t table_shard_of(const Table* table, uint64_t hash) noexcept 
 cdef inline uint64_t table_hash(const Table* table, const uint8_t* key, size_t key_bytes) noexcept nogil:
     return fluxdb_hash(key, key_bytes, table.seed)
 
-# Where the search for a key begins, but for the mask.
+# Returns where the search for a key begins, before the mask.
 cdef inline uint32_t home_of(uint64_t hash) noexcept nogil:
     return <uint32_t>((hash >> 32) & 0xFFFF) | <uint32_t>(hash << 16)
 

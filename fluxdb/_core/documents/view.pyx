@@ -1,7 +1,7 @@
 """A view of the documents at one revision, read shard by shard while writers go on.
 
-A shard that was not copied yet may lose a record to a write: the state keeps that record for the view (state_release).
-What a write makes is newer than the view, and passed over.
+If a write replaces a record before its shard is copied, the state keeps the old record for the view (state_release).
+Newer records are skipped.
 """
 
 cimport cython

@@ -1,4 +1,4 @@
-"""What waits for subscribers: for one client, whatever it watches, and for all of a database."""
+"""Pending events of subscribers: for one client, whatever it watches, and for all of a database."""
 
 from libc.stdint cimport uint64_t
 

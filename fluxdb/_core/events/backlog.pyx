@@ -1,14 +1,14 @@
-"""What waits for subscribers: for one client, whatever it watches, and for all of a database.
+"""Pending events of subscribers: for one client, whatever it watches, and for all of a database.
 
-A feed bounds what waits for a subscriber. That is not enough where one client has many subscribers, each with a feed:
-so what waits for them together is bounded, too (ClientBacklog), and what all feeds hold (Backlog). Both count the
-memory that an event takes, not its text alone: a thousand tiny events are no trifle.
+A feed bounds the events that wait for a subscriber. That is not enough if one client has many subscribers, each with a
+feed: so the events that wait for all of them are bounded too (ClientBacklog), and the contents of all feeds (Backlog).
+Both count the memory that an event takes, not only its text: a thousand tiny events are not small.
 
-A client is slow when more than bytes_max waits for it, not counting the last two bursts that were over the bound by
-themselves, as in a feed. It is judged when a burst is over.
+A client is slow when more than bytes_max waits for it, not counting the last two bursts that alone exceeded the bound,
+as in a feed. It is judged when a burst is over.
 
-All is done under the teller's lock, but taking, which only makes these numbers smaller, in a step that no other thread
-can interrupt.
+Everything happens under the dispatcher's lock, except taking, which only makes these numbers smaller, in a step that no
+other thread can interrupt.
 """
 
 cdef class Backlog:

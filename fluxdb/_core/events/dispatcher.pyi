@@ -1,4 +1,4 @@
-"""Who watches what, and the telling: events come out of the committer, in its order, and go to the ends of feeds."""
+"""Subscriptions and fan-out: events leave the committer in commit order and are appended to feeds."""
 
 import threading
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from fluxdb._core.events.feed import Feed, FeedSubscriber
 _S = TypeVar("_S", bound=FeedSubscriber)
 
 class Teller:
-    """Safe from any thread. What a signal handler raises leaves nothing undone, and comes out at the end."""
+    """Safe from any thread. An exception of a signal handler leaves nothing undone, and surfaces at the end."""
 
     @property
     def closed(self) -> bool: ...
@@ -19,10 +19,10 @@ class Teller:
         """Never held while waiting for anything."""
     @property
     def feeds(self) -> dict[str, list[Feed]]:
-        """By key: whom to tell."""
+        """The feeds of each key."""
     @property
     def backlog(self) -> Backlog:
-        """Of all feeds."""
+        """The pending events of all feeds."""
     def __init__(
         self,
         committer: Any,  # its watch, unwatch and take_events
@@ -35,20 +35,22 @@ class Teller:
     def subscribe(
         self, make: Callable[[Feed, tuple[str, ...], Callable[[FeedSubscriber], None]], _S], keys: tuple[str, ...]
     ) -> _S:
-        """Of one key or more, each once. Raises ClosedError, InvalidKeyError, LimitError."""
+        """Subscribe to one key or more, each once. Raises ClosedError, InvalidKeyError, LimitError."""
     def on_end(self, subscriber: FeedSubscriber) -> None:
-        """It was closed, or evicted. From a finalizer in the middle of anything, too: never waits for the lock."""
+        """Note that it was closed or evicted. Also from a finalizer in the middle of anything: never waits for the
+        lock.
+        """
     def counts(self, patience_seconds: float) -> tuple[int, int]:
-        """The subscribers there are, and those evicted so far. Waits for a thread that is telling, at most so long:
-        those who ended meanwhile are counted until it is done."""
+        """Return the numbers of live subscribers and of evictions. Waits for a dispatching thread for a limited time;
+        subscribers that end meanwhile are counted until it is done."""
     def dispatch(self) -> bool:
-        """Tell the subscribers what has been committed: some of it. Is there more?"""
+        """Dispatch some of the committed events to the subscribers; return True if more are left."""
     def bound_backlog(self, bytes_max: int) -> None:
         """Evict the longest queues until all feeds hold no more than that, and some less."""
     def evict(self, slow: list[FeedSubscriber]) -> None:
-        """Under the lock."""
+        """Evict these subscribers. Called under the lock."""
     def all_feeds(self) -> set[Feed]: ...
     def end(self) -> bool:
-        """Tell what is left, then that it is over. False: that was done before."""
+        """Dispatch the rest, then end the feeds. False: that was done before."""
     def abandon(self) -> None:
-        """After fork, in the child: the locks may be held by threads that are not there."""
+        """Let go of everything in a forked child: threads that do not exist here may hold the locks."""

@@ -1,11 +1,12 @@
-"""Who watches what, and the telling: events come out of the committer, in its order, and go to the ends of feeds.
+"""Subscriptions and fan-out: events leave the committer in commit order and are appended to feeds.
 
-All that is done under the lock is compiled, but the making of a subscriber, which can be undone. A signal handler
-runs between two steps of Python code, and may raise there (Ctrl-C): so it can't leave the lock taken, nor let events
-go that were taken from the committer. Who waits is woken behind the lock, and what a bell raises comes out at the end.
+Everything done under the lock is compiled, except making a subscriber, which can be undone. A signal handler runs
+between two steps of Python code, and may raise there (Ctrl-C): so it can neither leave the lock taken nor lose events
+that were taken from the committer. Waiting subscribers are woken after the lock is released, and exceptions of a bell
+surface at the end.
 
-A finalizer may run wherever memory is had, under the lock too: on_end only tries to take it, and whoever has it sees
-to those who ended, after he let go of it.
+A finalizer may run wherever memory is allocated, also under the lock: so on_end only tries to take the lock, and its
+holder takes care of ended subscribers after releasing it.
 """
 
 from collections import deque
@@ -23,7 +24,7 @@ cdef extern from "Python.h":
 
 
 cdef uint64_t event_bytes(tuple event) except? 0:
-    """What counts toward the bounds."""
+    """The bytes that count toward the bounds."""
     key, old, new = event[1], event[2], event[3]
     return <uint64_t>(len(key) + (0 if old is None else len(old)) + (0 if new is None else len(new)))
 
@@ -152,7 +153,7 @@ cdef class Teller:
         return 0
 
     cdef uint64_t watch(self, tuple keys) except? 0:
-        """The revision behind which every change of the keys will be told."""
+        """Watch the keys; return the revision after which all their changes are delivered."""
         cdef list watched = []
         cdef uint64_t revision = 0
         try:
@@ -179,7 +180,7 @@ cdef class Teller:
         self.forget_ended()
 
     cdef int forget_ended(self) except -1:
-        """Where the lock is taken, its holder comes here after he let go of it."""
+        """Forget the ended subscribers. If the lock is taken, its holder does this after releasing it."""
         lock = self.lock
         while self.ended and not self.abandoned and lock.acquire(False):
             self.holder = PyThread_get_thread_ident()
@@ -291,7 +292,7 @@ cdef class Teller:
         return 0
 
     cdef int evict_crowded(self) except -1:
-        """Of each client that is over its bound: the longest queues, until it is within."""
+        """Evict, for each client over its bound, the longest queues until it is within."""
         cdef ClientBacklog client
         cdef FeedSubscriber subscriber, longest
         for client in self.backlog.take_crowded():

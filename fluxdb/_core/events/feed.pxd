@@ -73,5 +73,5 @@ cdef class FeedSubscriber:
     cdef int wait_at_bell(self, bell, waiter) except -1
     cdef object why_ended(self)
 
-# Again, where it raises: perhaps a signal handler did, in the middle. What was raised first, or None.
+# Calls again if it raises: perhaps a signal handler did, in the middle. Returns the first exception, or None.
 cdef object call_whatever_comes(function, tuple arguments)

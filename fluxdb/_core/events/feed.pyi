@@ -36,55 +36,59 @@ class Feed:
     def backlog(self) -> Backlog: ...
     def __init__(self, events_max: int, bytes_max: int, backlog: Backlog | None = None) -> None: ...
     def append(self, event: _RawEvent, event_bytes: int) -> None:
-        """Tell all. Never blocks."""
+        """Append an event for all subscribers. Never blocks."""
     def begin_burst(self) -> None:
-        """Nobody is slow until end_burst: nobody could take what is appended meanwhile."""
+        """Begin a burst: nobody is slow until end_burst, because nobody could take what is appended in between."""
     def end_burst(self) -> None:
-        """What came meanwhile, if more than the bound by itself, counts for nobody until two more such bursts came."""
+        """End a burst. If it alone exceeds the bound, it counts for nobody until two more such bursts have come."""
     @property
     def sweep_due(self) -> bool: ...
     def sweep(self) -> list[FeedSubscriber]:
-        """The slow ones. The next sweep is due a quarter of the bound later."""
+        """Return the slow subscribers. The next sweep is due a quarter of the bound later."""
     def end(self) -> None:
-        """There will be no more events."""
+        """End the feed: no more events will come."""
     def wake(self) -> None:
-        """Wake who waits. From any thread. What a bell raises comes out when all were rung."""
+        """Wake the waiting subscribers. From any thread. Exceptions of a bell surface when all were rung."""
 
 def open_gate(gate: threading.Lock) -> None:
-    """Let the thread go that waits to acquire it. Once more does no harm."""
+    """Release the thread that waits to acquire it. Calling it again does no harm."""
 
 class FeedSubscriber:
-    """A place in a feed. Any thread may take: what one takes, no other does."""
+    """A position in a feed. Any thread may take: an event goes to one of them only."""
 
     after_revision: int  # events up to here are older than the subscription
     counted: bool  # by the teller, which alone changes it
     gate: threading.Lock | None  # of the thread that waits
-    client: ClientBacklog | None  # None: it has no bound besides its own
+    client: ClientBacklog | None  # None: only its own bound applies
     @property
     def feed(self) -> Feed: ...
     @property
     def keys(self) -> tuple[str, ...]: ...
     @property
     def last_revision(self) -> int:
-        """Of the last event that was taken; before the first one, the revision at which it subscribed."""
+        """The revision of the last event taken; before the first one, the revision at which it subscribed."""
     @property
     def evicted(self) -> bool: ...
     @property
     def closed(self) -> bool: ...
     def __init__(self, feed: Feed, keys: tuple[str, ...], on_end: Callable[[FeedSubscriber], None]) -> None: ...
     def take(self) -> _RawEvent | None:
-        """The next event; None where there is none yet. Raises SubscriberEvictedError; ClosedError after the last."""
+        """Return the next event; None if none has arrived yet. Raises SubscriberEvictedError; ClosedError after the
+        last.
+        """
     def next_revision(self) -> int | None:
-        """Of the event that take() returns next; None where there is none yet, 0 where take() raises."""
+        """Return the revision of the event that take() returns next; None if none has arrived, 0 if take() raises."""
     def take_many(self, bytes_max: int) -> list[_RawEvent]:
-        """The next events, until they are ``bytes_max`` bytes or more; none where there is none yet. Raises as take."""
+        """Return the next events, until they are ``bytes_max`` bytes or more; empty if none arrived yet. Raises like
+        take.
+        """
     def keep_until_sent(self) -> None:
-        """From here on what is taken stays in memory, and counts for the client, until note_sent()."""
+        """Keep taken events in memory from now on, and count them for the client, until note_sent()."""
     def note_sent(self, revision: int) -> None:
-        """What was taken, up to this one, is not kept any more."""
+        """Release the taken events up to this revision."""
     def is_slow(self) -> bool: ...
     def evict(self) -> None:
-        """Drop what was not taken. From any thread."""
+        """Drop the events that were not taken. From any thread."""
     def after_eviction(self) -> None:
         """For subclasses: it was evicted while it did not ask. From any thread; no lock is held."""
     def close(self) -> None:

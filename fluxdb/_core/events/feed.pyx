@@ -1,32 +1,36 @@
 """A feed: the events of some keys as a linked list, which each subscriber walks at its own pace.
 
-An event is kept once, however many subscribers it has, and only while one of them has yet to take it: a subscriber
-refers to the next event that it takes, each event to the one behind it, and the last to an empty place, so what all
-have taken is freed by itself. To tell 10,000 subscribers of an event is to append it once and to wake those who wait.
+An event is kept once, however many subscribers it has, and only until all of them have taken it: a subscriber refers to
+the next event that it takes, each event to its successor, and the last one to an empty slot, so events that all have
+taken are freed automatically. Delivering an event to 10,000 subscribers means appending it once and waking those that
+wait.
 
 A subscriber is slow when too much waits for it: more than bytes_max bytes in two or more events, or more than
-events_max events. It is evicted: what it has not taken is dropped at once, and it is told so when it next asks. What it
-could not have taken yet does not count:
+events_max events. It is evicted: its pending events are dropped at once, and its next take reports the eviction. Events
+that it had no chance to take do not count:
 
-- A burst is what is told in one go: all that was there when it began, to the end of a commit group, however large that
-  is. It is told in pieces, and others run in between; nobody is judged before all of it is there. One that is over the
-  bound by itself counts for nobody, until two more such bursts have come: a group that is full is followed by another.
-- By their number, events count that came after the subscriber last turned to its queue. One that waits, or was woken
-  and has not run since, has had no chance; their bytes count all the same.
+- A burst is everything delivered in one go: all events present when it began, to the end of a commit group, however
+  large that is. It is delivered in pieces, and others run in between; nobody is judged before the burst is complete. A
+  burst that alone exceeds the bound counts for nobody until two more such bursts have come: a full group is followed by
+  another.
+- By number, only events count that came after the subscriber last turned to its queue. A subscriber that waits, or was
+  woken and has not run since, has had no chance; the bytes count all the same.
 
 So one commit group evicts nobody who was within the bound before it, and a feed holds no more than 1.25 times the
 bound, one event, and three bursts, each of which is bounded by what the committer keeps (event_bytes_max) and one
 group.
 
-The check is made when it takes (exact: only taking shortens the way) and by a sweep over all (for the memory of those
-who never ask again), which comes after every quarter of the bound.
+The bound is checked when a subscriber takes (exact: only taking makes its queue shorter) and by a sweep over all (for
+the memory of those that never take again), which runs after every quarter of the bound.
 
-What all feeds hold together, and what waits for one client with many feeds, is bounded besides (events/backlog.pyx).
+The memory of all feeds together, and the bytes waiting for one client with many feeds, are bounded too
+(events/backlog.pyx).
 
-Appending is done under the teller's lock. Taking and waiting need no lock: they run no Python code in between, and who
-begins to wait looks again after putting down where to be woken.
+Appending happens under the dispatcher's lock. Taking and waiting need no lock: they run no Python code in between, and
+a subscriber that begins to wait checks again after it has registered its bell.
 
-A bell is Python code, in which a signal handler may raise (Ctrl-C). All are rung nevertheless; then that comes out.
+A bell is Python code, in which a signal handler may raise (Ctrl-C). All bells are rung nevertheless; then the exception
+surfaces.
 """
 
 cimport cython
@@ -152,12 +156,12 @@ cdef class Feed:
 
 
 cdef inline uint64_t bytes_between(Node first, Node last):
-    """Of memory, from the one on, without the other."""
+    """Return the memory from ``first`` on, without ``last``."""
     return last.bytes_total - first.bytes_total + EVENT_MEMORY_BYTES * (last.number - first.number)
 
 
 cdef object call_whatever_comes(function, tuple arguments):
-    """Again, where it raises: perhaps a signal handler did, in the middle. What was raised first, or None."""
+    """Call again if it raises: perhaps a signal handler did, in the middle. Return the first exception, or None."""
     cdef int i
     error = None
     for i in range(RINGS_MAX):
@@ -284,7 +288,7 @@ cdef class FeedSubscriber:
         self.sent = node
 
     cdef uint64_t bytes_waiting(self):
-        """Of memory, in its feed."""
+        """Return the memory of its pending events in its feed."""
         return bytes_between(self.at if self.sent is None else self.sent, self.feed.tail) if self.at is not None else 0
 
     cdef int take_no_more(self) except -1:

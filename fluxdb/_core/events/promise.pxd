@@ -1,4 +1,4 @@
-"""What a task awaits: as asyncio.Future to the task, but run from the callback that brings the outcome."""
+"""An awaitable outcome: acts like asyncio.Future for the task, but runs from the callback that brings the outcome."""
 
 from cpython.object cimport PyObject
 
@@ -23,7 +23,7 @@ cdef class Promise:
     cdef object outcome         # promised while PENDING; the result, the exception, or the words of who cancelled
     cdef object callback        # of the task that awaits it
     cdef object context
-    cdef list others            # further callbacks and their contexts: whoever shields or gathers it
+    cdef list others            # further callbacks and their contexts: of a shield or a gather
     cdef int state
     cdef public bint _asyncio_future_blocking   # how a task tells that it was yielded by an await
 

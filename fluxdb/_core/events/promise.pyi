@@ -1,4 +1,4 @@
-"""What a task awaits, resolved for many tasks at once."""
+"""An awaitable outcome, resolved for many tasks at once."""
 
 from collections.abc import Callable, Generator
 from contextvars import Context
@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 class Promise(Generic[T]):
-    """As asyncio.Future, to whoever awaits it. To be used in its loop's thread."""
+    """Acts like asyncio.Future for the task that awaits it. To be used in its loop's thread."""
 
     _asyncio_future_blocking: bool
 
@@ -22,23 +22,24 @@ class Promise(Generic[T]):
     def add_done_callback(self, function: Callable[[Any], object], *, context: Context | None = None) -> None: ...
     def remove_done_callback(self, function: Callable[[Any], object]) -> int: ...
     def set_exception(self, error: BaseException) -> None:
-        """Nothing where it is done. Who awaits it is woken in the loop's next turn."""
+        """Does nothing if it is done. The awaiting task is woken in the loop's next turn."""
 
 class Promises(Generic[T]):
-    """Promises in the order in which their outcomes will come."""
+    """Promises in the order in which their outcomes will arrive."""
 
     def __init__(self, loop: Any) -> None: ...
     def __len__(self) -> int: ...
     def add(self, outcome: T) -> Promise[T]:
-        """A new one, which will have this outcome unless hand_out says otherwise."""
+        """Return a new promise, which will have this outcome unless hand_out says otherwise."""
     def put(self, promise: Promise[T], outcome: T) -> None:
-        """As add, for one that somebody awaits already."""
+        """Like add, for a promise that is already awaited."""
     def hand_out(self, outcomes: int | list[Any]) -> None:
-        """The outcomes of the next ones: of so many the promised one; or for each an exception, or the promised one.
+        """Resolve the next ones: so many with their promised outcome; or each with an exception or its promised
+        outcome.
 
-        Runs the tasks that await them, so: from a callback of the loop, not from a task."""
+        Runs the tasks that await them, so call it from a callback of the loop, not from a task."""
     def fail(self, error: Callable[[], BaseException]) -> None:
-        """None of them will come. Who awaits them is woken in the loop's next turn."""
+        """Fail all of them. The awaiting tasks are woken in the loop's next turn."""
 
 def resolve(promises: list[Promise[None]]) -> None:
-    """Give all the result None. Runs the tasks that await them, so: from a callback of the loop, not from a task."""
+    """Resolve all with None. Runs the tasks that await them, so call it from a callback of the loop only."""

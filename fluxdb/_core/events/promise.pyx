@@ -1,8 +1,9 @@
-"""What a task awaits, resolved for many tasks at once.
+"""An awaitable outcome, resolved for many tasks at once.
 
-asyncio.Future has the loop call back for each task that is to go on; that costs as much as the rest of a small write.
-A Promise speaks the same protocol to the task, but when outcomes come in a burst, the tasks are run one after the other
-from the one callback that brought the burst. They run in the order and in the context in which the loop would run them.
+asyncio.Future makes the loop call back for each task that is to continue; that costs as much as the rest of a small
+write. A Promise speaks the same protocol to the task, but when outcomes arrive in a burst, the tasks run one after the
+other from the one callback that brought the burst. They run in the same order and context in which the loop would run
+them.
 """
 
 from asyncio import CancelledError, InvalidStateError

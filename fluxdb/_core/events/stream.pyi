@@ -14,7 +14,9 @@ class EventParser:
     def __init__(self, loads: Callable[[bytes], Any], operations: Mapping[Any, str]) -> None: ...
     def parse(self, raw: tuple[int, str, bytes | None, bytes | None, int, int]) -> Event: ...
     def take(self, subscriber: FeedSubscriber) -> Event | None:
-        """What subscriber.take() has to say, parsed. Any thread may, at any time: what one takes, no other does."""
+        """Return the parsed result of subscriber.take(). Any thread may call it at any time: an event goes to one of
+        them only.
+        """
 
 class TaskSubscriber(FeedSubscriber):
     """A subscriber whose takers are tasks of one event loop, which the bell wakes.

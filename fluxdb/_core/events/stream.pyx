@@ -25,7 +25,7 @@ cdef enum:
 
 
 cdef object copy_of(object value):
-    """Of a value that was parsed from JSON: nothing that can be changed is shared."""
+    """Copy a value that was parsed from JSON: nothing mutable is shared."""
     cdef PyObject* key
     cdef PyObject* item
     cdef Py_ssize_t at = 0
@@ -139,7 +139,7 @@ cdef class TaskSubscriber(FeedSubscriber):
 
 @cython.freelist(64)
 cdef class NextEvent:
-    """What awaiting the next event awaits; a coroutine to whoever asks, so that a task can be made of it."""
+    """The awaitable of the next event; also a coroutine, so that a task can be made of it."""
     cdef TaskSubscriber subscriber
     cdef EventParser parser
     cdef Promise promise        # awaited now

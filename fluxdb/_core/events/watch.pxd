@@ -1,9 +1,9 @@
-"""Watched keys, and the events of commits to them until somebody takes them. Guarded by the documents' lock.
+"""Watched keys, and the events of commits to them until they are taken. Guarded by the documents' lock.
 
 An event of a large document holds the record itself (pinned), not a copy: GETs wait while a group is applied.
 
-Events are taken in pieces. A burst is what is there when the first piece of it is taken, to the end of the commit group
-that its last event is of; so a group is never parted, and a burst is bounded by bytes_max and one group.
+Events are taken in pieces. A burst is everything present when its first piece is taken, to the end of the last event's
+commit group; so a group is never split, and a burst is bounded by bytes_max and one group.
 """
 
 from libc.stddef cimport size_t
@@ -15,7 +15,7 @@ from fluxdb._core.documents.table cimport Record, Table, record_value
 
 cdef struct Event:
     Event* next
-    Record* old             # pinned; NULL: there is none, or it follows
+    Record* old             # pinned; NULL: no document, or it follows
     Record* new
     uint64_t group
     uint64_t version
@@ -35,11 +35,11 @@ cdef struct Watch:
     Event* last
     size_t bytes            # of the events that wait
     size_t bytes_max
-    bint overflowed         # events were dropped behind last
+    bint overflowed         # the latest events were dropped
     uint64_t dropped
-    uint64_t group          # counts those that were applied, with the one that is being applied
+    uint64_t group          # counts the applied groups, including the one being applied
     bint in_burst           # a piece of one was taken, and there may be more
-    uint64_t burst_group    # the last of it
+    uint64_t burst_group    # its last group
 
 cdef inline uint8_t* event_key(Event* event) noexcept nogil:
     return <uint8_t*>event + sizeof(Event)
@@ -52,19 +52,19 @@ cdef inline uint8_t* event_new(Event* event) noexcept nogil:
         return record_value(event.new)
     return event_key(event) + event.key_bytes + (0 if event.old != NULL else event.old_bytes)
 
-# 0, or -1 where there is no memory.
+# 0, or -1 without memory.
 cdef int watch_init(Watch* watch, size_t bytes_max, uint64_t seed) noexcept nogil
 cdef void watch_free(Watch* watch, State* state) noexcept nogil
 # Without the lock, which it takes where an event holds a record.
 cdef void events_free(Event* first, State* state) noexcept nogil
-# How many watch the key now, or -1 where there is no memory.
+# Returns how many watch the key now, or -1 without memory.
 cdef int64_t watch_add(Watch* watch, const uint8_t* key, size_t key_bytes) noexcept nogil
-# Where nobody watches any key any more: the events that nobody is to be told, for events_free.
+# If nobody watches any key any more: returns the undelivered events, for events_free.
 cdef Event* watch_remove(Watch* watch, const uint8_t* key, size_t key_bytes) noexcept nogil
-# The next events of the burst, for events_free: events_max at most, and none behind those that are bytes_max or more.
-# applying: a group is being applied just now. burst_over: what comes next begins a burst.
+# The next events of the burst, for events_free: events_max at most, and none after the first bytes_max bytes.
+# applying: a group is being applied just now. burst_over: the next event begins a burst.
 cdef Event* watch_take(
     Watch* watch, size_t events_max, size_t bytes_max, bint applying, bint* burst_over,
 ) noexcept nogil
-# If the key is watched: put what happened to it (old may be NULL) at the end of the queue. True where it was.
+# If the key is watched: put its change (old may be NULL) at the end of the queue. True if it is watched.
 cdef bint watch_commit(Watch* watch, uint8_t kind, Record* old, Record* new) noexcept nogil

@@ -12,7 +12,7 @@
      40  u64  bytes of all frames together              12  u64  revision
      48  u32  number of frames, at least 1              20  u64  version of the key after it
      52  u32  CRC-32C in the header of the group        28       key, then text: compact JSON; of a patch its
-              before (0: there is none)                          delta; empty for delete, touch and expire
+              before (0: none)                                   delta; empty for delete, touch and expire
      56  u64  clock: milliseconds since 1970                     then, with the flag expires, the expiry, u64:
               (0: not known)                                     milliseconds since 1970
 
@@ -25,7 +25,7 @@ cut short (its end reads as zeros) from one that was damaged.
 
 A frame with the flag joined belongs to one batch with the next frame; a batch lies in one group. The expiry of a set or
 a touch is the key's from then on, no expiry means that the document never expires; a patch without an expiry keeps the
-document's. An expired document is removed by a frame of its own kind, so replay never asks what time it is.
+document's. A separate kind of frame removes an expired document, so replay never asks for the time.
 
 In segments of format 2 flags and clock are 0, and there is no touch and no expire. A kind or a flag that this FluxDB
 does not know comes from a newer one; flags to come must not make a frame longer without a new format of segments.

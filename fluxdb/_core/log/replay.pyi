@@ -12,7 +12,7 @@ STOP_PLACE: Final[int]  # a valid group header of another group, segment, offset
 STOP_RECORD: Final[int]  # a whole group whose records don't follow from the state (a bug, or forged)
 
 class Stop:
-    """Where and why a replay stopped."""
+    """The position and the reason at which a replay stopped."""
 
     position: Position  # after the last whole group
     reason: int  # STOP_*

@@ -16,8 +16,8 @@
       76           zeros
 
 A segment of format 2 is the same, but none of its frames has flags (log/frame.pxd). It is read, and never added to: the
-log goes on in a new segment, so that an older FluxDB finds the newer format, not frames that it takes for damage.
-Magic, format version and checksum stand where they do in all formats to come: a newer one is told from damage.
+log continues in a new segment, so that an older FluxDB finds a newer format instead of apparent damage. Magic, format
+version and checksum keep their places in all future formats, so that a newer format is never taken for damage.
 """
 
 from libc.stddef cimport size_t

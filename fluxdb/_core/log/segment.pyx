@@ -85,7 +85,7 @@ cdef int write_block(int descriptor, const uint8_t* block) noexcept nogil:
 
 
 cdef uint32_t checksum_of(const uint8_t* block) noexcept nogil:
-    """Of all but the checksum itself."""
+    """Return the checksum of everything but the checksum itself."""
     return fluxdb_crc32c(fluxdb_crc32c(0, block, 12), block + 16, HEADER_BYTES - 16)
 
 

@@ -1,21 +1,21 @@
-"""Looking at a log without applying it: what recovery, check and repair want to know of a segment's bytes."""
+"""Looking at a log without applying it: the facts about a segment's bytes for recovery, check and repair."""
 
 from typing import NamedTuple
 
 Buffer = bytes | bytearray | memoryview
 
 def find_group(segment: Buffer, offset: int, segment_number: int, after_group: int) -> int:
-    """Where the first valid group header at or behind ``offset`` is that has a number > ``after_group``, or -1."""
+    """Find the first valid group header at or after ``offset`` with a number > ``after_group``; -1 if none."""
 
 def last_nonzero(segment: Buffer, offset: int) -> int:
-    """The offset of the last byte at or behind ``offset`` that is not 0, or -1."""
+    """Return the offset of the last byte at or after ``offset`` that is not 0, or -1."""
 
 def has_gap(segment: Buffer, offset: int) -> bool:
-    """Does the group at ``offset`` lack sectors that were never written, as far as can be told?
+    """Tell whether the group at ``offset`` lacks sectors that were never written, as far as one can tell.
 
-    Its last byte is 0 then, or a 512-byte sector is, or the buffer ends before the group. But a sector of zeros is none
-    within a frame that is whole, or within a key that holds NULs where it borders on that sector. ValueError where no
-    group's header is there.
+    If so, its last byte is 0, or a 512-byte sector is all zeros, or the buffer ends before the group does. A sector of
+    zeros does not count inside a whole frame, or inside a key that holds NULs where it borders on that sector.
+    ValueError if no group's header is there.
     """
 
 class GroupHeader:

@@ -1,7 +1,7 @@
-"""What Python asks of a reactor. Each call takes the lock, does it, tells the thread to go on, and needs no GIL.
+"""Python's calls into a reactor. Each takes the lock, does its work, tells the thread to continue, and needs no GIL.
 
 A Python thread must never hold the lock while it waits for the GIL: the reactor, and with it every client, would wait
-for whatever Python code runs meanwhile.
+for any Python code that runs meanwhile.
 """
 
 from libc.stddef cimport size_t
@@ -12,7 +12,7 @@ from fluxdb._core.serve.replies cimport Bytes
 from fluxdb._core.serve.state cimport Handed
 
 cdef enum:
-    NO_NUMBER = -1              # of a socket: there is none
+    NO_NUMBER = -1              # of a socket: it has no number
 
 cdef struct News:
     Handed* handed              # the caller's now; owner_number says whose each is

@@ -1,4 +1,4 @@
-"""What Python asks of a reactor; reactor/calls.pxd says why it is asked so."""
+"""Python's calls into a reactor; reactor/calls.pxd has their rules."""
 
 from libc.stdlib cimport malloc
 from libc.string cimport memset
@@ -24,7 +24,7 @@ cdef void begin(ReactorState* state) noexcept nogil:
 
 
 cdef void end(ReactorState* state) noexcept nogil:
-    """What the call brought about is told, and gone on with."""
+    """Report the effects of the call, and continue with them."""
     cdef bint committing = state.board.submitted != state.board.settled
     tell_python(state)
     if state.again != NULL or committing or fluxdb_poller_is_asked(&state.poller):
@@ -180,7 +180,7 @@ cdef void tick(
         if now - socket.leaving_tick > 1:
             socket_close(state, socket)
     elif socket.peer.ended:
-        # It does not read the rest. What waits for the disk, or for Python, comes by itself.
+        # It does not read the rest. Replies that wait for the disk, or for Python, arrive by themselves.
         if socket.peer.place_count == 0 and now - socket.ended_tick > 1:
             socket_close(state, socket)
     elif socket.peer.first_line or not socket.peer.authenticated:

@@ -2,7 +2,7 @@
 
    epoll knows every socket and reports each change once. poll(2) knows nothing between two waits, so it is asked before
    each one: for a socket that may have something to read only while the reactor believes that there is nothing, and for
-   room only while it believes that there is none. Its answers are then changes, too. */
+   room only while it believes that the socket is full. Its answers are then changes, too. */
 #ifndef FLUXDB_POLLER_H
 #define FLUXDB_POLLER_H
 
@@ -189,7 +189,7 @@ static inline int fluxdb_poller_wait(fluxdb_poller *poller, fluxdb_happening *ha
 }
 
 /* Has the other side's system yet to take bytes of this one's? A close while, or before, something comes that nobody
-   reads loses them. What was sent to a Unix socket is there at once. */
+   reads loses them. Bytes sent to a Unix socket arrive at once. */
 static inline int fluxdb_is_sending(int descriptor)
 {
     int unsent = 0;

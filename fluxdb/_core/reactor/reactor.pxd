@@ -1,4 +1,4 @@
-"""A server's plain sockets, served by threads of their own that never need the GIL."""
+"""A server's plain sockets, served by dedicated threads that never need the GIL."""
 
 from libc.stdint cimport uint64_t
 

@@ -1,4 +1,4 @@
-"""A server's sockets, served by threads of their own that never need the GIL."""
+"""A server's sockets, served by dedicated threads that never need the GIL."""
 
 from fluxdb._core.commit.channel import Channel
 
@@ -30,40 +30,42 @@ class Reactor:
     def news(
         self,
     ) -> tuple[list[tuple[int, int, str, bytes, str | None, bytes | None]], list[int], list[int]]:
-        """What has come since the last call: requests, those who are gone, those who have room for events again.
+        """Return the upcalls since the last call: requests, closed clients, clients with room for events again.
 
         A request is (number, ticket, kind, id, key, password), as of Connection.next_request(), to be answered by
-        ``reply``. Clients that went come behind all their requests."""
+        ``reply``. Closed clients come after all their requests."""
     def reply(self, number: int, ticket: int, line: bytes) -> None: ...
     def push(self, numbers: list[int], lines: bytes, *, always: bool = False) -> list[int]:
-        """An event for many; those who have no room for it (news() tells when they do), unless it goes always."""
+        """Push an event to many; return those without room for it (news() reports when they have it), unless
+        ``always``.
+        """
     def authenticate(self, number: int, *, line_bytes_max: int, output_bytes_max: int) -> None: ...
     def send_away(self, number: int, line: bytes) -> None:
-        """Answer what was asked for, say why, give the client a moment to read it, and close."""
+        """Answer pending requests, say why, give the client a moment to read it, and close."""
     def tick(self, first_line_ticks: int, idle_ticks: int) -> tuple[list[int], list[int]]:
-        """One more tick, of about a second: those without a whole request, or a password, for more than
+        """Count one more tick, of about a second; return those without a whole request, or a password, for more than
         ``first_line_ticks``, and those without a request for more than ``idle_ticks`` (0: never)."""
     def drain(self) -> None:
-        """Read no more; each socket is closed when what it asked for is answered and sent."""
+        """Read no more; close each socket when its requests are answered and the answers sent."""
     def abort(self) -> None:
         """Close all sockets now."""
     def close(self, seconds: float | None = None) -> bool:
         """Stop the threads, close all sockets and the channel. Idempotent.
 
-        False where a thread is still writing a group after ``seconds``, since the disk does not answer: the sockets are
+        False if a thread is still writing a group after ``seconds``, because the disk does not answer: the sockets are
         closed, and the rest is left to the next call."""
     @property
     def connections(self) -> int: ...
     def totals(self) -> dict[str, int]:
-        """Of all sockets: how many are paused (their requests wait); bytes that wait: input_bytes to be taken apart,
-        held_bytes of replies to go in their turn, output_bytes to be sent (an event's line that waits for many counts
+        """Sums over all sockets: how many are paused (their requests wait); waiting bytes: input_bytes to be parsed,
+        held_bytes of replies that wait their turn, output_bytes to be sent (an event's line that waits for many counts
         once)."""
     @property
     def unread_bytes(self) -> int:
-        """What counts toward unread_bytes_max."""
+        """The bytes that count toward unread_bytes_max."""
     @property
     def cut_off(self) -> int:
-        """How many were closed so far because of unread_bytes_max."""
+        """The number of clients closed so far because of unread_bytes_max."""
     @property
     def counts(self) -> dict[str, tuple[int, int]]:
         """As of Hub, as the next two."""

@@ -1,4 +1,4 @@
-"""A server's plain sockets, in threads of their own; reactor/reactor.pxd says how."""
+"""A server's plain sockets, in dedicated threads; reactor/reactor.pxd has the contract."""
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE

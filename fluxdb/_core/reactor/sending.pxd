@@ -1,6 +1,6 @@
-"""What goes out on one socket: its replies, and lines that many sockets share.
+"""The output of one socket: its replies, and lines that many sockets share.
 
-A line that goes to many is sent from where it lies. What does not fit into the system's buffer of a client that reads
+A line for many is sent from where it lies. The part that does not fit into the system's buffer of a client that reads
 nothing is then in memory once for all such clients, and each refers to it: it goes before the peer's output.
 
 Guarded by the reactor's lock. Nothing here closes a socket: -1 says that this is due.
@@ -10,7 +10,7 @@ from libc.stddef cimport size_t
 
 from fluxdb._core.reactor.state cimport ReactorState, SharedLine, Socket
 
-# What was to be sent and is not yet.
+# Output that could not be sent yet.
 cdef size_t socket_unsent(const Socket* socket) noexcept nogil
 # As much as the system takes.
 cdef int sending_go_on(ReactorState* reactor, Socket* socket) noexcept nogil

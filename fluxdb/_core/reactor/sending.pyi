@@ -1,4 +1,4 @@
-"""What goes out on one socket."""
+"""The output of one socket."""
 
 def is_sending(descriptor: int) -> bool:
     """Has the system of the other side yet to take what was sent to it? Never of a Unix socket, where all is there at

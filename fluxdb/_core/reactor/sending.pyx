@@ -1,4 +1,4 @@
-"""What goes out on one socket; reactor/sending.pxd says what is shared."""
+"""The output of one socket; reactor/sending.pxd says which parts are shared."""
 
 from libc.errno cimport EAGAIN
 from libc.stdint cimport uint8_t

@@ -12,7 +12,7 @@ from fluxdb._core.reactor.state cimport ReactorState, Socket
 cdef Socket* socket_new(
     ReactorState* reactor, int descriptor, size_t line_bytes_max, size_t output_bytes_max, bint authenticated,
 ) noexcept nogil
-# The slots of those that are gone may be used again: Python was told of them.
+# The slots of closed sockets may be used again, because Python knows of them.
 cdef void sockets_forget_gone(ReactorState* reactor) noexcept nogil
 # NULL: it is gone.
 cdef Socket* socket_find(ReactorState* reactor, uint64_t number) noexcept nogil

@@ -8,11 +8,11 @@ from libc.stddef cimport size_t
 
 from fluxdb._core.reactor.state cimport ReactorState, SharedLine, Socket
 
-# Receive what there is, take the requests, send what may go. It may be gone afterwards.
+# Receives what has arrived, takes the requests, sends what may go. The socket may be gone afterwards.
 cdef void socket_serve(ReactorState* reactor, Socket* socket) noexcept nogil
 # The same without receiving, unless there was something left.
 cdef void socket_pump(ReactorState* reactor, Socket* socket) noexcept nogil
-# False: there is no room for it now (and always is not set); Python will be told when there is. shared: as of
+# False: it has no room for it now (and always is not set); Python is notified when it has. shared: as of
 # sending_push.
 cdef bint socket_push(
     ReactorState* reactor, Socket* socket, const void* line, size_t line_bytes, bint always, SharedLine** shared,

@@ -153,7 +153,7 @@ cdef void cut_off(ReactorState* reactor, Socket* socket) noexcept nogil:
 
 
 cdef void socket_send(ReactorState* reactor, Socket* socket) noexcept nogil:
-    """What may be sent, as far as the system takes it."""
+    """Send the output that may go, as far as the system takes it."""
     if sending_go_on(reactor, socket) != 0:
         socket_close(reactor, socket)
         return

@@ -28,23 +28,23 @@ cdef struct Socket:
     bint readable           # there may be something to receive
     bint writable           # there may be room to send
     bint hung_up            # the other side sends no more
-    bint again              # in the reactor's list of those that go on in the next turn
-    bint draining           # takes no more; goes when all that was asked for is answered, and the other side has it
-    bint leaving            # has all that it was to be told; what comes is dropped
+    bint again              # in the reactor's list of sockets to continue in the next turn
+    bint draining           # takes no more; goes when all its requests are answered, and the other side has the answers
+    bint leaving            # its last line is in the output; further input is dropped
     bint shut               # and nothing more is sent
-    bint behind             # had no room for an event: Python wants to know when it has
+    bint behind             # had no room for an event: Python has to be notified when it has
     uint64_t born_tick
     uint64_t read_tick      # of the last bytes
     uint64_t leaving_tick
     uint64_t ended_tick     # when tick first saw that its stream is over; 0: not yet
     size_t counted_bytes    # of its input, as the reactor counts it
     size_t counted_output   # of what waits for it to read, likewise
-    SharedLine* shared      # goes before the peer's output; NULL: there is none
+    SharedLine* shared      # goes before the peer's output; NULL: none
     Socket* next_sharing
     Socket* previous_sharing
     size_t shared_at        # was sent up to here
     Socket* next_again
-    Socket* next_free       # of the free slots, or of those that Python has not been told of
+    Socket* next_free       # of the free slots, or of those that Python does not know of yet
     bint roomy              # in the list of those that were behind and have room again
     Socket* next_roomy
 
@@ -75,10 +75,10 @@ cdef struct ReactorState:
     size_t events_bytes_max     # unsent, of one socket, when it takes no more events: shared lines apart
     size_t input_bytes          # of all sockets, in requests that are not whole
     size_t input_bytes_max
-    Bytes input_words           # what who goes over that is told
-    size_t unread_bytes         # of all sockets: what waits for them to read, and shared lines, each once
+    Bytes input_words           # the last line for a client over the limit
+    size_t unread_bytes         # of all sockets: their unread output, and shared lines, each once
     size_t unread_bytes_max
-    uint64_t cut_off            # who went over that was closed: so many
+    uint64_t cut_off            # the number of clients closed for exceeding it
     SharedLine* oldest_shared
     SharedLine* youngest_shared
     Socket* gone            # closed since Python last asked, the latest first: their slots are free when it has

@@ -5,9 +5,9 @@ writes of the turn are committed. On a disk that is quick this thread leads thei
 thread, and to be woken by it, costs more than what could be done meanwhile. On a slow one the committer's native thread
 leads, and this one serves on. On one that was quick and hangs, the other thread of the reactor serves on.
 
-The lock is held while sockets are served; never while waiting for sockets, or for the disk. It is not fair: who gives
-it up and takes it again at once gets it before a thread that was woken for it. So whoever has much to do under it does
-a little at a time, and lets the reactor go first in between: events for many then hold up nobody's replies.
+The lock is held while sockets are served; never while waiting for sockets, or for the disk. It is not fair: a thread
+that releases it and takes it again at once gets it before a thread that was woken for it. So a thread with much work
+under it does a little at a time, and lets the reactor go first in between: events for many then delay nobody's replies.
 """
 
 from fluxdb._core.reactor.state cimport ReactorState

@@ -37,7 +37,7 @@ cdef void* reactor_main(void* argument) noexcept nogil:
     cdef ReactorState* reactor = thread.reactor
     while shifts_wait(&reactor.shifts, thread.number):
         serve(reactor, thread.number)
-    # What a call of Python's staged since the last turn would be led by nobody: the committer's own thread does.
+    # Nobody would lead writes that a call of Python's has staged since the last turn: the committer's own thread does.
     commit_lead(reactor.board.commit, reactor.board.channel, 0)
     shifts_leave(&reactor.shifts)
     return NULL

@@ -157,7 +157,7 @@ cdef int seal_read(Peer* peer, int status, WireRequest* wire) noexcept nogil:
 
 
 cdef int take_other(Peer* peer, const WireRequest* wire) noexcept nogil:
-    """What is not the hot path. It sees the effects of what was before it, so that has to be over."""
+    """Handle a rare request. It sees the effects of the requests before it, so those have to be over."""
     if not peer_owes_nothing(peer):
         return STALL
     if wire.kind == WIRE_PING:

@@ -1,11 +1,12 @@
 """One client of a server, sans I/O: its bytes in, its replies out, in the order of its requests. Needs no GIL.
 
-A GET of a key that has a write of this peer on its way waits for that, so each request sees the effects of those
-before it; a write to a key for which a GET waits stops the taking of further requests until that is answered.
+A GET of a key that has a write of this peer in flight waits for that write, so each request sees the effects of those
+before it; a write to a key for which a GET waits stops the taking of further requests until that GET is answered.
 
-Each request whose reply can't go at once has a place in the peer's queue. What is known is written there; a write's
-reply is written, too, but held until the write is durable; so is everything behind it. What is rare (subscriptions,
-snapshots, info, passwords, and all that is wrong) is handed to Python, and its place waits for Python's line.
+Each request whose reply can't go at once has a slot in the peer's queue. A known reply is written there; a write's
+reply is written too, but held until the write is durable, together with everything after it. Rare requests
+(subscriptions, snapshots, info, passwords, and everything that is wrong) are passed to Python, and their slot waits for
+Python's line.
 
 All peers of a switchboard are used by one thread at a time.
 """
@@ -40,11 +41,11 @@ cdef bint peer_is_full(const Peer* peer) noexcept nogil
 cdef inline size_t peer_unsent(const Peer* peer) noexcept nogil:
     return peer.output.used - peer.output_at
 
-# Of requests that are not whole, or not taken yet.
+# Bytes of requests that are incomplete, or not taken yet.
 cdef inline size_t peer_unread_bytes(const Peer* peer) noexcept nogil:
     return peer.input.used - peer.input_at + (peer.large.line_bytes if peer.large != NULL else 0)
 
-# Replies, or what they are to be made of, that the client has not been sent.
+# Replies, or the parts that they will be made of, that have not been sent to the client.
 cdef inline size_t peer_waiting_bytes(const Peer* peer) noexcept nogil:
     return peer_unsent(peer) + peer.held.used + peer.waiting_bytes
 
@@ -52,11 +53,11 @@ cdef inline size_t peer_waiting_bytes(const Peer* peer) noexcept nogil:
 cdef inline size_t peer_reply_memory_bytes(const Peer* peer) noexcept nogil:
     return peer.output.capacity + peer.held.capacity + peer.place_slots * sizeof(Place) + peer.waiting_bytes
 
-# Python has taken the oldest of what it was handed of this peer.
+# Python has taken the oldest of the requests that this peer handed over.
 cdef inline void peer_handed_taken(Peer* peer) noexcept nogil:
     peer.first_handed = peer.first_handed.next_of_peer
 
-# Of output: this was sent.
+# So many bytes of the output were sent.
 cdef void peer_sent(Peer* peer, size_t sent_bytes) noexcept nogil
 
 # For those who carry out requests.
@@ -65,7 +66,7 @@ cdef void peer_sent(Peer* peer, size_t sent_bytes) noexcept nogil
 # happen to the peer in between. written: the line is whole; seal returns -1 where it is not.
 cdef Bytes* peer_begin_reply(Peer* peer) noexcept nogil
 cdef int peer_seal_reply(Peer* peer, bint written) noexcept nogil
-# Is a write of that key on its way, so that a GET has to wait for it?
+# Is a write of that key in flight, so that a GET has to wait for it?
 cdef bint peer_key_written(const Peer* peer, uint8_t key_mark) noexcept nogil
 # A GET that is answered when it is its turn.
 cdef int peer_hold_get(

@@ -73,7 +73,7 @@ cdef int peer_seal_reply(Peer* peer, bint written) noexcept nogil:
 
 
 cdef int hold(Peer* peer, PlaceKind kind, size_t start) noexcept nogil:
-    """What was put into held has a place of that kind: the last one, or a new one."""
+    """Give the text put into held a slot of that kind: the last one, or a new one."""
     cdef Place* last = peer_place(peer, peer.first_place + peer.place_count - 1) if peer.place_count else NULL
     if last == NULL or last.kind != kind:
         last = add_place(peer, kind)

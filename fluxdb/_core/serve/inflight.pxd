@@ -12,7 +12,7 @@ from fluxdb._core.serve.state cimport Handed, Peer, Switchboard
 cdef void switchboard_init(Switchboard* board, Commit* commit, ChannelState* channel) noexcept nogil
 # No more writes are taken, and no large lines: before the channel is closed, when nobody serves the peers any more.
 cdef void switchboard_end(Switchboard* board) noexcept nogil
-# Behind switchboard_end, when all peers are closed.
+# Called after switchboard_end, when all peers are closed.
 cdef void switchboard_free(Switchboard* board) noexcept nogil
 # The peer's write, whose reply is at the place of that number. As commit_submit, or NO_MEMORY. WOULD_BLOCK: it is noted
 # by switchboard_collect when there is room, in its turn.
@@ -30,5 +30,5 @@ cdef void switchboard_end_turn(Switchboard* board) noexcept nogil
 # The caller walks the list with switchboard_next, and may close the peers that it got by that.
 cdef Peer* switchboard_collect(Switchboard* board) noexcept nogil
 cdef Peer* switchboard_next(Peer** list) noexcept nogil
-# The oldest request for Python, no longer the board's: free it. NULL: there is none.
+# The oldest request for Python, no longer the board's: free it. NULL: none.
 cdef Handed* switchboard_take_handed(Switchboard* board) noexcept nogil

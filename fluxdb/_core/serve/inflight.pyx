@@ -134,7 +134,7 @@ cdef Peer* switchboard_collect(Switchboard* board) noexcept nogil:
         pthread_mutex_lock(&board.commit.lock)
         channel_collect(board.channel, &collected)
         pthread_mutex_unlock(&board.commit.lock)
-    # Who waits goes on before those whose writes were settled: else a few could take all the room for ever.
+    # Waiting peers go before those whose writes were settled: otherwise a few could take all the room for ever.
     note_line(&board.unserved, &touched, &last)
     note_line(&board.served, &touched, &last)
     while line != NULL:

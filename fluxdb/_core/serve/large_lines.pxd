@@ -1,8 +1,8 @@
-"""Large lines, taken apart by a thread of their own: to check and index 64 MiB takes a second.
+"""Large lines, parsed by a separate thread: checking and indexing 64 MiB takes a second.
 
-Who serves many clients hands a large line over and goes on with the others; its client waits (peer.large). The thread
-takes the line apart, prepares the write that it asks for, and rings the bell of the switchboard's channel; what serves
-the clients finds the line ready when it collects. The thread starts with the first large line.
+The server of many clients hands a large line over and goes on with the others; its client waits (peer.large). The
+thread parses the line, prepares the write that it asks for, and rings the bell of the switchboard's channel; the server
+finds the line ready when it collects. The thread starts with the first large line.
 """
 
 from libc.stddef cimport size_t
@@ -34,30 +34,30 @@ cdef struct LargeLine:
 cdef struct LargeLines:
     pthread_mutex_t lock
     pthread_cond_t arrived
-    LargeLine* first        # to be taken apart, in order
+    LargeLine* first        # to be parsed, in order
     LargeLine* last
-    LargeLine* done         # and those that are, the latest first
+    LargeLine* done         # parsed lines, the latest first
     const StageLimits* limits
     State* state
     const int* bell         # rung when one is done
     pthread_t thread
-    int process             # that has the thread; 0: there is none
+    int process             # the process that has the thread; 0: no thread
     bint stopping
 
 cdef void large_lines_init(
     LargeLines* lines, const StageLimits* limits, State* state, const int* bell,
 ) noexcept nogil
-# A line for the thread, which owns buffer from here on. NULL: there is no thread, or no memory; take it apart at once.
+# A line for the thread, which owns buffer from here on. NULL: no thread, or no memory; parse it at once.
 cdef LargeLine* large_lines_add(
     LargeLines* lines, void* peer, uint8_t* buffer, size_t begin, size_t line_bytes,
 ) noexcept nogil
 # All that are ready since the last call, linked by next: those of peers that are gone are freed, and not among them.
 cdef LargeLine* large_lines_take(LargeLines* lines) noexcept nogil
-# Of a ready line, or of a peer that goes.
+# For a ready line, or one of a peer that goes.
 cdef void large_line_release(LargeLines* lines, LargeLine* line) noexcept nogil
 # Ends the thread. Nothing is added later, and nothing rung.
 cdef void large_lines_stop(LargeLines* lines) noexcept nogil
-# Behind large_lines_stop, when all peers are gone.
+# Called after large_lines_stop, when all peers are gone.
 cdef void large_lines_free(LargeLines* lines) noexcept nogil
 # The write that a line asks for, not prepared yet.
 cdef void fill_write(const WireRequest* wire, Write* write) noexcept nogil

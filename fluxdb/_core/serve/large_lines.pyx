@@ -1,4 +1,4 @@
-"""Large lines, in a thread of their own; serve/large_lines.pxd says why."""
+"""Large lines, in a separate thread; serve/large_lines.pxd says why."""
 
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset

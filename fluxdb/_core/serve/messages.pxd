@@ -1,4 +1,4 @@
-"""What an error and an event look like as JSON, wherever they are told: over TCP, on the live page, by a command."""
+"""The JSON forms of an error and an event, everywhere: over TCP, on the live page, by a command."""
 
 # '"code":...,"message":...' and what else the error holds, in UTF-8. An error that is not ours tells its type only.
 cpdef bytes error_members(object problem)

@@ -1,6 +1,6 @@
-"""What an error and an event look like as JSON, wherever they are told: over TCP, on the live page, by a command.
+"""The JSON forms of an error and an event, everywhere: over TCP, on the live page, by a command.
 
-Each function gives the members of an object, without its braces: the caller puts its own before and behind them.
+Each function gives the members of an object, without its braces: the caller puts its own members before and after them.
 """
 
 def error_members(problem: BaseException) -> bytes:

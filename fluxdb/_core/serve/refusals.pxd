@@ -1,4 +1,4 @@
-"""What is told to a client whose bytes can't be taken."""
+"""Answers to a client whose bytes can't be accepted."""
 
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint32_t
@@ -13,8 +13,8 @@ cdef enum Foreign:
     FOREIGN_OTHER = 1       # a TLS hello, or an HTTP request, whatever its method: no page may drive a server
     FOREIGN_PROXY = 2       # what a proxy puts before a client's bytes, in version 1 or 2 of the PROXY protocol
 
-# What the connection begins with, where it is another protocol. whole: it is all of the first line that is not empty,
-# and not only its beginning.
+# The foreign protocol with which the connection begins, if any. whole: line is all of the first line that is not empty,
+# not only its beginning.
 cdef int foreign_begin(const uint8_t* line, size_t line_bytes, bint whole) noexcept nogil
-# Does it begin as an HTTP request does, with a method and a space? Of a line whose end is too far away to be seen.
+# Does it begin like an HTTP request, with a method and a space? For a line whose end is too far away to be seen.
 cdef bint has_method(const uint8_t* line, size_t line_bytes) noexcept nogil

@@ -1,4 +1,4 @@
-"""What is told to a client whose bytes can't be taken."""
+"""Answers to a client whose bytes can't be accepted."""
 
 from libc.string cimport memcmp, strchr
 

@@ -14,7 +14,7 @@ cdef struct Bytes:
 # False: there is no memory; nothing changed.
 cdef bint bytes_reserve(Bytes* bytes, size_t more) noexcept nogil
 cdef bint bytes_put(Bytes* bytes, const void* data, size_t data_bytes) noexcept nogil
-# Of what was used up: gives a large buffer back.
+# Drops the used part: gives a large buffer back.
 cdef void bytes_shrink(Bytes* bytes) noexcept nogil
 
 # These only append: the room was made before.
@@ -33,5 +33,5 @@ cdef bint reply_conflict(Bytes* bytes, const Outcome* outcome, const Slice* id) 
 cdef bint reply_document(
     Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version, const Slice* id,
 ) noexcept nogil
-# Says where a password is still to be told: whoever connects learns so without asking for a document.
+# Says whether a password is still needed, so that a client that connects learns it without asking for a document.
 cdef bint reply_pong(Bytes* bytes, bint authenticated, const Slice* id) noexcept nogil

@@ -11,7 +11,7 @@ cdef class Connection:
     cdef Hub hub
     cdef Peer* peer         # NULL once it is closed
 
-# What a reactor shares with the connections of an event loop.
+# The part that a reactor shares with the connections of an event loop.
 cdef dict board_counts(const Switchboard* board)
 cdef dict board_durations(const Switchboard* board)
 cdef int board_count(Switchboard* board, str kind, bint refused) except -1

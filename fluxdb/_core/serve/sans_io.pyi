@@ -3,7 +3,7 @@
 from fluxdb._core.commit.channel import Channel
 
 class Hub:
-    """All connections of one event loop, over a channel of its own (which it closes)."""
+    """All connections of one event loop, over one channel (which it closes)."""
 
     def __init__(self, channel: Channel) -> None: ...
     @property
@@ -13,13 +13,13 @@ class Hub:
         """Settle what became durable; the connections that may have something to send, or to read on."""
     @property
     def counts(self) -> dict[str, tuple[int, int]]:
-        """By kind of request, "invalid" for what could not be read: how many were answered, how many refused."""
+        """By kind of request, "invalid" for unreadable ones: how many were answered, how many rejected."""
     @property
     def durations(self) -> dict[str, tuple[int, list[int]]]:
-        """Of GETs, and of writes that took effect, by kind: from when each was taken to when it was answered. The sum,
+        """The times of GETs, and of writes that took effect, by kind: from taking the request to answering it. The sum,
         in nanoseconds, and how many took so many bits of them."""
     def count(self, kind: str, refused: bool) -> None:
-        """One more request that Python answered; kind: one of those in counts."""
+        """Count one more request that Python answered; kind: one of those in counts."""
     def close(self) -> None: ...
 
 class Connection:
@@ -54,17 +54,17 @@ class Connection:
     def reply(self, ticket: int, line: bytes) -> None:
         """The reply to a request that next_request() returned: lines with their newlines. Its turn comes in order."""
     def push(self, line: bytes) -> None:
-        """Lines that nobody asked for (events), behind all replies so far."""
+        """Add lines that answer no request (events), after all replies so far."""
     def take(self) -> bytes:
         """The bytes that may be sent now; b'' for none."""
     def close(self) -> None:
-        """The connection is gone: what it has on its way settles without it."""
+        """The connection is gone: its writes in flight settle without it."""
     @property
     def unread_bytes(self) -> int:
-        """Fed, and not yet taken apart."""
+        """The bytes fed and not parsed yet."""
     @property
     def held_bytes(self) -> int:
-        """Of replies that wait for their turn."""
+        """The bytes of replies that wait for their turn."""
     @property
     def idle(self) -> bool:
         """Is there no request without its reply?"""

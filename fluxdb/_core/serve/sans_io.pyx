@@ -1,4 +1,4 @@
-"""Clients of an event loop: the protocol without its sockets, for whoever brings bytes and takes replies."""
+"""Clients of an event loop: the protocol without its sockets, for a caller that brings bytes and takes replies."""
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -98,7 +98,7 @@ cdef int board_count(Switchboard* board, str kind, bint refused) except -1:
 
 
 cdef tuple request_of(const Handed* handed):
-    """What Python has to answer."""
+    """Requests for Python."""
     key = handed.key.data[:handed.key.bytes].decode() if handed.key.data != NULL else None
     password = handed.password.data[:handed.password.bytes] if handed.password.data != NULL else None
     id = handed.id.data[:handed.id.bytes] if handed.id.data != NULL else b""
@@ -142,7 +142,7 @@ cdef class Connection:
         if self.peer != NULL:
             peer_close(self.peer)
 
-    # What the transport does
+    # Calls of the transport
 
     def feed(self, const uint8_t[::1] data not None):
         if self.peer != NULL and data.shape[0]:
@@ -193,7 +193,7 @@ cdef class Connection:
         if peer != NULL:
             peer_close(peer)
 
-    # What it stands at
+    # State
 
     @property
     def authenticated(self):

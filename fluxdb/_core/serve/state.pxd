@@ -1,4 +1,4 @@
-"""What is known of one client, and of all clients that one thread serves. connection.pxd says how it is used."""
+"""The state of one client, and of all clients that one thread serves. connection.pxd says how it is used."""
 
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
@@ -39,12 +39,12 @@ cdef struct Place:
     size_t line_bytes
     size_t waiting_bytes    # PLACE_PYTHON: of what Python was handed, then of its line
 
-# What Python has to answer, with peer_reply.
+# A request for Python, answered by peer_reply.
 cdef struct Handed:
     Handed* next            # of the board's
     Handed* next_of_peer
     Peer* peer              # NULL: it is gone
-    uint64_t owner_number   # for whoever takes the whole list and looks at it without the peers: whose it is
+    uint64_t owner_number   # whose it is, for a caller that takes the whole list and has no access to the peers
     uint64_t ticket         # the number of its place
     int kind                # WireKind: snapshot, subscribe, unsubscribe, info or auth; or what was wrong with a write
     int wire_status         # WireStatus: what can't be taken, and why
@@ -59,8 +59,8 @@ cdef struct Handed:
 cdef struct Peer:
     Switchboard* board
     void* owner             # whose this is
-    bint closed             # gone: what it has on its way settles without it
-    bint noted              # in a list of those who were touched
+    bint closed             # gone: its writes in flight settle without it
+    bint noted              # in a list of touched peers
     bint served             # a write of it was taken since it last left a line
     Peer* next_noted
     Line* waits_in          # one of the board's lines; NULL: in none

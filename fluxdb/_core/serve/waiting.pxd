@@ -1,4 +1,4 @@
-"""Who waits for room in the filling group, in line."""
+"""The peers that wait for room in the filling group, in order."""
 
 from fluxdb._core.serve.state cimport Line, Peer
 
@@ -14,7 +14,7 @@ cdef inline void line_join(Line* line, Peer* peer) noexcept nogil:
     line.last = peer
 
 
-# From whatever place it has in its line; of one that is in none: nothing happens.
+# Takes it out of the middle of its line too; does nothing for a peer that is in none.
 cdef inline void line_leave(Peer* peer) noexcept nogil:
     cdef Line* line = peer.waits_in
     if line == NULL:

@@ -1,11 +1,11 @@
-"""One line of the protocol: a request as it came, taken apart; the replies to it as bytes.
+"""One line of the protocol: a parsed request, and the replies to it as bytes.
 
     line    := JSON object "\n"                 a "\r" before the newline is white space
     request := kind, and by kind: key, keys, ops, value | delta, if_version, remove_nulls, by, path, ttl, keep_ttl,
                prefix, start, end, after, limit, reverse, keys_only, password; in any: id
 
-Members may come in any order; of one that comes twice the last counts; members of other names are passed over, so that
-clients of a later version can say more. The line is brought to canonical form once, and a value is stored from there.
+Members may come in any order; if one comes twice the last one counts; members of other names are ignored, so that later
+clients can send more. The line is brought to canonical form once, and a value is stored from there.
 """
 
 from libc.stddef cimport size_t

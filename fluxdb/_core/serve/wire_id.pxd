@@ -6,6 +6,6 @@ from libc.stdint cimport uint8_t
 from fluxdb._core.serve.slice cimport Slice
 
 # Its last member "id", where that is a number or a string that can be kept, or the text of a number that can't; else id
-# stays without data. It points into scratch, which has room for line_bytes and 16 more. Of a line that is no JSON what
-# it finds means nothing.
+# stays without data. It points into scratch, which has room for line_bytes and 16 more. For a line that is not JSON the
+# result means nothing.
 cdef void wire_find_id(const uint8_t* line, size_t line_bytes, uint8_t* scratch, Slice* id) noexcept nogil

@@ -35,8 +35,8 @@ def run_terminal(engine: EngineHandle, greeting: str) -> int:
     answers = Lines(sys.stdout, sys.stderr)
     answers.line(greeting)
     history = _open_history(answers)
-    # Answers, and the event of our own write, go straight to the terminal: no line is being edited then. Other events
-    # go through the editor, which prints them above its line.
+    # Answers, and the event of the user's own write, go straight to the terminal, since no line is being edited then.
+    # Other events go through the editor, which prints them above its line.
     with patch_stdout(raw=True):
         above = Lines(sys.stdout, sys.stderr, colours=colours_wanted(answers.output))
         events = EventsInTurn(answers.event, answers.error, Printers(above.event, above.error))
