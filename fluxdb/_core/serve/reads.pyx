@@ -18,7 +18,7 @@ cdef inline bint is_document(const Record* record) noexcept nogil:
 
 
 cdef bint find_value(Record* record, const Slice* path, Slice* value) noexcept nogil:
-    """The document's value, or the part of it at path. False: there is none."""
+    """Find the document's value, or the part of it at path. False: neither exists."""
     cdef Part part
     if not is_document(record):
         return False

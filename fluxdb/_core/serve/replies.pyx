@@ -100,7 +100,7 @@ cdef bint reply_conflict(Bytes* bytes, const Outcome* outcome, const Slice* id) 
 
 
 cdef inline void put_value(Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version) noexcept nogil:
-    """Of a document, without what comes before: room is there."""
+    """Write the end of a document; room for it was reserved."""
     put(bytes, value, value_bytes)
     put(bytes, b',"version":', 11)
     put_number(bytes, version)

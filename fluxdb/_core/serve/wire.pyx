@@ -133,7 +133,7 @@ cdef int take_needed(const Members* members, int needs, uint8_t** room, WireRequ
 
 
 cdef int take_condition(const Members* members, WireRequest* request) noexcept nogil:
-    """Of a check: a version, or that the key exists, or that it does not."""
+    """Read the condition of a check: a version, or that the key exists, or that it does not."""
     cdef const Slice* version = &members.named[<int>VERSION]
     cdef const Slice* exists = &members.named[<int>EXISTS]
     cdef bint flag = False

@@ -39,7 +39,7 @@ cdef struct Members:
     Slice named[NAMES]
 
 cdef const char* member_name(Name name) noexcept nogil
-# What json_compact_members noted.
+# Takes the members that json_compact_members noted.
 cdef void members_take(const JsonMember* found, int count, Members* members) noexcept nogil
 # Those of a canonical object.
 cdef void members_find(const uint8_t* text, size_t text_bytes, Members* members) noexcept nogil
@@ -59,7 +59,7 @@ cdef inline bint is_null(const Slice* slice) noexcept nogil:
 
 # Each reads a canonical JSON value. False: it says nothing of the kind.
 
-# What a string says, put into room, which moves on.
+# Puts the text of a JSON string into room, which moves on.
 cdef bint read_string(const Slice* json, uint8_t** room, Slice* text) noexcept nogil
 # A whole number from 0 to 2^63 - 1.
 cdef bint read_whole(const Slice* json, int64_t* number) noexcept nogil

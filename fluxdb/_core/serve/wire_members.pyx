@@ -39,7 +39,7 @@ cdef const char* member_name(Name name) noexcept nogil:
 
 
 cdef Slice* member_of(Members* members, const Slice* name) noexcept nogil:
-    """Where the member of that name goes; NULL for a name that means nothing to us."""
+    """Return the destination of the member of that name; NULL for an unknown name."""
     cdef int i
     for i in range(<int>NAMES):
         if is_name(name, MEMBER_NAMES[i]):
@@ -91,7 +91,8 @@ cdef inline uint8_t hex_digit(uint8_t digit) noexcept nogil:
 
 
 cdef size_t unescape(const uint8_t* at, size_t left, uint8_t* out) noexcept nogil:
-    """What the inside of a canonical string says; its length. Its escapes are one letter, or \\u and four digits."""
+    """Unescape the inside of a canonical string; return the length. Its escapes are one letter, or \\u and four digits.
+    """
     cdef uint8_t* begin = out
     cdef const uint8_t* end = at + left
     while at < end:
