@@ -43,7 +43,7 @@ DIRECTIVES = {
 }
 
 C_FLAGS = ["-std=c11", "-Wall", "-Wextra", "-fvisibility=hidden", "-pthread"]
-# What Cython generates can't do without these; C of our own is in the headers, and is held to all the rest.
+# Cython's output needs these; our C code is in the headers, and is held to all other warnings.
 C_FLAGS += ["-Wno-unused-parameter", "-Wno-missing-field-initializers", "-Wno-cast-function-type"]
 C_FLAGS += ["-Werror"] if WERROR else []
 LINK_FLAGS = ["-pthread"]

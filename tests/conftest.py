@@ -1,4 +1,4 @@
-"""What every test stands on: the settings of hypothesis, and a loud word where tests are left out."""
+"""The base of every test: the settings of hypothesis, and a loud message if tests are left out."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ FORGETFUL = {
     ),
     "with writing threads": (
         "import threading\ndb = fluxdb.open(path); db.set('k', 1)\n"
-        # What the threads would say of the closed database at this point may end in an abort of CPython's own.
+        # A message of the threads about the closed database at this point may end in an abort of CPython itself.
         "def work():\n  try:\n    while True: db.set('l', 1)\n  except fluxdb.ClosedError: pass\n"
         "for _ in range(4): threading.Thread(target=work, daemon=True).start()"
     ),

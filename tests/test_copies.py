@@ -1,4 +1,4 @@
-"""What is open can't be copied or pickled, and says what to do instead."""
+"""Open objects can't be copied or pickled, and say what to do instead."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from fluxdb.storage.snapshot import writer as snapshot_writer
 from tests.support.interrupting import BYTECODE, HandlerError, interrupted
 from tests.support.leftovers import is_no_more, needs_proc, quick_collections, resources, until
 
-# What is dropped half made is closed by its finalizer, with a warning.
+# An object that is dropped half made is closed by its finalizer, with a warning.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.usefixtures("unraisable_is_dropped", "collections_are_quick"),

@@ -100,7 +100,7 @@ def absolute(origin: str, module: str, package: bool) -> str:
 
 
 def breaches(source: str, module: str, *, cython: bool = False, package: bool = False) -> list[str]:
-    """What in this source goes against the layers."""
+    """Return what goes against the layers in this source."""
     own = layer_of(module)
     if own is None:
         return [f"{module} is in no layer: give it a place in LAYERS"]

@@ -1,4 +1,4 @@
-"""What is opened by a name: what looks like no folder becomes none."""
+"""Opening by a name: one that does not look like a folder makes none."""
 
 from __future__ import annotations
 

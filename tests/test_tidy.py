@@ -1,4 +1,4 @@
-"""What a reader may expect of every file here, where ruff does not look. One test a rule; it lists the offenders."""
+"""Rules that every file here keeps, beyond ruff. One test per rule; it lists the offenders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is used as its twin, or made in another way than by open(), says what to do; and nothing is made."""
+"""An object that is used like its twin, or made without open(), says what to do; and nothing is made."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def benchmarks(cls: type) -> list[str]:
 
 
 def parameters(cls: type) -> list[tuple[Any, ...]]:
-    """The first and the last; () where there are none. As in asv, ``params`` has values, or lists of them."""
+    """Return the first and the last combination; () for none. As in asv, ``params`` has values, or lists of them."""
     params = getattr(cls, "params", ())
     if not params:
         return [()]
@@ -62,7 +62,7 @@ def run(cls: type) -> Iterator[tuple[str, tuple[Any, ...], Any]]:
 
 
 def nothing(*_: object) -> None:
-    """Where a class has no setup, or no teardown."""
+    """Stand in for a missing setup or teardown."""
 
 
 def main(names: list[str]) -> None:

@@ -21,7 +21,7 @@ PACKAGES = (
     "stupid-table-plugin@1.1.3",
 )
 
-# What the page calls it -> where the package has it.
+# The page's name for it -> its place in the package.
 FILES = {
     "bootstrap.min.css": "bootstrap/dist/css/bootstrap.min.css",
     "bootstrap.min.js": "bootstrap/dist/js/bootstrap.min.js",

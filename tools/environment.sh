@@ -1,4 +1,4 @@
-# Sourced by the tools: an environment of our own (.venv in the checkout) with the core built in it.
+# Sourced by the tools: a separate environment (.venv in the checkout) with the core built in it.
 # Fast when it is there already.
 #
 # PYTHON=...       the interpreter that .venv is made with (default: the first of python3, python3.13 ... new enough)
@@ -37,10 +37,10 @@ source "$root/tools/system.sh"
 
 checksum() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi; }
 
-# Changes when the environment has to be made anew, or packages have to be installed.
+# Changes when the environment has to be recreated, or packages have to be installed.
 environment_state() { { "$venv/bin/python" -VV; printf '%s\n' "$root"; cat "$root/pyproject.toml"; } 2>&1 | checksum; }
 
-# Changes when the core has to be built anew.
+# Changes when the core has to be rebuilt.
 core_state() {
     {
         printf '%s\n' "${FLUXDB_DEBUG:-}" "${FLUXDB_SANITIZE:-}"

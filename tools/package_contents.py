@@ -28,7 +28,7 @@ def sdist_names(archive: Path) -> set[str]:
 
 
 def wheel_names(archive: Path) -> set[str]:
-    """Of the compiled modules only up to the first dot: the rest names the platform."""
+    """Return the name of a compiled module up to its first dot: the rest names the platform."""
     with zipfile.ZipFile(archive) as wheel:
         names = {name for name in wheel.namelist() if not name.endswith("/")}
     compiled = {name for name in names if name.endswith(".so")}

@@ -1,4 +1,4 @@
-"""What the tests of a server under strain leave out: python -m tools.straining WHAT [OPTIONS]"""
+"""Tests of a server under strain, which the test suite leaves out: python -m tools.straining WHAT [OPTIONS]"""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def fill(asking: Wire) -> None:
 
 
 def strain_connections(folder: str, connections: int, rounds: int) -> int:
-    """What is left of them: the second half of the rounds against the middle one."""
+    """Return what is left of them: the second half of the rounds against the middle one."""
     held = []
     with Process("--port", "0", "--data-dir", folder) as server:
         for number in range(rounds):

@@ -29,7 +29,7 @@ compiler() {
     printf '%s' "${command%% *}"
 }
 
-# What the build needs besides Python itself, as lines "Debian package: what it is for".
+# The packages that the build needs besides Python itself, as lines "Debian package: what it is for".
 missing_packages() {
     local header version
     version=$("$python" --version)

@@ -1,5 +1,5 @@
 """Benchmarks by area; ``common`` has what they share.
 
-asv starts each in a folder of its own below TMPDIR and removes it afterwards: that is where the data goes, so TMPDIR
-must be on a real disk. Where it is not, the benchmarks that write are skipped.
+asv starts each in a separate folder below TMPDIR and removes it afterwards: the data goes there, so TMPDIR must be on a
+real disk. If it is not, the benchmarks that write are skipped.
 """

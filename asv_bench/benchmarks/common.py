@@ -27,7 +27,7 @@ THREADS = 16
 IN_FLIGHT = 2_000
 IN_MEMORY = frozenset({"tmpfs", "ramfs"})
 
-# What a benchmark of something else must not meet by chance.
+# Events that must not disturb another benchmark.
 NO_CHECKPOINTS = Limits(checkpoint_log_bytes=0, checkpoint_interval_seconds=0)
 
 
@@ -37,7 +37,9 @@ def size(full: int) -> int:
 
 
 def percentile_us(operation: Callable[[int], object], count: int, percent: int) -> float:
-    """What so many percent of ``count`` calls did not exceed, in microseconds; each gets its number, from 0."""
+    """Return the time in microseconds that so many percent of ``count`` calls did not exceed; each gets its number,
+    from 0.
+    """
     samples = []
     for number in range(count):
         begin = clock()

@@ -33,7 +33,7 @@ class Latency(SyncDatabase):
 
 
 class Percentiles(SyncDatabase):
-    """Of single calls, in microseconds."""
+    """The time of single calls, in microseconds."""
 
     params = (("set", "get", "mixed"), (50, 99))
     param_names = ("work", "percent")

@@ -1,4 +1,4 @@
-"""Where a benchmark keeps its data."""
+"""The folder of a benchmark's data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is measured, and what is stored before without being measured."""
+"""The measured operations, and the documents that are stored before without being measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A headless Chromium, and a live page's server in a thread of its own that can be stopped and started again."""
+"""A headless Chromium, and a live page's server in a separate thread that can be stopped and started again."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Server:
         assert not self._thread.is_alive()
 
     def text(self, key: str) -> tuple[bytes, int] | None:
-        """What is stored."""
+        """Return the stored value."""
         return asyncio.run_coroutine_threadsafe(self._site.engine.get_text(key), self._loop).result(20)
 
     def evict(self) -> None:
@@ -126,7 +126,7 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture
 def open_window(browser: Any) -> Iterator[Callable[..., Any]]:
-    """Opens a window of its own on a server; it fails the test where the page reported an error of its own."""
+    """Opens a separate window on a server; it fails the test if the page reported an error."""
     contexts: list[Any] = []
     errors: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Running ``fluxdb-bench`` as a process of its own, and reading its table."""
+"""Running ``fluxdb-bench`` as a separate process, and reading its table."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Bench = Callable[..., Ended]
 
 
 def bench_in(folder: Path) -> Bench:
-    """What runs it in ``folder``, with these arguments and environment variables."""
+    """Return the arguments of a process that runs it in ``folder``, with these arguments and environment variables."""
 
     def run(*arguments: str | Path, **variables: str) -> Ended:
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Running ``fluxdb`` as a user's shell does: as a process of its own."""
+"""Running ``fluxdb`` like a user's shell: as a separate process."""
 
 from __future__ import annotations
 

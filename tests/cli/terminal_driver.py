@@ -1,4 +1,4 @@
-"""The terminal on a fake engine, run in a pseudo-terminal of its own: ``python -m tests.cli.terminal_driver TRIGGER``.
+"""The terminal on a fake engine, run in a separate pseudo-terminal: ``python -m tests.cli.terminal_driver TRIGGER``.
 
 When the file TRIGGER appears, the key ``user`` is written from another thread, as a server's other clients would.
 CHECKPOINT says so, and takes for ever.

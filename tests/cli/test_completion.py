@@ -1,4 +1,4 @@
-"""What TAB offers."""
+"""Completion by TAB."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is printed: the forms that are promised, and that nothing stored can steer a terminal."""
+"""The printed forms: as promised, and unable to control a terminal, whatever is stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What commands answer, whatever the engine is."""
+"""Answers of commands, whatever the engine is."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ Terminal = Callable[..., "pexpect.spawn[str]"]
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    """Starts a program in a pseudo-terminal of its own; all it ever prints is in ``child.screen``."""
+    """Starts a program in a separate pseudo-terminal; all that it ever prints is in ``child.screen``."""
     children: list[pexpect.spawn[str]] = []
 
     def start(*arguments: str, **environment: str) -> pexpect.spawn[str]:

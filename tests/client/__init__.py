@@ -1,1 +1,1 @@
-"""The client of a server: over a small server that can be told to misbehave."""
+"""The client of a server: over a small server that misbehaves on request."""

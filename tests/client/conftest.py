@@ -1,4 +1,4 @@
-"""A server on a port of its own, for each test that asks for it."""
+"""A server on a separate port, for each test that asks for it."""
 
 from __future__ import annotations
 

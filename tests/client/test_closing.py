@@ -1,4 +1,4 @@
-"""Closing a client while it is busy, from anywhere: all who wait are told the truth, and nothing is left."""
+"""Closing a client while it is busy, from anywhere: all waiters get the truth, and nothing is left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong between client and server: it is told honestly, and no reply ever goes to the wrong caller."""
+"""Faults between client and server: they are reported honestly, and no reply ever goes to the wrong caller."""
 
 from __future__ import annotations
 

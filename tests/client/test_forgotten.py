@@ -24,7 +24,7 @@ FORGETFUL = {
     "at module level": "db = fluxdb.open(url); db.set('k', 1)",
     "with a waiting thread": (
         "import threading\ndb = fluxdb.open(url); db.set('k', 1); events = db.subscribe('l')\n"
-        # What the thread would say of the closed subscription at this point may end in an abort of CPython's own.
+        # A message of the thread about the closed subscription at this point may end in an abort of CPython itself.
         "def work():\n  try: events.get()\n  except fluxdb.ClosedError: pass\n"
         "threading.Thread(target=work, daemon=True).start()"
     ),
@@ -87,7 +87,7 @@ def fork() -> int:
 
 
 def exit_code_of_child(work: Callable[[], int]) -> int:
-    """What a forked child returns; it is ended where it hangs."""
+    """Return the result of a forked child; end the child if it hangs."""
     child = fork()
     if child == 0:
         code = 255

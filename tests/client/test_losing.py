@@ -1,4 +1,4 @@
-"""A connection that ends at an awkward moment: callers and subscribers are told the truth, each his own."""
+"""A connection that ends at an awkward moment: each caller and subscriber gets the truth."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_server_that_ends_its_half_and_reads_nothing_is_lost_at_once() -> None
         until(lambda: bool(greeted))
 
         def end() -> None:
-            greeted[0].recv(1)  # the write is on its way
+            greeted[0].recv(1)  # the write is in flight
             greeted[0].shutdown(socket.SHUT_WR)
 
         ending = threading.Thread(target=end)
@@ -191,7 +191,7 @@ def test_the_reply_to_one_subscriber_speaks_for_nobody_who_asked_later() -> None
     watchers = Watchers()
     first, second = subscriber(), subscriber()
     watchers.add(first)
-    watchers.remove(first)  # and so the server is told to end it
+    watchers.remove(first)  # so the server ends it
     watchers.add(second)
     watchers.answered("k", [first], b'{"kind":"subscribed","key":"k","revision":1}')
     watchers.pushed(b'{"kind":"event","event":{"key":"k","old":null,"new":1,"version":2,"op":"set","revision":2}}')

@@ -1,4 +1,4 @@
-"""Who watches keys of a server: what one read of the socket brings is told, and counted, together."""
+"""Subscribers to keys of a server: all that one read of the socket brings is delivered, and counted, together."""
 
 from __future__ import annotations
 

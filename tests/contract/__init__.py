@@ -1,1 +1,1 @@
-"""What every engine keeps, asked through one set of names: one suite, run on each engine."""
+"""The contract of every engine, through one set of names: one suite, run on each engine."""

@@ -43,7 +43,7 @@ class Store(Protocol):
 
 
 class LoopThread:
-    """An event loop in a thread of its own."""
+    """An event loop in a separate thread."""
 
     def __init__(self, new_loop: NewLoop = asyncio.new_event_loop) -> None:
         self.loop = new_loop()

@@ -189,7 +189,7 @@ def test_g8_as_many_as_the_limit_wait_and_one_more_evicts(place: Place) -> None:
             db.set("k", number)
         take(keeps, 1)
         db.set("k", 4)
-        assert [event.new for event in take(keeps, 4)] == [1, 2, 3, 4]  # so all have been told of the last one
+        assert [event.new for event in take(keeps, 4)] == [1, 2, 3, 4]  # so all have received the last one
         with pytest.raises(SubscriberEvictedError) as caught:
             falls.get(timeout=1)
         assert caught.value.last_revision == first.revision == falls.last_revision

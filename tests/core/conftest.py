@@ -76,7 +76,7 @@ class Log:
         )
 
     def replayed(self) -> tuple[Documents, Stop]:
-        """What the files say: the documents that replay makes of them, and where it stopped."""
+        """Return the content of the files: the documents that replay makes of them, and where it stopped."""
         documents = Documents(tombstones_max=self.tombstones_max)
         documents.begin(START, b"")
         position, number = START, 1

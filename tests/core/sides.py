@@ -61,7 +61,7 @@ class Side:
 
 
 class Loop:
-    """What a server's event loop would do, by hand."""
+    """Do the work of a server's event loop by hand."""
 
     def __init__(self, log: Log, *, unread_bytes_max: int = 1 << 30, input_bytes_max: int = 1 << 20) -> None:
         self.log = log

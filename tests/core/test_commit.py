@@ -139,7 +139,7 @@ def test_g1_a_refusal_that_rests_on_an_undurable_write_waits_for_it(log: Any) ->
 
 def test_g1_a_refusal_told_to_a_thread_waits_for_what_it_rests_on(log: Any) -> None:
     channel: Any = Channel(log.committer)
-    for i in range(0, 150, 3):  # each time the writes before are on their way
+    for i in range(0, 150, 3):  # each time the writes before are in flight
         key = f"k{i}"
         channel.submit(Kind.SET, key, b"1")
         channel.submit(Kind.DELETE, key, None)

@@ -1,4 +1,4 @@
-"""What is around the write path: a full group, closing, events, chores, and the end of a committer."""
+"""The surroundings of the write path: a full group, closing, events, maintenance, and the end of a committer."""
 
 from __future__ import annotations
 
@@ -242,7 +242,7 @@ def test_log_is_counted_from_the_checkpoint_whatever_sizes_the_segments_have(mak
     log.committer.write(Kind.SET, "a", b"1")
     with log.documents.open_view() as view:
         for _ in range(2):
-            log.committer.write(Kind.SET, "large", b'"' + b"x" * 300_000 + b'"')  # a segment of its own size
+            log.committer.write(Kind.SET, "large", b'"' + b"x" * 300_000 + b'"')  # a segment of the size that it needs
             log.committer.write(Kind.SET, "a", b"1")
         log.committer.checkpointed(view.logged)
         assert log.committer.log_bytes == log.committer.stats()["bytes"] - 512

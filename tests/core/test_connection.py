@@ -14,7 +14,7 @@ from tests.core.conftest import Log
 
 MakeLog = Callable[..., Log]
 
-# What a proxy puts before a client's bytes, in version 1 and 2.
+# The bytes that a proxy puts before a client's, in version 1 and 2.
 PROXIES = [
     b"PROXY TCP4 192.0.2.1 198.51.100.1 56324 7000\r\n",
     b"PROXY UNKNOWN\r\n",

@@ -1,4 +1,4 @@
-"""What one connection may hold: replies that nobody has taken, and what waits behind a password."""
+"""The bounds of one connection: replies that nobody has taken, and bytes that wait for a password."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ REQUESTS = st.builds(lambda form, more: form | more, FORMS, st.fixed_dictionarie
 
 
 class Model:
-    """What one client must see: a dict, one request at a time."""
+    """The replies that one client must see: a dict, one request at a time."""
 
     def __init__(self) -> None:
         self.documents: dict[str, tuple[Any, int]] = {}

@@ -148,7 +148,7 @@ def filled(piece: str, size: int = 16 * MIB) -> bytes:
     return piece.encode() * (size // len(piece))
 
 
-# What follows would take hours if the time to find, or to remove, members that come again grew with its square.
+# These would take hours if the time to find, or to remove, repeated members grew with its square.
 
 
 def test_sixteen_mib_of_one_member_over_and_over() -> None:

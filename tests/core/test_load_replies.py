@@ -32,7 +32,7 @@ RESP = BULKS | st.sampled_from(
 
 
 def read(protocol: str, replies: list[bytes], cuts: list[int]) -> LoadResult:
-    """What the generator makes of the replies, which come to it cut there, a piece at a time."""
+    """Return the generator's results for replies that reach it in pieces, cut there."""
     stream = b"".join(replies)
     places = sorted({cut % len(stream) for cut in cuts} | {0})
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -31,7 +31,7 @@ RFC_7396 = [
     ("{}", '{"a":{"bb":{"ccc":null}}}', '{"a":{"bb":{}}}'),
 ]
 
-# Where the two rules differ: target, delta, result with nulls kept, result with nulls removed.
+# Cases in which the two rules differ: target, delta, result with nulls kept, result with nulls removed.
 NULLS = [
     ('{"a":1,"b":2,"c":3}', '{"a":null}', '{"a":null,"b":2,"c":3}', '{"b":2,"c":3}'),
     ('{"a":1,"b":2,"c":3}', '{"b":null}', '{"a":1,"b":null,"c":3}', '{"a":1,"c":3}'),

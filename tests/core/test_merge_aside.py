@@ -158,7 +158,7 @@ def test_what_a_large_merge_is_refused_for_is_told(log: Any, make_log: MakeLog) 
 
 
 def test_a_group_that_fails_during_a_merge_takes_nothing_away_from_it(make_log: MakeLog) -> None:
-    """What was staged is thrown away, also where a merge began from it: that one begins again."""
+    """A staged write is thrown away, also if a merge started from it: that merge begins again."""
     log = make_log(**(ROOM | {"segment_bytes": 1 << 20}))
     log.committer.write(Kind.SET, "large", large_object(kept=True))
     in_the_way = [log.folder / "segment.tmp", log.folder / "log.spare"]

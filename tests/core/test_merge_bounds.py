@@ -42,7 +42,7 @@ def test_a_target_may_be_deeper_than_the_delta_goes() -> None:
     assert merge(b'{"a":' + deep + b',"b":1}', b'{"b":2}') == b'{"a":' + deep + b',"b":2}'
 
 
-# What follows would take minutes if the time grew with the product of the two sides' members.
+# These would take minutes if the time grew with the product of the two sides' members.
 
 
 def members(start: int, stop: int, value: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Errors and events as JSON: one form, wherever they are told."""
+"""Errors and events as JSON: one form everywhere."""
 
 from __future__ import annotations
 

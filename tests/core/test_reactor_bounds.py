@@ -1,4 +1,4 @@
-"""What may wait in a reactor for clients that read slowly, or not at all, and what becomes of who goes over that."""
+"""Bounds of a reactor: what may wait for clients that read slowly or not at all, and what happens above them."""
 
 from __future__ import annotations
 

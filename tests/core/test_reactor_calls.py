@@ -1,4 +1,4 @@
-"""What Python asks of a reactor while its thread comes and goes."""
+"""Python's calls into a reactor while its thread comes and goes."""
 
 from __future__ import annotations
 

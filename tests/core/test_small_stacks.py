@@ -13,7 +13,8 @@ STACK_BYTES = 65_536 if sys.version_info < (3, 12) else 131_072
 DEPTH = 1_000
 TOO_DEEP = 5_000 if sys.version_info < (3, 12) else 1_100
 
-# Each step in a thread. What the thread raises ends the process with 1, an overflow of its stack with a signal.
+# Each step runs in a thread. An exception of the thread ends the process with 1, an overflow of its stack with a
+# signal.
 PROGRAM = f"""
 import sys, threading, traceback
 import fluxdb

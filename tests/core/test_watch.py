@@ -144,7 +144,7 @@ def test_what_events_of_large_documents_held_is_freed(make_log: MakeLog) -> None
                 committer.write(Kind.SET, "a", large(number))
             if number % 2:
                 committer.take_events()
-            committer.unwatch("a")  # nobody is told of the rest
+            committer.unwatch("a")  # nobody gets the rest
 
     write(50)
     before = resident_bytes()

@@ -30,7 +30,7 @@ def pool() -> Iterator[Pool]:
 
 @pytest.fixture
 def worker() -> Iterator[Worker]:
-    """A process of its own, under the shim."""
+    """A separate process, under the shim."""
     with Worker() as process:
         yield process
 

@@ -91,7 +91,7 @@ def test_g3_both_patches_of_a_group_take_effect(recorded: Callable[[str], Run], 
 
 
 class FaultRun(NamedTuple):
-    """A run in which a call failed, what was told of that, and the number of calls before the reopening."""
+    """A run in which a call failed, the errors that it reported, and the number of calls before the reopening."""
 
     run: Run
     fired: bool

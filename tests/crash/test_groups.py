@@ -102,7 +102,7 @@ def test_g3_no_version_is_given_twice_and_no_patch_is_lost(tmp_path: Path, patch
 
 
 def while_the_sync_is_held(path: str, kind: str) -> dict[str, Any]:
-    """What the world sees of a write whose bytes are written but not synced; runs in a worker, under the shim."""
+    """Return what everybody sees of a write that is written but not synced; runs in a worker, under the shim."""
     shim = Shim()
     shim.begin(path)
     with fluxdb.open(Path(path) / "db", limits=LIMITS) as db, db.subscribe("a") as events:

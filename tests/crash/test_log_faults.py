@@ -1,4 +1,4 @@
-"""Calls on the log that fail: what is told to whom, what is taken afterwards, and what is there after a reopening (G5).
+"""Failing calls on the log: who gets which error, what is accepted afterwards, and what a reopening finds (G5).
 
 Functions whose names don't begin with ``test`` run in a worker, under the shim. Every fault must have fired.
 """
@@ -25,7 +25,9 @@ HERE = __name__
 
 
 def group_of_five(shim: Shim, db: FluxDB, call: Call = Call.SYNC) -> dict[str, Any]:
-    """ "leader" alone in a group, held at its ``call``; five writes of other threads behind it. What each was told."""
+    """Put "leader" alone in a group, held at its ``call``; five writes of other threads after it. Return each one's
+    outcome.
+    """
     told: dict[str, Any] = {}
 
     def set_one(key: str) -> None:

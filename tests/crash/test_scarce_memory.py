@@ -1,4 +1,4 @@
-"""Memory that runs out where a write is decided already: no failure is told as a success, and no snapshot lies.
+"""Memory that runs out after a write was decided: no failure is reported as a success, and no snapshot lies.
 
 Functions whose names don't begin with ``test`` run in a worker, under the shim. Every fault must have fired.
 """

@@ -1,4 +1,4 @@
-"""What a server says whose log fails (G5)."""
+"""Messages of a server whose log fails (G5)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.worker import Worker
 
 
 def failed_log(path: str) -> list[str]:
-    """What a server logs whose log fails; runs in a worker."""
+    """Return the log messages of a server whose log fails; runs in a worker."""
     told: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: told.append(f"{record.levelname} {record.getMessage()}")  # type: ignore[method-assign]
@@ -42,7 +42,7 @@ def test_g5_a_server_whose_log_failed_says_so_before_it_ends_and_shows_no_value(
 
 
 def asked_of_a_failed_log(path: str) -> dict[str, Any]:
-    """What a server answers before, while and after its log fails, and how it says that it fares; in a worker."""
+    """Return a server's answers before, while and after its log fails, and its own report of that; in a worker."""
     logging.getLogger("fluxdb.server").setLevel(logging.CRITICAL)
     shim = Shim()
     shim.begin(path)

@@ -1,4 +1,4 @@
-"""What a server's clients see of a write that is not durable yet (G1)."""
+"""The view of a server's clients on a write that is not durable yet (G1)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.worker import Worker
 
 
 def asked_while_the_sync_is_held(path: str, kind: int, text: str | None) -> dict[str, Any]:
-    """What one client reads, and is told next, before and after the sync of a write; in a worker."""
+    """Return what one client reads, and gets next, before and after the sync of a write; in a worker."""
     shim = Shim()
     shim.begin(path)
     get = {"kind": "get", "key": "a"}

@@ -44,6 +44,6 @@ def whole(pool: Pool, directory: Path) -> Victim:
 
 
 def retired(pool: Pool, directory: Path) -> Victim:
-    """What lies before the snapshot is gone."""
+    """Everything before the snapshot is gone."""
     files = [SEGMENT_2, SEGMENT_3, RETIRED_SNAPSHOT]
     return make_victim(pool, directory, "retired", files)

@@ -1,4 +1,4 @@
-"""The mailbox of an event loop, over a channel that does as it is told."""
+"""The mailbox of an event loop, over a channel under the test's control."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fluxdb.errors import FluxDBError, VersionConflictError
 
 
 class FakeChannel:
-    """Takes ``room`` writes, and settles them when it is told to."""
+    """Takes ``room`` writes, and settles them on request."""
 
     def __init__(self) -> None:
         self.fd, self._bell = os.pipe()

@@ -1,4 +1,4 @@
-"""Who is counted, while another thread tells the subscribers."""
+"""The counts of subscribers, while another thread dispatches."""
 
 from __future__ import annotations
 

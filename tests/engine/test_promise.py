@@ -1,4 +1,4 @@
-"""Promises: as futures to whoever awaits them, but resolved in a burst."""
+"""Promises: like futures for the tasks that await them, but resolved in a burst."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What nobody should send, to a real server: words or a clean end, no harm to others, and memory within its limit."""
+"""Bad input to a real server: an error or a clean end, no harm to others, and memory within its limit."""
 
 from __future__ import annotations
 

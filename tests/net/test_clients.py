@@ -1,4 +1,4 @@
-"""What the reactor hands to Python, where something fails that nobody expected."""
+"""Upcalls of the reactor, when something fails unexpectedly."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ News = tuple[list[tuple[Any, ...]], list[int], list[int]]
 
 
 class FakeReactor:
-    """Gives out numbers, and the news that it is told to."""
+    """Gives out numbers, and upcalls on request."""
 
     fd = -1
 

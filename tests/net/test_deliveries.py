@@ -22,7 +22,7 @@ class Bell:
 
 
 class Subscriber:
-    """Of one key of client 1, with these revisions before it."""
+    """Return events of one key of client 1, with these revisions before it."""
 
     def __init__(self, bell: Bell, *revisions: int) -> None:
         self.number, self.bell, self.behind = 1, bell, False
@@ -53,7 +53,7 @@ class Client:
     def __init__(self) -> None:
         self.has_room = True
         self.sent = b""
-        self.evicted: list[int] = []  # the last revisions that it was told
+        self.evicted: list[int] = []  # the last revisions that it got
 
     def push(self, numbers: list[int], lines: bytes) -> list[int]:
         if not self.has_room:

@@ -1,4 +1,4 @@
-"""What the server's log says of the disk."""
+"""The server's log messages about the disk."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ MEMORY_BYTES_MAX = 2 << 20
 
 
 def numbers_at_rest(pid: int, expected: Numbers | None = None) -> Numbers:
-    """What the process holds, once that is no more descriptors and threads than expected; else what it came to."""
+    """Return the process's use once it is within the expected descriptors and threads; otherwise the last one seen."""
     until = time.monotonic() + PATIENCE_SECONDS
     while True:
         numbers = numbers_of(pid)
@@ -30,7 +30,7 @@ def numbers_at_rest(pid: int, expected: Numbers | None = None) -> Numbers:
             or time.monotonic() > until
         ):
             return numbers
-        time.sleep(0.05)  # a checkpoint or a new segment is on its way
+        time.sleep(0.05)  # a checkpoint or a new segment may be in progress
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells what a process holds")

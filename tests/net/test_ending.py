@@ -1,4 +1,4 @@
-"""The end of a server process: what is on its way is answered, and who says nothing holds nothing up.
+"""The end of a server process: pending requests are answered, and silent clients hold nothing up.
 
 Each bound on waiting is an hour here: a server that waits for one is not done within the tests' patience.
 """

@@ -1,4 +1,4 @@
-"""The bell of an event loop: whoever it was rung for is served, whatever fails meanwhile."""
+"""The bell of an event loop: everyone for whom it was rung is served, whatever fails meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One attempt of an address at a time: who guesses waits, and a right password is told at once in its turn."""
+"""One attempt per address at a time: a client that guesses waits, and a right password is answered in its turn."""
 
 from __future__ import annotations
 

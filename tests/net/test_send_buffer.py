@@ -1,4 +1,4 @@
-"""What the operating system takes of what a client does not read: little, but never less than some segments."""
+"""The operating system's buffer for a client that does not read: small, but never less than some segments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may talk to the server: passwords, the Unix socket, and addresses that other machines reach."""
+"""Access to the server: passwords, the Unix socket, and addresses that other machines reach."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def test_where_there_is_nothing_to_read_again_it_says_so_and_goes_on(tmp_path: P
         assert client.ask({"kind": "ping"}) == [{"kind": "pong"}]
 
 
-# A terminal of its own, which closes.
+# A separate terminal, which closes.
 
 IN_TERMINAL = """
 import fcntl, os, signal, sys, termios

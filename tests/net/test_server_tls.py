@@ -1,4 +1,4 @@
-"""TLS on the wire's port and on the page's, by --tls-cert and --tls-key; and whoever does not speak it."""
+"""TLS on the wire's port and on the page's, by --tls-cert and --tls-key; and clients that do not speak it."""
 
 from __future__ import annotations
 

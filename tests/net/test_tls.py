@@ -275,7 +275,7 @@ def test_to_hurry_closes_who_takes_nothing(tmp_path: Path) -> None:
         assert not ending.is_alive()
 
 
-# What concerns one client
+# Tests of one client
 
 
 def test_a_wrong_password_is_the_address_of_the_client_itself(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

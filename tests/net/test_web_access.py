@@ -1,4 +1,4 @@
-"""Who may talk to the live page's server, and what it answers over HTTP."""
+"""Access to the live page's server, and its answers over HTTP."""
 
 from __future__ import annotations
 

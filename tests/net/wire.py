@@ -80,7 +80,7 @@ class Wire:
         return [self.line() for _ in requests]
 
     def say_all(self) -> None:
-        """Say that nothing more comes. Of TLS without the end of TLS: Python's would wait for the server's."""
+        """Say that nothing more comes. For TLS without the end of TLS: Python's would wait for the server's."""
         with socket.socket(fileno=os.dup(self.socket.fileno())) as same:
             same.shutdown(socket.SHUT_WR)
 
@@ -163,7 +163,7 @@ def threaded(
 
 
 class Process:
-    """``fluxdb-server`` in a process of its own."""
+    """``fluxdb-server`` in a separate process."""
 
     def __init__(
         self,

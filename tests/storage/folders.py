@@ -87,7 +87,7 @@ def newest_snapshot(path: Path) -> Path:
 
 
 def log_end(path: Path, number: int = -1) -> Stop:
-    """Where the groups of a segment (the last one) end, as replay alone sees it."""
+    """Return where the groups of a segment (the last one) end, as replay alone sees it."""
     segment = read_segment_file(path, number if number > 0 else list_folder(path).segments[-1])
     assert segment.start is not None
     return replay(None, read_segment(path, segment), segment.start)

@@ -1,4 +1,4 @@
-"""Where recovery begins: which snapshot is used, and what is said where none can be."""
+"""Finding where recovery begins: which snapshot is used, and the error if none can be."""
 
 from __future__ import annotations
 

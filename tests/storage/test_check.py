@@ -1,4 +1,4 @@
-"""check: everything that is wrong is told, with its place; nothing is changed."""
+"""check: everything wrong is reported, with its place; nothing is changed."""
 
 from __future__ import annotations
 

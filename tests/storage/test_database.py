@@ -231,7 +231,7 @@ def test_g10_a_child_that_lives_on_does_not_keep_the_folder(tmp_path: Path) -> N
     os.waitpid(child, 0)
 
 
-# What it tells
+# Its messages
 
 
 def test_info_tells_what_there_is(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Formats of the log beside each other: older ones open and are not added to, newer ones are told from damage."""
+"""Formats of the log beside each other: older ones open and are not added to, newer ones are not taken for damage."""
 
 from __future__ import annotations
 

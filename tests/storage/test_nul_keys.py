@@ -34,7 +34,7 @@ NUL_KEYS = ["\0" * 1024, "\0" * 932, "\0" * 5000, "abc" + "\0" * 1100 + "def", "
 
 
 def last_group(path: Path, *keys: str) -> int:
-    """Where the last group of a new database lies, which holds these keys. The database is left as a kill leaves it."""
+    """Return where the last group of a new database with these keys lies. The database is left as a kill leaves it."""
     for attempt in range(100):
         offset = write_last_group(path, keys, pause_seconds=attempt * 0.0005)
         header = read_group_header(segment_path(path, 1).read_bytes(), offset)

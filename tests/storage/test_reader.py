@@ -1,4 +1,4 @@
-"""What state the files stand for: snapshots chosen, segments followed, damage told, nothing changed."""
+"""The state that the files stand for: snapshots chosen, segments followed, damage reported, nothing changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""repair: the database opens again; what is lost is told, what is whole is kept, nothing is made up."""
+"""repair: the database opens again; what is lost is reported, what is whole is kept, nothing is made up."""
 
 from __future__ import annotations
 
@@ -238,7 +238,7 @@ def test_a_log_without_its_snapshot_is_put_aside_and_salvaged(tmp_path: Path, mo
 
 @pytest.mark.guarantee(7)
 def test_g7_whatever_is_damaged_repair_makes_it_open_and_makes_nothing_up(tmp_path: Path) -> None:
-    """Documents after the repair are documents that once were; the digest is that of a prefix, or less is told."""
+    """Documents after the repair are documents that once were; the digest is that of a prefix, or less is reported."""
     path, noise = tmp_path / "db", random.Random(11)
     values: set[tuple[str, bytes, int]] = set()
     with opened(path) as database:

@@ -42,7 +42,7 @@ def one_block(path: Path) -> dict[str, tuple[bytes, int] | None]:
 
 
 def places_in_block(path: Path) -> dict[str, int]:
-    """Where the parts of the only block of the newest snapshot begin."""
+    """Return where the parts of the only block of the newest snapshot begin."""
     data = newest_snapshot(path).read_bytes()
     records = data.index(BLOCK_MAGIC) + 40
     tail = data.index(TAIL_MAGIC)

@@ -1,4 +1,4 @@
-"""What is done to the end of the log before the first new write."""
+"""Changes to the end of the log before the first new write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an open database says that it takes of the machine."""
+"""An open database's report of its use of the machine."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the tests stand on: a recording shim, a model of the disk, a model of the documents."""
+"""The base of the tests: a recording shim, a model of the disk, a model of the documents."""

@@ -1,4 +1,4 @@
-"""What a call in a worker said, as JSON can carry it."""
+"""The result of a call in a worker, as JSON can carry it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fluxdb.sync import FluxDB
 
 
 def attempt(do: Callable[[], Any]) -> Any:
-    """What it returns; or the name of the error, with a question mark where the outcome is unknown."""
+    """Return its result; or the name of the error, with a question mark if the outcome is unknown."""
     try:
         return do()
     except FluxDBError as error:

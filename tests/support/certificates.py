@@ -16,8 +16,9 @@ DAY = datetime.timedelta(days=1)
 def make_certificate(
     folder: Path, *, since: datetime.timedelta = -DAY, until: datetime.timedelta = 100 * DAY
 ) -> tuple[Path, Path]:
-    """Of localhost and 127.0.0.1, valid from now + since to now + until: the certificate, and its key, as files in the
-    folder."""
+    """Make one for localhost and 127.0.0.1, valid from now + since to now + until: the certificate and its key, as
+    files in the folder.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))])

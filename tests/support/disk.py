@@ -112,11 +112,11 @@ class Disk:
     # ---- what is left ----
 
     def seen(self) -> State:
-        """What the next process reads where only this one died (``kill -9``)."""
+        """Return what the next process reads if only this one died (``kill -9``)."""
         return State(dict(_walk(self.top, lambda d: d.cache, File.seen)))
 
     def pending(self, always: Sequence[str] = ("LOCK",)) -> list[Item]:
-        """What is on its way to the disk, oldest first per file. Files named in ``always`` are kept out of it."""
+        """Return the items in flight to the disk, oldest first per file. Files named in ``always`` are left out."""
         items: list[Item] = []
         seen: set[int] = set()
 
@@ -138,7 +138,7 @@ class Disk:
         return items
 
     def power_cut(self, kept: Iterable[Item], always: Sequence[str] = ("LOCK",)) -> State:
-        """What the next boot finds where, of all that was pending, these items had reached the disk."""
+        """Return what the next boot finds if, of all that was pending, these items had reached the disk."""
         chosen: dict[int, set[int]] = {}
         for node, number in kept:
             chosen.setdefault(id(node), set()).add(number)
@@ -207,7 +207,7 @@ def _walk(directory, names, content, prefix: str = "") -> Iterator[tuple[str, Co
 
 
 def cut_lengths(byte_count: int, cuts_max: int) -> list[int]:
-    """Where to cut so many bytes: everywhere, or at the ends, around the first sector's end, and evenly between."""
+    """Return where to cut so many bytes: everywhere, or at the ends, near the first sector's end evenly between."""
     if byte_count <= cuts_max:
         return list(range(byte_count))
     telling = {0, 1, 63, 64, 65, 511, 512, 513, *range(byte_count - 6, byte_count)}

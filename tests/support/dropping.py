@@ -12,7 +12,7 @@ from tests.support.herd import Herd, allow_descriptors
 DESCRIPTORS_SPARE = 300
 WAVE_MAX = 1_000
 
-# What a client sends before it goes; each second one stops in the middle of a line.
+# The bytes that a client sends before it goes; each second one stops in the middle of a line.
 WORDS = (
     b'{"kind":"set","key":"a","val',
     b'{"kind":"ping"}\n',

@@ -1,4 +1,4 @@
-"""Where these tests look behind the public classes: for the revision of a write, and the digest of the state."""
+"""The tests' look behind the public classes: the revision of a write, and the digest of the state."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def write_async(db: AsyncFluxDB, kind: str, key: str, argument: Any = None
 
 
 def digest(db: FluxDB) -> str:
-    """Of the documents, versions, tombstones and revision."""
+    """Return the digest of documents, versions, tombstones and revision."""
     return cast(Engine, db.handle)._database.documents.digest()
 
 

@@ -89,7 +89,7 @@ class Bounds:
 
 
 class Found(NamedTuple):
-    """What an opening said: a revision with the fingerprint of its documents and the digest, or an error."""
+    """The result of an opening: a revision with the fingerprint of its documents and the digest, or an error."""
 
     error: str
     revision: int = 0

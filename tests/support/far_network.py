@@ -41,7 +41,7 @@ class Host:
 
 
 def why_not() -> str:
-    """What is missing here, or nothing."""
+    """Return what is missing here, or nothing."""
     if os.geteuid() != 0:
         return "needs root"
     if shutil.which("ip") is None:

@@ -13,10 +13,10 @@ from tests.support.shim import Call, Shim
 
 
 class Told(NamedTuple):
-    """What became of a script in which a call failed, and of the reopening after it."""
+    """The result of a script in which a call failed, and of the reopening after it."""
 
     fired: int
-    first: str  # the first error that was told
+    first: str  # the first error that was reported
     rows: list[Row]  # acknowledged
     unknown: list[Row]  # handed in, outcome unknown; as if they had been next
     found: dict[str, Any]  # after the reopening
@@ -60,7 +60,7 @@ def record_fault(directory: str, trace: str, call: int, error: int, nth: int, op
     return Told(fired, first, recorder.rows, unknown, found)
 
 
-# All of one thread: each is a group of its own.
+# All by one thread: each is a group by itself.
 FAULTY: list[tuple[str, str, Any]] = [
     ("set", "a", 1),
     ("patch", "a", {"x": 2}),

@@ -31,7 +31,7 @@ def allow_descriptors(wanted: int) -> int:
 class Herd:
     """``count`` connections to a port of this machine."""
 
-    _made = 0  # by all herds: each some thousands get a source address of their own, else ports would run out
+    _made = 0  # by all herds: each some thousands get their own source address, else ports would run out
 
     def __init__(self, port: int, count: int, *, receive_bytes: int = 0) -> None:
         self.sockets: list[socket.socket] = []
@@ -64,7 +64,7 @@ class Herd:
             each.sendall(data)
 
     def read_until(self, done: Callable[[bytearray], bool]) -> list[bytes]:
-        """What each was sent, from when ``done`` says of it that this is all."""
+        """Return what each was sent, once ``done`` says that this is all."""
         got = {each: bytearray() for each in self.sockets}
         with selectors.DefaultSelector() as selector:
             for each in self.sockets:

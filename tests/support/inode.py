@@ -1,4 +1,4 @@
-"""A file and a directory between a process and the disk: what reads give, what is durable, what is on its way."""
+"""A file and a directory between a process and the disk: what reads give, what is durable, what is in flight."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Content:
 
 
 class State:
-    """What lies in the recorded directory: path below it -> content, None for a directory."""
+    """Return the content of the recorded directory: path below it -> content, None for a directory."""
 
     def __init__(self, files: dict[str, Content | None]) -> None:
         self.files = files
@@ -59,7 +59,7 @@ class State:
 
     @classmethod
     def read_from(cls, root: Path) -> State:
-        """What lies in a real directory."""
+        """Return the content of a real directory."""
         files: dict[str, Content | None] = {}
         for path in sorted(root.rglob("*")):
             files[str(path.relative_to(root))] = None if path.is_dir() else Content.of(path.read_bytes())
@@ -85,7 +85,7 @@ class State:
 
 @dataclass(eq=False)
 class File:
-    """An inode: what reads give, what is on the platter, and which sectors are on their way there."""
+    """An inode: what reads give, what is on the platter, and which sectors are in flight."""
 
     cache: bytearray = field(default_factory=bytearray)
     durable: bytearray = field(default_factory=bytearray)
@@ -97,7 +97,7 @@ class File:
     _known: dict[str, tuple[int, Content]] = field(default_factory=dict)  # when it was last made, and what it was
 
     def seen(self) -> Content:
-        """What reads give."""
+        """Return what reads give."""
         return self._remember("seen", self.cache)
 
     def _remember(self, name: str, data: bytearray) -> Content:

@@ -16,7 +16,7 @@ LINE, BYTECODE = "line", "opcode"
 
 
 class HandlerError(KeyboardInterrupt):
-    """What the handler raises."""
+    """The exception that the handler raises."""
 
 
 def interrupted(function: Callable[[], object], step: int, size: str = LINE) -> bool:
@@ -47,7 +47,7 @@ def interrupted(function: Callable[[], object], step: int, size: str = LINE) -> 
 
 
 def _is_bookkeeping(frame: FrameType) -> bool:
-    """Of an exception's own handling: no handler runs there, and what is raised there stays the thread's exception."""
+    """Part of an exception's own handling: no handler runs there, and an exception there stays the thread's."""
     return dis.opname[frame.f_code.co_code[frame.f_lasti]] in ("PUSH_EXC_INFO", "COPY", "POP_EXCEPT", "RERAISE")
 
 

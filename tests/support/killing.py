@@ -1,6 +1,6 @@
 """A process that writes from many threads or coroutines until it is killed, and what must be there afterwards.
 
-Each client has keys of its own and one operation in flight; its n-th operation follows from n. So after a crash its
+Each client has its own keys and one operation in flight; its n-th operation follows from n. So after a crash its
 documents must be those after all operations that were acknowledged to it, or after one more. One key is patched by all.
 """
 
@@ -102,7 +102,7 @@ class Rounds:
         self._compare()
 
     def _kill(self, child: subprocess.Popen[bytes], pipe: int) -> bytes:
-        """What the process had said when it was gone."""
+        """Return the process's output when it was gone."""
         told = bytearray()
         assert select.select([pipe], [], [], START_SECONDS_MAX)[0], "the process does not write"
         until = time.monotonic() + self._draw.uniform(0.002, 0.15)

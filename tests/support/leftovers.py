@@ -1,4 +1,4 @@
-"""What a test must not leave behind: descriptors and threads."""
+"""Things that a test must not leave behind: descriptors and threads."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def _remove(path: Path) -> None:
 
 
 def _parent() -> tuple[Path, int]:
-    """Where a group can be made, and the version of what is mounted there. Raises OSError."""
+    """Return where a group can be made, and the version of what is mounted there. Raises OSError."""
     if sys.platform != "linux":
         raise OSError("cgroups are Linux's")
     if os.geteuid() != 0:

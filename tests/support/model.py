@@ -1,4 +1,4 @@
-"""What the documents must be: the operations of a run, applied one after another in plain Python."""
+"""The expected documents: the operations of a run, applied one after another in plain Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A peer that is no sound server: it answers each line as it is told to."""
+"""A peer that is no sound server: it answers each line as the test wants."""
 
 from __future__ import annotations
 

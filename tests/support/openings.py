@@ -48,7 +48,7 @@ def go_on(directory: str, trace: str, keys: list[str], key: str) -> dict[str, An
 
 
 def refusal(error: FluxDBError) -> dict[str, Any]:
-    """What an opening that was refused said."""
+    """Return the error of an opening that was rejected."""
     said: dict[str, Any] = {"error": f"{type(error).__name__}: {error}", "kind": type(error).__name__}
     if isinstance(error, CorruptionError):
         said.update(segment=error.segment, offset=error.offset)

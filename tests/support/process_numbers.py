@@ -1,4 +1,4 @@
-"""What the system says that another process holds. Linux only."""
+"""The system's numbers about another process. Linux only."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Numbers(NamedTuple):
-    """Descriptors, threads, and bytes of memory of its own."""
+    """Descriptors, threads, and bytes of private memory."""
 
     descriptors: int
     threads: int
@@ -15,7 +15,7 @@ class Numbers(NamedTuple):
 
 
 def numbers_of(pid: int) -> Numbers:
-    """Of a process that runs."""
+    """The numbers of a running process."""
     folder = Path("/proc", str(pid))
     status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
     descriptors = sum(1 for _ in (folder / "fd").iterdir())

@@ -32,7 +32,7 @@ def sectors(count: int) -> str:
     return "v" * (count * SECTOR_BYTES - 256)
 
 
-# Of all runs here.
+# For all runs here.
 ALL_KEYS = [*"abcdefghpz", *("large", "large1", "large2", "last", "first", "leader", "after", "next")]
 ALL_KEYS += [f"{letter}{i}" for letter in ("t", "k", "large") for i in range(8)]
 ALL_KEYS = sorted({*ALL_KEYS})
@@ -70,7 +70,7 @@ class Recorder:
         self.end(number, kind, key, argument, await write_async(db, kind, key, argument))
 
     def together(self, db: FluxDB, *operations: tuple[Any, ...]) -> None:
-        """The first in a group of its own; the others, each from its own thread, in one group behind it."""
+        """Put the first in a group alone; the others, each from its own thread, in one group after it."""
         held = self.shim.hold(Call.SYNC, part="log-")
         threads = [self._start(db, operations[0])]
         held.wait()

@@ -16,7 +16,7 @@ HEADERS = [Path(__file__).with_name(name) for name in ("shim_record.h", "shim_na
 
 
 class Call(IntEnum):
-    """What a process asked of the C library. The same numbers are in shim_record.h."""
+    """A process's call of the C library. The same numbers are in shim_record.h."""
 
     OPEN = 1
     CLOSE = 2

@@ -1,4 +1,4 @@
-/* What the wrappers of shim.c stand on: which files are watched, the trace, the rules, and what tests call. */
+/* The base of shim.c's wrappers: which files are watched, the trace, the rules, and the functions that tests call. */
 #pragma once
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,4 +1,4 @@
-"""A small server over the compiled protocol: a peer that can be told to misbehave. It runs in a thread of its own."""
+"""A small server over the compiled protocol: a peer that misbehaves on request. It runs in a separate thread."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Job(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """What must hold of a state."""
+    """Check that a state holds what it must."""
 
     key: str
     low: int

@@ -12,7 +12,7 @@ _ENTRY = struct.Struct("=IiqqIIII")
 
 
 class Entry(NamedTuple):
-    """One recorded call. What ``offset`` and ``argument`` hold depends on the call (see shim.c)."""
+    """One recorded call. The meaning of ``offset`` and ``argument`` depends on the call (see shim.c)."""
 
     call: Call
     fd: int

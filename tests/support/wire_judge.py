@@ -57,7 +57,7 @@ class Side:
         return bytes(output), ended
 
     def settled(self, connection: Connection) -> bytes:
-        """What it answers until nothing is on its way; what is left is no whole line."""
+        """Return its answers until nothing is in flight; the rest is no whole line."""
         output = pumped(connection)
         while connection.pending or connection.stalled or connection.choked:
             assert select.select([self.hub.fd], [], [], PATIENCE_SECONDS)[0], "a request is never answered"
@@ -122,7 +122,7 @@ class Judge:
 
 
 def memory_folder() -> str | None:
-    """Where a sync costs nothing, if there is such a place."""
+    """Return a place where a sync costs nothing, if one exists."""
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
@@ -166,7 +166,7 @@ def lines_to_answer(data: bytes) -> Iterator[bytes]:
 
 
 def check_id(line: bytes, reply: dict[str, Any]) -> None:
-    """What was asked for with an id is answered with it, unless the line could not be read."""
+    """A request with an id is answered with it, unless the line could not be read."""
     if len(line) > LINE_BYTES_MAX:
         assert reply.get("code") in ("too_large", "invalid_request")
         assert "id" not in reply

@@ -52,7 +52,7 @@ def seeds() -> list[bytes]:
 
 
 def words() -> list[bytes]:
-    """What a mutation may put in anywhere."""
+    """Pieces that a mutation may put in anywhere."""
     names = (b"kind", b"key", b"value", b"delta", b"id", b"if_version", b"remove_nulls", b"password", b"keys", b"path")
     kinds = (b"get", b"set", b"del", b"patch", b"snapshot", b"subscribe", b"unsubscribe", b"ping", b"info", b"auth")
     whole = [

@@ -159,7 +159,7 @@ def bound_address_space() -> None:
 def main() -> None:
     import fluxdb  # noqa: F401 - loaded before memory is bounded
 
-    logging.getLogger("fluxdb").setLevel(logging.CRITICAL)  # each torn tail is told there: thousands of them
+    logging.getLogger("fluxdb").setLevel(logging.CRITICAL)  # it reports each torn tail: thousands of them
 
     replies = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)

@@ -1,4 +1,4 @@
-"""What README.md shows is what happens."""
+"""The examples of README.md do what it shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the core is compiled: for whoever installs it, and for us."""
+"""How the core is compiled: for users, and for developers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def settings(monkeypatch: pytest.MonkeyPatch, **environment: str) -> dict[str, Any]:
-    """What setup.py works with."""
+    """The data that setup.py works with."""
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(setuptools, "setup", lambda **_: None)
     for name in ("FLUXDB_WERROR", "FLUXDB_DEBUG", "FLUXDB_SANITIZE", "FLUXDB_ONLY"):

@@ -1,4 +1,4 @@
-"""What tools/compare sends to servers."""
+"""The bytes that tools/compare sends to servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of keys before anything is done with them."""
+"""Messages about keys, before anything is done with them."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def package(name: str) -> Any:
 
 
 def stored_as_advised(value: Any, **names: Any) -> Any:
-    """What is read back of a value that is rejected, after the call that the message names."""
+    """Return the stored form of a rejected value, after the call that the message names."""
     with pytest.raises(InvalidValueError) as caught:
         encode(value)
     found = re.search(r"convert it with (\S.*)$", str(caught.value))

@@ -1,4 +1,4 @@
-"""What is taken though it is no plain value: what equals one, as which it is stored and read back."""
+"""Values that are accepted though they are not plain: each equals a plain value, which is stored and read back."""
 
 from __future__ import annotations
 

@@ -21,13 +21,13 @@ from fluxdb.limits import Limits
 from tools.comparison import documents
 from tools.comparison.figure import seconds
 
-# Nothing but what the figure does itself: no checkpoint comes of its own accord.
+# Only the measured work itself: no automatic checkpoint.
 NO_CHECKPOINTS = Limits(checkpoint_log_bytes=0, checkpoint_interval_seconds=0)
 IN_FLIGHT = 2_000
 
 
 def resident_bytes() -> int:
-    """What this process has in memory now."""
+    """Return this process's memory now."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 

@@ -24,7 +24,7 @@ def measure(name: str, setting: Setting) -> Measurement:
 
 
 def bound(text: str) -> Bound | None:
-    """``">= 1.1x"`` is of the ratio, ``"<= 160"`` of our own value, ``""`` is none."""
+    """``">= 1.1x"`` bounds the ratio, ``"<= 160"`` our own value, ``""`` nothing."""
     if not text:
         return None
     relation, limit = text.split()
@@ -34,7 +34,7 @@ def bound(text: str) -> Bound | None:
 
 
 def _rows(group: str, *rows: tuple[str, str, str, str, str, str, str]) -> tuple[Figure, ...]:
-    """Of name, title, the other side, unit, what measures it, must and aim."""
+    """A figure's name, title, other side, unit, measuring function, must and aim."""
     return tuple(
         Figure(name, title, other, unit, partial(measure, measured_by), bound(must), bound(aim), group)
         for name, title, other, unit, measured_by, must, aim in rows

@@ -1,4 +1,4 @@
-"""What a checkpoint of a large database does to the writes that go on meanwhile."""
+"""The effect of a checkpoint of a large database on concurrent writes."""
 
 from __future__ import annotations
 

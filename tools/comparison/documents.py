@@ -12,7 +12,7 @@ import orjson
 KEY_BYTES = 10
 VALUE_BYTES = 37
 
-# What a 10-byte key and a 37-byte value come to on disk with a plain record header: what the bare side writes.
+# The size of a 10-byte key and a 37-byte value on disk with a plain record header: the bare side writes this.
 RECORD_BYTES = 120
 
 # The writes of a latency or rate figure go round so many keys.

@@ -43,7 +43,7 @@ Open = Callable[[Path], Store]
 
 
 class SqliteStore:
-    """One connection in autocommit mode: each ``set`` is a transaction of its own, synced when it returns."""
+    """One connection in autocommit mode: each ``set`` is one transaction, synced when it returns."""
 
     note = "SQLite: WAL, synchronous=FULL"
 
@@ -92,7 +92,7 @@ def syncs_per_commit(folder: Path, commits: int = 100) -> float | None:
 
 
 class LmdbStore:
-    """Written by one transaction at a time, whoever waits."""
+    """Written by one transaction at a time; other writers wait."""
 
     note = "LMDB as it comes: sync and metasync on; a transaction each"
 

@@ -81,7 +81,7 @@ class Etcd:
         return parsed_rate(done.stdout)
 
     def revision(self) -> int:
-        """Of the whole store: it grows by one with each Put that is committed."""
+        """Return the revision of the whole store: it grows by one with each Put that is committed."""
         request = json.dumps({"key": base64.b64encode(KEY).decode()}).encode()
         with urllib.request.urlopen(f"{self._url}/v3/kv/range", request, timeout=10) as answer:
             return int(json.load(answer)["header"]["revision"])

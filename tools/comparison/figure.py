@@ -1,4 +1,4 @@
-"""What a figure is: a name, two bounds, and the turns that were measured for it; and how turns are measured.
+"""A figure: a name, two bounds, and the turns that were measured for it; and how turns are measured.
 
 Both sides take turns, A B A B, so that what else the machine does hits both. Plain statistics: medians, percentiles,
 smallest and largest; no averages.
@@ -58,7 +58,7 @@ class Verdict(str, Enum):
 
 @dataclass(frozen=True)
 class Bound:
-    """``of`` the ratio ours/other, or of our own value, at most or at least ``limit``."""
+    """Bounds the ratio ours/other, or our own value, at most or at least by ``limit``."""
 
     of: Literal["ratio", "ours"]
     relation: Literal["<=", ">="]
@@ -98,7 +98,7 @@ class Measurement:
         return spread([turn.other for turn in self.turns if turn.other is not None])
 
     def ratio(self) -> Spread | None:
-        """Of the ratio of each turn, not the ratio of the medians."""
+        """Return the median of the turns' ratios, not the ratio of the medians."""
         return spread([turn.ratio for turn in self.turns if turn.ratio is not None])
 
 

@@ -1,4 +1,4 @@
-"""What the run ran on, and whether its data folder is on a real disk."""
+"""The machine of a run, and whether its data folder is on a real disk."""
 
 from __future__ import annotations
 

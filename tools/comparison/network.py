@@ -25,7 +25,7 @@ QUICK_TURNS = 2
 
 
 class Load(NamedTuple):
-    """What one turn of one side came to."""
+    """The result of one turn of one side."""
 
     rate: float
     p50_us: float
@@ -150,7 +150,7 @@ def side(port: int, protocol: str, work: Work) -> Iterator[Side]:
 
 
 def against_own_network(setting: Setting, measure: Callable[[], float]) -> Iterator[Turn]:
-    """Turns of ``measure`` and of our own network SET."""
+    """Take turns of ``measure`` and of our own network SET."""
     work = _set(setting)
     with setting.fresh("own-network") as folder, fluxdb_server(folder) as port, side(port, "flux", work) as network:
         network.run(work.total // 4)

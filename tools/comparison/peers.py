@@ -1,4 +1,4 @@
-"""Who is measured against: what of it is on this machine, in which version, and how to get it where it is missing."""
+"""The other sides of the comparison: what of each is on this machine, in which version, and how to get it."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ PEERS: tuple[Peer, ...] = (
 
 
 def versions() -> dict[str, str]:
-    """What each peer says of itself, or that it is missing, by name."""
+    """Return each peer's version as it reports it, or that it is missing, by name."""
     return {"sqlite": sqlite3.sqlite_version, **{peer.name: peer.version() or "missing" for peer in PEERS}}
 
 
@@ -104,7 +104,7 @@ def install() -> None:
 
 
 def first_line(command: list[str]) -> str:
-    """Of what the command prints; "missing" where it can't be run."""
+    """Return the version in the command's output; "missing" if it can't be run."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
     except (OSError, subprocess.SubprocessError):

@@ -14,7 +14,7 @@ HEAD = ("figure", "ours", "the other", "other side", "ratio", "min-max", "must",
 
 @dataclass
 class Line:
-    """One figure's outcome: a measurement, or the reason why there is none."""
+    """One figure's outcome: a measurement, or the reason for not having one."""
 
     figure: Figure
     measurement: Measurement | None
@@ -49,7 +49,7 @@ def table(lines: list[Line]) -> str:
 
 
 def notes(lines: list[Line]) -> str:
-    """What belongs to the figures, a line each."""
+    """Return the notes of the figures, a line each."""
     printed = []
     for line in lines:
         said = line.measurement.notes if line.measurement else [line.reason]

@@ -118,7 +118,7 @@ def _lookup(size: int) -> Callable[[str], Any]:
 
 
 def _get_rate(get: Callable[[str], Any], size: int, count: int) -> float:
-    """Each key is a str of its own on either side: what Python's objects cost is the same."""
+    """Each key is a separate str on either side: Python's objects cost both the same."""
     keys = [documents.key(random.randrange(size)) for _ in range(count)]
     begin = time.perf_counter()
     for key in keys:

@@ -1,4 +1,4 @@
-"""A fluxdb-server and a redis-server of our own, equally durable, each on a free port of this machine.
+"""Our fluxdb-server and redis-server, equally durable, each on a free port of this machine.
 
 Redis is also spoken to on a Unix socket, to load, save and measure it.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SERVER_SECONDS_MAX = 60.0
 READY = "server listening on "
 
-# Neither writes its log anew, or a snapshot, in the middle of the other's turn.
+# Neither rewrites its log, or writes a snapshot, in the middle of the other's turn.
 OURS = ("--checkpoint-log-bytes", "0", "--checkpoint-interval-seconds", "0")
 DURABLE_REDIS = ("--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0")
 
@@ -95,7 +95,7 @@ def connections(port: int, count: int) -> Iterator[list[socket.socket]]:
 
 
 class Redis:
-    """A server without persistence of its own accord; ``save`` writes an RDB that the next start loads.
+    """A server without automatic persistence; ``save`` writes an RDB that the next start loads.
 
     ``options`` go behind those, and so before them in what they say.
     """
@@ -138,7 +138,7 @@ class Redis:
         return {name: int(number) for name, number in re.findall(r"^(used_memory(?:_rss)?):(\d+)", text, re.MULTILINE)}
 
     def setting(self, name: bytes) -> bytes:
-        """What CONFIG GET says of it."""
+        """Return the value of CONFIG GET."""
         self._socket.sendall(b"*3\r\n$6\r\nCONFIG\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (len(name), name))
         *_, value = (self._line() for _ in range(5))  # *2, $n, its name, $n, its value
         return value
@@ -150,7 +150,7 @@ class Redis:
             raise RuntimeError(f"redis-server did not save: {answer!r}")
 
     def seconds_to_load(self) -> float | None:
-        """What the server itself logged for loading its snapshot at the start; None where it loaded none."""
+        """Return the time that the server logged for loading its snapshot at the start; None if it loaded none."""
         found = re.search(r"DB loaded from disk: ([0-9.]+) seconds", self._log.read_text())
         return float(found.group(1)) if found else None
 

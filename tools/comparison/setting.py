@@ -1,4 +1,4 @@
-"""Where a run keeps its data, how large it is, and the folders that several figures share."""
+"""The setting of a run: where its data is, how large it is, and the folders that several figures share."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Setting:
         self._made: dict[Hashable, Any] = {}
 
     def once(self, what: Hashable, make: Callable[[], T]) -> T:
-        """What ``make`` gave when it was first asked for: for figures that are two sides of one run."""
+        """Return the result of the first call of ``make``: for figures that are two sides of one run."""
         if what not in self._made:
             self._made[what] = make()
         made: T = self._made[what]
@@ -71,7 +71,7 @@ class Setting:
         return path
 
     def child(self, function: str, **arguments: object) -> dict[str, Any]:
-        """Runs ``function`` ("module:name" in this package) in a process of its own; what it returned."""
+        """Run ``function`` ("module:name" in this package) in a separate process; return its result."""
         command = [sys.executable, "-m", "tools.comparison.builds", function, json.dumps(arguments)]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         done = subprocess.run(
