@@ -82,7 +82,7 @@ async def connect(target: Target, limits: Limits, local: Local, remote: Remote) 
     from fluxdb.engine.remote.loop import RemoteLoopEngine
 
     handle = await RemoteLoopEngine.connect(_settings(target, limits, local, remote))
-    forgotten.know(handle)
+    forgotten.register(handle)
     return handle
 
 

@@ -14,7 +14,7 @@ RESP: Final = "resp"
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """``text`` holds them one behind the other, ``lengths`` how long each is."""
+    """``text`` holds them one after the other, ``lengths`` how long each is."""
 
     text: bytes
     lengths: list[int]

@@ -45,7 +45,7 @@ def _errors_ending() -> Iterator[None]:
         _silence_stdout()
         code = exits.BROKEN_PIPE
     except (FluxDBError, OSError) as error:
-        standard_lines().error(render.error(_words(error)))
+        standard_lines().error(render.error(_message(error)))
         code = exits.exit_code(error)
         _give_up_unwritten()
     except (click.ClickException, click.exceptions.Exit):
@@ -78,7 +78,7 @@ class Program(Tool, click.Group):
         return super().resolve_command(ctx, args)
 
 
-def _words(error: FluxDBError | OSError) -> str:
+def _message(error: FluxDBError | OSError) -> str:
     """Remove the number, which means nothing to a user."""
     if isinstance(error, FluxDBError) or not error.strerror:
         return str(error)

@@ -95,7 +95,7 @@ class Answers:
             subscriber = cast(ConnectionSubscriber, self._service.engine.notify.subscribe(make, [key]))
             client.subscriptions[key] = subscriber
             if not subscriber.wait():
-                self._bell.ring([subscriber])  # in the next turn, behind the reply
+                self._bell.ring([subscriber])  # in the next turn, after the reply
         return lines.reply({"kind": "subscribed", "key": key, "revision": subscriber.after_revision}, request_id)
 
     def _unsubscribe(self, client: Client, ticket: int, request_id: bytes, *, key: str, **_: Any) -> bytes:

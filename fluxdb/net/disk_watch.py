@@ -42,8 +42,8 @@ class DiskWatch:
         if failure is not None and not self._failure_told:
             self._failure_told = True
             logger.error(
-                "no more writes are taken: %s; see to the disk, then restart the server. Reads go on, all that was "
-                "acknowledged is kept, and whoever was told that the outcome is unknown has to look after the restart",
+                "no more writes are accepted: %s; fix the disk, then restart the server. Reads continue, acknowledged "
+                "writes are kept, and clients that got an unknown outcome have to check it after the restart",
                 failure,
             )
 

@@ -33,7 +33,7 @@ class Password:
         """``call_later``: of the running loop, where none is given."""
         self._digest = hashlib.sha256(password).digest()
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()  # by address: how many, when the last
-        # By address, while a wrong one takes its time: the attempts behind it.
+        # By address, while a wrong one takes its time: the attempts after it.
         self._waiting: dict[str, deque[tuple[bytes, Told, Callable[[], bool]]]] = {}
         self._call_later = call_later
 

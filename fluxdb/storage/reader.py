@@ -148,10 +148,10 @@ def _read_log(recovered: Recovered, first_index: int, progress: Progress) -> Non
         segment = recovered.segments[index]
         following = recovered.segments[index + 1] if index + 1 < len(recovered.segments) else None
         if index > first_index:
-            recovered.damage = _complaint(segment, recovered.segments[index - 1])
+            recovered.damage = _fault(segment, recovered.segments[index - 1])
             if recovered.damage is not None:
                 return
-            assert segment.start is not None, "_complaint saw to it"
+            assert segment.start is not None, "_fault saw to it"
             recovered.position = segment.start
         _read_segment(recovered, segment, following)
         if following is None and recovered.damage is None:  # otherwise the next one shows that it is complete
@@ -174,7 +174,7 @@ def cut_of(segment: SegmentFile) -> CorruptionError | None:
     return CorruptionError(segment.name, segment.size, reason)
 
 
-def _complaint(segment: SegmentFile, previous: SegmentFile) -> CorruptionError | None:
+def _fault(segment: SegmentFile, previous: SegmentFile) -> CorruptionError | None:
     """Return what keeps ``segment`` from following ``previous``, as far as its name and header tell."""
     if segment.number != previous.number + 1:
         missing = segment_name(previous.number + 1)

@@ -19,7 +19,7 @@
 
 #define FLUXDB_CRC32C_POLYNOMIAL 0x82F63B78u
 
-/* Table k holds what a byte does to the checksum when k more bytes come behind it. */
+/* Table k holds what a byte does to the checksum when k more bytes come after it. */
 static uint32_t fluxdb_crc32c_tables[8][256];
 
 __attribute__((constructor)) static void fluxdb_crc32c_fill_tables(void)
@@ -70,7 +70,7 @@ static inline uint64_t fluxdb_crc32c_load64(const uint8_t *at)
 }
 
 /* One crc32 instruction waits three cycles for the one before, and one can begin each cycle: so long data is read in
- * three lanes side by side. The lanes are joined by advancing the checksums of the first two over the n bytes behind
+ * three lanes side by side. The lanes are joined by advancing the checksums of the first two over the n bytes after
  * them: a carry-less product with x^(8n - 33), which the crc32 instruction reduces (and multiplies by x^33). */
 __attribute__((target("sse4.2,pclmul"))) static inline uint64_t fluxdb_crc32c_three_lanes(
     uint64_t crc, const uint8_t *at, size_t lane_bytes, uint32_t over_two_lanes, uint32_t over_one_lane)

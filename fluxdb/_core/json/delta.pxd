@@ -77,7 +77,7 @@ cdef inline bint read_delta(Delta* delta, const uint8_t* at, const uint8_t* end)
                 return False
             close_node(node, at, &delta.nodes[open_nodes[depth - 1]] if depth > 0 else NULL, delta.used)
         if not first_member:
-            # Behind a value: ends of objects, then the next member of the one that is still open.
+            # After a value: ends of objects, then the next member of the one that is still open.
             while depth > 0 and at < end and at[0] == c'}':
                 depth -= 1
                 at += 1

@@ -194,7 +194,7 @@ cdef inline bint build_index(Members* members, uint32_t begin, NameIndex* index)
 cdef inline void replace_member(
     Members* members, Reading* reading, uint32_t number, const uint8_t* upto
 ) noexcept nogil:
-    """Overwrite a member in the output with a mark and its length, which reaches to the member behind it.
+    """Overwrite a member in the output with a mark and its length, which reaches to the member after it.
 
     There is room for these five bytes: the shortest member is ``"":0`` and its comma.
     """

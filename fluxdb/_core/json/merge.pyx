@@ -133,7 +133,7 @@ cdef bint search_members(Merging* merging) noexcept nogil:
 
 
 cdef const uint8_t* merge_object(Merging* merging, const uint8_t* at, uint32_t parent) noexcept nogil:
-    """Merge the members of a node into the target's object at ``at``, and so on within; the byte behind it."""
+    """Merge the members of a node into the target's object at ``at``, and so on within; the byte after it."""
     cdef Levels levels
     levels.all = levels.first
     levels.depth = 0
@@ -186,7 +186,7 @@ cdef const uint8_t* walk_members(
                     at += 1
                     continue
                 at = replace_member(merging, member, at, number)
-        # Behind a value.
+        # After a value.
         if unlikely(at == NULL or at == end):
             return NULL
         if at[0] == c',':
@@ -196,7 +196,7 @@ cdef const uint8_t* walk_members(
 
 
 cdef const uint8_t* end_object(Merging* merging, const uint8_t* at, const Level* level) noexcept nogil:
-    """All of the node's members are in the target, or the target's object ends at ``at``; the byte behind it."""
+    """All of the node's members are in the target, or the target's object ends at ``at``; the byte after it."""
     if level.left == 0:  # what follows stays as it is
         return merging.end if level.parent == 0 else fluxdb_nested_end(at, merging.end)
     return at + 1 if add_members(merging, at, level.parent) else NULL
@@ -272,7 +272,7 @@ cdef bint build_index(Merging* merging, uint32_t parent, NameIndex* index) noexc
 cdef const uint8_t* merge_member(
     Merging* merging, const uint8_t* member, const uint8_t* value, uint32_t number
 ) noexcept nogil:
-    """Bring a member of the target to what the delta says; the byte behind its value."""
+    """Bring a member of the target to what the delta says; the byte after its value."""
     if is_merged_within(merging, value, number):
         return merge_object(merging, value, number)
     return replace_member(merging, member, value, number)
@@ -302,7 +302,7 @@ cdef const uint8_t* replace_member(
 
 
 cdef bint remove_member(Merging* merging, const uint8_t* member, const uint8_t* behind) noexcept nogil:
-    """Leave out a member with the comma before it; with the one behind it where it is the first that would be kept."""
+    """Leave out a member with the comma before it; with the one after it where it is the first that would be kept."""
     cdef bint first = merging.run == member or (member - 1)[0] == c'{'
     if not flush(merging, member if first else member - 1):
         return False

@@ -38,7 +38,7 @@ cdef inline bint flush(Merging* merging, const uint8_t* upto) noexcept nogil:
 
 
 cdef inline bint put_member(Merging* merging, uint32_t number) noexcept nogil:
-    """A whole member of the delta, behind what its object holds already; nothing for a null to be removed."""
+    """A whole member of the delta, after what its object holds already; nothing for a null to be removed."""
     cdef const Node* node = &merging.delta.nodes[number]
     if merging.remove_nulls and node.kind == NODE_NULL:
         return True

@@ -1,6 +1,6 @@
 """Reading JSON text: how far it is read and copied, white space, strings.
 
-Functions that read take the place to read from, and return the one behind what they read; NULL: failed.
+Functions that read take the place to read from, and return the one after what they read; NULL: failed.
 """
 
 from libc.stddef cimport size_t
@@ -12,7 +12,7 @@ cdef enum:
 
 cdef enum JsonStatus:
     JSON_OK = 0
-    JSON_SYNTAX = 1         # not JSON (RFC 8259), or something behind it
+    JSON_SYNTAX = 1         # not JSON (RFC 8259), or something after it
     JSON_UTF8 = 2           # bytes that are not UTF-8
     JSON_SURROGATE = 3      # an escaped surrogate without its other half
     JSON_NUMBER_RANGE = 4   # an integer beyond [-2^63, 2^64 - 1], or a number beyond a double
@@ -75,7 +75,7 @@ cdef inline const uint8_t* drop_space(Reading* reading, const uint8_t* at) noexc
 
 
 cdef inline const uint8_t* read_string(Reading* reading, const uint8_t* at) noexcept nogil:
-    """``at``: behind the opening quote."""
+    """``at``: after the opening quote."""
     while True:
         at = fluxdb_scan_plain(reading.begin, at, reading.end)
         if likely(at < reading.end and at[0] == c'"'):

@@ -34,7 +34,7 @@ static inline fluxdb_chunk fluxdb_closing(fluxdb_chunk chunk)
     return fluxdb_equal(fluxdb_or(chunk, fluxdb_all(0x20)), '}');
 }
 
-/* The set of what was found in four chunks, one behind the other. */
+/* The set of what was found in four chunks, one after the other. */
 static inline uint64_t fluxdb_set4(fluxdb_chunk a, fluxdb_chunk b, fluxdb_chunk c, fluxdb_chunk d)
 {
     return (uint64_t)(fluxdb_set(a) | fluxdb_set(b) << 16) | (uint64_t)(fluxdb_set(c) | fluxdb_set(d) << 16) << 32;
@@ -65,7 +65,7 @@ typedef struct {
     uint64_t opening, closing; /* brackets of the last block that are not in strings */
 } fluxdb_walk;
 
-/* The set of escaped bytes; notes whether the first byte behind the block is one. */
+/* The set of escaped bytes; notes whether the first byte after the block is one. */
 static inline uint64_t fluxdb_walk_escapes(fluxdb_walk *walk, uint64_t backslashes)
 {
     uint64_t escaped = walk->escaped;
@@ -98,7 +98,7 @@ static inline void fluxdb_walk_block(fluxdb_walk *walk, const uint8_t *at)
 }
 
 /* Walks from `at`, which lies in `depth` arrays and objects and not in a string, to `stop`, but not out of the
- * outermost: returns the byte behind the bracket that closes that (depth is 0 then), or `stop` (depth is as there). */
+ * outermost: returns the byte after the bracket that closes that (depth is 0 then), or `stop` (depth is as there). */
 static inline const uint8_t *fluxdb_walk_to(
     const uint8_t *at, const uint8_t *stop, const uint8_t *end, size_t *depth)
 {
@@ -154,7 +154,7 @@ static inline int fluxdb_is_member(const uint8_t *at, const uint8_t *end, const 
         && at[name_bytes + 1] == '"' && at[name_bytes + 2] == ':' && memcmp(at + 1, name, name_bytes) == 0;
 }
 
-/* Can members of that name be found by their bytes? A quote behind a brace or a comma opens a string, or closes one
+/* Can members of that name be found by their bytes? A quote after a brace or a comma opens a string, or closes one
  * that ends with that byte. If the latter, then a comma, a colon or a closing bracket follows. */
 static inline int fluxdb_can_search(const uint8_t *name, size_t name_bytes)
 {
@@ -190,14 +190,14 @@ static inline const uint8_t *fluxdb_search_member(
 }
 
 /* The quote at which the member of that name begins in an object that has one, else NULL. The object's first byte
- * behind its brace is `at`, and its own closing brace the last one before `end`. */
+ * after its brace is `at`, and its own closing brace the last one before `end`. */
 static inline const uint8_t *fluxdb_find_member(
     const uint8_t *at, const uint8_t *end, const uint8_t *name, size_t name_bytes)
 {
     size_t depth = 1;
     const uint8_t *walked = at; /* the depth is known so far */
     for (; (at = fluxdb_search_member(at, end, name, name_bytes)) != NULL; at++) {
-        /* It is a member of this object, and not of one within, if no bracket lies before it, or none behind it. */
+        /* It is a member of this object, and not of one within, if no bracket lies before it, or none after it. */
         if (end - at < FLUXDB_NEAR_END_BYTES && end - at < at - walked && !fluxdb_has_brackets(at, end - 1))
             return at;
         if (depth > 1 || fluxdb_has_brackets(walked, at)) {

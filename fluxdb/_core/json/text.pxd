@@ -4,7 +4,7 @@ from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint32_t
 
 # Writes the canonical form of text to out, which has room for text_bytes (it never gets longer), and its length to
-# out_bytes; what out holds behind that is of no meaning.
+# out_bytes; what out holds after that is of no meaning.
 # On failure error_offset is the byte of text at which it was noticed. out and text must not overlap.
 cdef int json_compact(
     const uint8_t* text, size_t text_bytes, uint32_t depth_max,

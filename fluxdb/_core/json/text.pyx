@@ -115,7 +115,7 @@ cdef const char* json_status_words(int status) noexcept nogil:
 cdef const uint8_t* read_text(
     Reading* reading, Members* members, Level* levels, uint32_t* depth, uint32_t depth_max
 ) noexcept nogil:
-    """A whole text: one value, and nothing behind it but white space. ``depth`` says how many levels are left open."""
+    """A whole text: one value, and nothing after it but white space. ``depth`` says how many levels are left open."""
     cdef const uint8_t* at = reading.begin
     cdef const uint8_t* end = reading.end
     cdef Level* level = levels - 1  # the innermost that is open
@@ -154,7 +154,7 @@ cdef const uint8_t* read_text(
             at = read_word(reading, at)
         if unlikely(at == NULL):
             return NULL
-        # Behind a value: ends of arrays and objects, then the next value of the one that is still open.
+        # After a value: ends of arrays and objects, then the next value of the one that is still open.
         while True:
             at = skip_space(reading, at)
             if depth[0] == 0:

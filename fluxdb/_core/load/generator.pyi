@@ -24,7 +24,7 @@ class LoadGenerator:
     def __init__(
         self, sockets: Sequence[socket], requests: bytes, lengths: Iterable[int], *, protocol: str, pipeline: int = 1
     ) -> None:
-        """The sockets are connected, non-blocking, and stay the caller's. ``requests`` holds the requests one behind
+        """The sockets are connected, non-blocking, and stay the caller's. ``requests`` holds the requests one after
         the other; ``lengths`` says how long each is. ``protocol``: "flux" (each reply is a line of JSON) or "resp".
         ``pipeline``: requests in flight on each connection.
 
@@ -44,4 +44,4 @@ class LoadGenerator:
 
         RequestTimeoutError where ``deadline_seconds`` are over, or no reply comes for ``silence_seconds``;
         ConnectionLostError where a connection is closed or breaks, or what comes are no replies of the protocol.
-        Behind an error the generator can't be used any more: RuntimeError."""
+        After an error the generator can't be used any more: RuntimeError."""

@@ -130,7 +130,7 @@ cdef class LoadGenerator:
                 status = load_go(&self.load, fluxdb_now_ns() + TICK_NS)
         if status != LOAD_DONE:
             self.fail(status, total, deadline_seconds, silence_seconds)
-        self.is_running = False     # behind a failure the connections are not at rest: another run would go wrong
+        self.is_running = False     # after a failure the connections are not at rest: another run would go wrong
         if progress is not None:
             progress(total, total)
         return LoadResult(
@@ -145,14 +145,14 @@ cdef class LoadGenerator:
         if status == LOAD_SILENCE:
             raise RequestTimeoutError(f"no reply for {silence_seconds:g} s, {done}")
         if status == LOAD_CLOSED:
-            raise ConnectionLostError(f"the server closed a connection {done}{self.complaint()}")
+            raise ConnectionLostError(f"the server closed a connection {done}{self.first_error_note()}")
         if status == LOAD_BROKEN:
             raise ConnectionLostError(f"a connection broke {done}: {os.strerror(self.load.system_error)}")
         if status == LOAD_NOT_UNDERSTOOD:
             raise ConnectionLostError(f"the server speaks another protocol; it said: {self.text()!r:.200}")
         raise ConnectionLostError(f"the server sent more replies than it was asked for, {done}")
 
-    cdef complaint(self):
+    cdef first_error_note(self):
         """The first error that came: it may say why the connection was closed."""
         return f"; its first error: {self.text()}" if self.load.tally.errors else ""
 

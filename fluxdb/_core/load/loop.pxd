@@ -1,7 +1,7 @@
 """Keeps P requests in flight on each of N connections, and measures how long each takes: one thread, without the GIL.
 
 A connection that is ready costs one recv, one look at the clock and one send, whatever comes and goes by them: the
-requests of a run lie one behind the other in memory, and those that replace the answered ones are sent from there.
+requests of a run lie one after the other in memory, and those that replace the answered ones are sent from there.
 """
 
 from libc.stddef cimport size_t

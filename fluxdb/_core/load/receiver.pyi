@@ -18,4 +18,4 @@ class LoadReceiver:
         """Write so often, without the GIL, until each subscriber has all events: the nanoseconds that it took.
 
         RequestTimeoutError where nothing comes for ``silence_seconds``, ConnectionLostError where a connection is
-        closed or breaks, or more comes than was written. Behind an error it can't be used any more: RuntimeError."""
+        closed or breaks, or more comes than was written. After an error it can't be used any more: RuntimeError."""

@@ -18,7 +18,7 @@ cdef enum ReplyState:
     REPLY_START = 0         # between two replies
     REPLY_HEAD = 1          # LINES: so far what an error begins with
     REPLY_LINE = 2          # up to the newline; nothing more to look at
-    REPLY_LENGTH = 3        # RESP: the number behind $
+    REPLY_LENGTH = 3        # RESP: the number after $
     REPLY_BODY = 4          # RESP: so many bytes of a bulk string
 
 # The state of one connection. All zeros: nothing has arrived.

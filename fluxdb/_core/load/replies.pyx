@@ -47,7 +47,7 @@ cdef int64_t read_lines(ReplyReader* reader, ReplyTally* tally, const uint8_t* d
 cdef inline const uint8_t* read_head(
     ReplyReader* reader, ReplyTally* tally, const uint8_t* data, const uint8_t* end,
 ) noexcept nogil:
-    """Is it an error? Returns where to go on: behind the head of an error, else where it turned out to be none."""
+    """Is it an error? Returns where to go on: after the head of an error, else where it turned out to be none."""
     cdef size_t bytes = min(<size_t>(end - data), ERROR_HEAD_BYTES - reader.seen)
     if memcmp(data, ERROR_HEAD + reader.seen, bytes) != 0:
         reader.state = REPLY_LINE

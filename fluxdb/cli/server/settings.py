@@ -22,7 +22,7 @@ from click.core import ParameterSource
 from fluxdb.cli.password import PASSWORD_VARIABLE, STANDARD_INPUT, read_password
 from fluxdb.cli.server.environment import misspelt, warnings
 from fluxdb.cli.server.help import DATABASE_LIMITS, PAGE_LIMITS, SERVER_LIMITS
-from fluxdb.cli.server.setting_words import WORDS
+from fluxdb.cli.server.setting_help import HELP
 from fluxdb.limits import (
     RANGES,
     SERVER_RANGES,
@@ -87,7 +87,7 @@ def limit_options(command: Any) -> Any:
                 show_default=True,
                 section=section,
                 metavar=next((metavar for unit, metavar in _METAVARS.items() if unit in name.split("_")), "N"),
-                help=WORDS[name],
+                help=HELP[name],
             )
             command = option(command)
     return command

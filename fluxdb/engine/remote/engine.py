@@ -54,7 +54,7 @@ class RemoteEngine(EngineHandle):
             self.closed = True
             self._stop()
             raise
-        forgotten.know(self)
+        forgotten.register(self)
 
     @property
     def name(self) -> str:

@@ -30,7 +30,7 @@ class Client(Protocol):
 _open_clients: weakref.WeakSet[Client] = weakref.WeakSet()
 
 
-def know(client: Client) -> None:
+def register(client: Client) -> None:
     """From its making on."""
     _open_clients.add(client)
 

@@ -183,7 +183,7 @@ class Session:
         if key not in self._events:
             if len(self._events) >= self._limits.subscriptions_max:
                 raise LimitError(f"a connection has at most {self._limits.subscriptions_max} subscriptions")
-            # The reply is the next to take the lock, so the first event comes behind it.
+            # The reply is the next to take the lock, so the first event comes after it.
             self._events.add(key, await self._engine.subscribe([key], client=self._backlog))
         return b'{"kind":"subscribed","key":%s}' % request["key"].encode()
 

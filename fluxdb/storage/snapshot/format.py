@@ -1,6 +1,6 @@
 """How a snapshot lies on disk. All numbers are little-endian; checksums are XXH3-64 where nothing else is said.
 
-    snapshot := header floors block footer             nothing behind the footer
+    snapshot := header floors block footer             nothing after the footer
     floors   := empty | versions checksum
     block    := head record{records} directory tail    in format 1: head record{records}
 

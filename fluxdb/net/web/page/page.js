@@ -288,7 +288,7 @@ const connection = new Connection({
     change(key, text, version, op);
   },
   async onEvicted(key) {
-    log("warning", key, "fell behind", "read again, subscribed anew");
+    log("warning", key, "fell behind", "read again, subscribed again");
     if (watched.has(key)) await follow(key).catch(() => {});
   },
   onLocked(wrong) {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-WORDS: dict[str, str] = {
+HELP: dict[str, str] = {
     # Limits of the database.
     "key_bytes_max": "Longest key, as UTF-8.",
     "value_bytes_max": "Longest value, as compact JSON.",
