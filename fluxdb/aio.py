@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import warnings
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -201,6 +202,19 @@ class FluxDB(Uncopied, Awaited):
         DiskFullError, StorageError.
         """
         return await self._handle.checkpoint()
+
+    async def backup(
+        self, folder: str | os.PathLike[str], *, progress: Callable[[int, int], None] | None = None
+    ) -> int:
+        """Make a complete copy of the database, as it is now, in the new folder ``folder``; return its revision.
+
+        Writers continue meanwhile. The folder must be missing or empty; it gets its name when all of it is durable and
+        was read back. To restore, open it, or a copy of it. ``progress`` is called with the bytes done and in all, by
+        another thread. Against a server, the folder is on the server's disk: only for clients on its machine.
+        Interrupting the call, or close(), ends the backup, and nothing is left of it. Raises ClosedError,
+        DiskFullError, StorageError, CorruptionError.
+        """
+        return await self._handle.backup(folder, progress)
 
     async def info(self) -> dict[str, Any]:
         """Return state, counters and limits. Raises ClosedError."""

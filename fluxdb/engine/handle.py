@@ -6,6 +6,7 @@ server passes text through unchanged. ``EngineHandle`` blocks, ``AsyncEngineHand
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Sequence
 from typing import Any, Final, Protocol
@@ -13,6 +14,7 @@ from typing import Any, Final, Protocol
 from fluxdb._core.base.locked import Kept
 from fluxdb._core.base.model import Document
 from fluxdb.engine.uncopied import DATABASE, Uncopied
+from fluxdb.storage.progress import ProgressCallback
 
 ANY_VERSION: Final = -1  # as if_version: no condition
 
@@ -64,6 +66,13 @@ class EngineHandle(Uncopied, ABC):
         """Write a snapshot of all that was acknowledged before the call. Its revision, once it is durable."""
 
     @abstractmethod
+    def backup(self, folder: str | os.PathLike[str], progress: ProgressCallback | None = None) -> int:
+        """Make a complete copy in a new folder, while writers continue. Its revision, once it is durable.
+
+        A server makes it on its own disk, and only for clients on its machine.
+        """
+
+    @abstractmethod
     def info(self) -> dict[str, Any]:
         """State, counters, limits."""
 
@@ -106,6 +115,9 @@ class AsyncEngineHandle(Uncopied, ABC):
 
     @abstractmethod
     async def checkpoint(self) -> int: ...
+
+    @abstractmethod
+    async def backup(self, folder: str | os.PathLike[str], progress: ProgressCallback | None = None) -> int: ...
 
     @abstractmethod
     async def info(self) -> dict[str, Any]: ...

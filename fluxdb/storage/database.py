@@ -17,6 +17,7 @@ from fluxdb._core.log.segment import segment_name
 from fluxdb.errors import ClosedError, StorageError
 from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.model import Position
+from fluxdb.storage.backup.backup import Source, copy_database
 from fluxdb.storage.layout import (
     absolute,
     check_is_ours,
@@ -88,6 +89,9 @@ class Database:
         self._noted = recovered.closed
         self._checkpointing = threading.Lock()
         self._looking = threading.Lock()
+        self._retiring = threading.Lock()
+        self._backing_up = threading.Lock()
+        self._keeps_files = False  # a backup copies them; guarded by _retiring
         self._displaced = ""  # what became of the folder, as a message; empty: it is in place
         self._closed = False
         self._released = False
@@ -127,12 +131,38 @@ class Database:
         return after_sync
 
     def _retire(self, snapshot: Position) -> None:
-        """Remove old files. A file that can't be removed now does not fail the checkpoint: the next one tries again."""
+        """Remove old files, unless a backup copies them. A file that can't be removed now does not fail the checkpoint:
+        the next one tries again.
+        """
         self._check_place()
-        try:
-            retire(self.directory, snapshot)
-        except OSError as error:
-            log.warning("%s", as_storage_error(f"can't remove old files of {self.directory}", error))
+        with self._retiring:
+            if self._keeps_files:
+                return
+            try:
+                retire(self.directory, snapshot)
+            except OSError as error:
+                log.warning("%s", as_storage_error(f"can't remove old files of {self.directory}", error))
+
+    def backup(self, destination: str | os.PathLike[str], progress: ProgressCallback | None = None) -> int:
+        """Make a complete copy of the database in a new folder, as it is now; return its revision. One at a time.
+
+        Writers and checkpoints continue meanwhile, but no file is removed. Not for a thread in which signal handlers
+        run. Raises ClosedError (also if the database is closed meanwhile), and as copy_database.
+        """
+        with self._backing_up:
+            self._check_open()
+            self._check_place()
+            with self._retiring:
+                self._keeps_files = True
+            try:
+                source = Source(self.directory, self._snapshot, self.documents.position)
+                copy_database(source, destination, self._pace(), progress)
+                return source.end.revision
+            finally:
+                with self._retiring:
+                    self._keeps_files = False
+                if self._snapshot is not None and not self._closed:
+                    self._retire(self._snapshot)
 
     def look(self) -> None:
         """Check that the folder is in place. If it is not, reject writes until it is back, and log that.
@@ -210,7 +240,7 @@ class Database:
         return self._closed
 
     def stop_checkpoint(self) -> None:
-        """Reject further calls; a snapshot that is being written ends with ClosedError after its next sync."""
+        """Reject further calls; a snapshot or a backup being written ends with ClosedError after its next sync."""
         self.look()
         call_locked(self._looking, -1, self._stop_looking)
 
@@ -218,13 +248,14 @@ class Database:
         self._closed = True
 
     def close(self) -> None:
-        """Commit the writes in flight, and release the folder; a running snapshot ends first. Idempotent; call it again
-        if it was interrupted.
+        """Commit the writes in flight, and release the folder; a running snapshot or backup ends first.
+
+        Idempotent; call it again if it was interrupted.
         """
         if self._released:
             return
         self.stop_checkpoint()
-        call_locked(self._checkpointing, -1, self._release)
+        call_locked(self._backing_up, -1, call_locked, self._checkpointing, -1, self._release)
 
     def _release(self) -> None:
         try:
@@ -256,6 +287,8 @@ class Database:
         self._closed = self._released = True
         self._looking = threading.Lock()
         self._checkpointing = threading.Lock()  # a thread that this process lacks may hold the parent's
+        self._retiring = threading.Lock()
+        self._backing_up = threading.Lock()
         self.committer.abandon()
         self._lock.abandon()
 

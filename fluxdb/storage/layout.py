@@ -8,6 +8,7 @@
     snapshot-<20 digits>.tmp        a snapshot that is not finished; means nothing
     segment.tmp, torn-tail.tmp      likewise, a segment, and a note about the log's end
     *.broken                        a copy that repair kept; never read
+    backup.unfinished               this is a backup that is not whole: nothing opens the folder
 
 Any other file is left alone. All of these are regular files: links are not followed.
 """
@@ -30,6 +31,7 @@ TEMPORARY_SUFFIX = ".tmp"
 NOTE_NAME = "torn-tail.tmp"  # storage/tail.py says what it notes
 SEGMENT_TEMPORARY_NAME = "segment.tmp"
 BROKEN_SUFFIX = ".broken"
+UNFINISHED_BACKUP_NAME = "backup.unfinished"  # storage/backup/destination.py says when it is there
 
 _NUMBERED = re.compile(r"(log|snapshot)-([0-9]+)\Z")
 _LOCK_BODY = re.compile(rb"[0-9 ]{20}\n")  # how it begins; another store's LOCK has something else, or nothing
@@ -74,6 +76,7 @@ def check_is_ours(directory: Path) -> None:
     Raises StorageError if the folder holds files but no database; CorruptionError as list_folder does.
     """
     folder = list_folder(directory)
+    _reject_unfinished_backup(directory, folder)
     if folder.segments or folder.snapshots or folder.leftovers or _has_our_lock(directory):
         return
     foreign = [name for name in folder.others if name != LOCK_NAME and not _OF_NO_ONE.match(name)]
@@ -82,6 +85,11 @@ def check_is_ours(directory: Path) -> None:
         raise StorageError(
             f"{directory} holds {foreign[0]}{more} but no database: name a database's folder, or a new or empty one"
         )
+
+
+def _reject_unfinished_backup(directory: Path, folder: Folder) -> None:
+    if UNFINISHED_BACKUP_NAME in folder.others:
+        raise StorageError(f"{directory} is a backup that was not finished: back up again, or remove the folder")
 
 
 def _has_our_lock(directory: Path) -> bool:
@@ -110,6 +118,7 @@ def require_database(directory: Path) -> None:
     gives.
     """
     folder = list_folder(directory)
+    _reject_unfinished_backup(directory, folder)
     if not folder.segments and not folder.snapshots:
         noted, _ = read_log_end(directory)
         if noted is not None and noted.revision > 0:

@@ -1,4 +1,4 @@
-"""check, repair, dump, load, info: on a folder that nobody has open."""
+"""check, repair, dump, load, info, backup: on a folder that nobody has open."""
 
 from __future__ import annotations
 
@@ -297,3 +297,22 @@ def test_there_is_no_bar_off_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     with progress_bar("reading") as tell:
         assert tell is None
+
+
+def test_backup_makes_a_folder_that_holds_the_same(fluxdb: Program, data: Path) -> None:
+    assert fluxdb("backup", "data", "backups/monday") == (
+        0,
+        "",
+        "backed up to backups/monday at revision 5\n",
+    )
+    assert digest(fluxdb, "backups/monday") == digest(fluxdb, "data")
+    assert fluxdb("check", "backups/monday").out.endswith("ok: it opens, and nothing is damaged\n")
+    again = one_error(fluxdb("backup", "data", "backups/monday"))
+    assert "is not empty" in again and "name a new or empty folder" in again
+
+
+def test_backup_of_a_folder_that_a_process_has_open_names_it(fluxdb: Program, data: Path) -> None:
+    with open_database(data):
+        ended = fluxdb("backup", "data", "copy")
+    assert ended.code == 5 and "process" in one_error(ended)
+    assert not (data.parent / "copy").exists() and not (data.parent / "copy.part").exists()

@@ -178,6 +178,23 @@ ssize_t pwritev64v2(int fd, const struct iovec *v, int n, off64_t offset, int fl
     REAL(pwritev64v2); return is_tracked(fd) ? written(fd, v, n, offset) : real(fd, v, n, offset, flags);
 }
 
+/* Recorded as the write that it comes to. */
+ssize_t copy_file_range(int in, off64_t *from, int out, off64_t *to, size_t bytes, unsigned flags) {
+    REAL(copy_file_range);
+    static ssize_t (*real_pread)(int, void *, size_t, off64_t);
+    if (!real_pread) real_pread = (ssize_t (*)(int, void *, size_t, off64_t))dlsym(RTLD_NEXT, "pread64");
+    if (!is_tracked(out)) return real(in, from, out, to, bytes, flags);
+    if (!from || !to) abort();
+    char *data = malloc(bytes ? bytes : 1);
+    if (!data) abort();
+    ssize_t got = real_pread(in, data, bytes, *from);
+    struct iovec one = {data, got < 0 ? 0 : (size_t)got};
+    ssize_t done = got <= 0 ? got : written(out, &one, 1, *to);
+    if (done > 0) *from += done, *to += done;
+    free(data);
+    return done;
+}
+
 /* ---- sizes ---- */
 
 static int truncated(int fd, int64_t bytes) {

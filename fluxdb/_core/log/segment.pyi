@@ -18,6 +18,9 @@ def encode_header(header: SegmentHeader) -> bytes: ...
 def decode_header(block: bytes | bytearray) -> SegmentHeader:
     """Raises ValueError with the reason (not a segment, checksum), StorageError for another format."""
 
+def change_header(block: bytes, database_id: bytes, segment_bytes: int) -> bytes:
+    """The same header, of the same format, for a copy of the segment in another database. Raises as decode_header."""
+
 def segment_name(number: int) -> str: ...  # log-0000000000000001
 def create_segment(directory_fd: int, header: SegmentHeader) -> int:
     """Allocate, write the header, sync, rename into place, sync the directory; the descriptor, open for writing.

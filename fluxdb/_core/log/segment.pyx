@@ -173,6 +173,22 @@ def decode_header(const uint8_t[::1] block not None):
     )
 
 
+def change_header(const uint8_t[::1] block not None, bytes database_id not None, uint64_t segment_bytes):
+    cdef SegmentHead head
+    cdef uint8_t changed[HEADER_BYTES]
+    decode_header(block)
+    if len(database_id) != 16:
+        raise ValueError("a database id has 16 bytes")
+    memcpy(changed, &block[0], HEADER_BYTES)
+    memcpy(&head, changed, sizeof(SegmentHead))
+    memcpy(head.database_id, <const uint8_t*>database_id, 16)
+    head.segment_bytes = segment_bytes
+    memcpy(changed, &head, sizeof(SegmentHead))
+    head.checksum = checksum_of(changed)
+    memcpy(changed, &head, sizeof(SegmentHead))
+    return (<const uint8_t*>changed)[:HEADER_BYTES]
+
+
 def segment_name(number):
     return f"log-{number:016d}"
 

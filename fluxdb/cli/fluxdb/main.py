@@ -212,5 +212,20 @@ def load(context: click.Context, directory: Path, file: Path) -> None:
     context.exit(offline.load(directory, file))
 
 
+@main.command()
+@_DIRECTORY
+@click.argument("destination", type=_FOLDER, metavar="DEST")
+@click.pass_context
+def backup(context: click.Context, directory: Path, destination: Path) -> None:
+    """Copy the database in DIR to the new folder DEST.
+
+    DEST must be missing or empty, and gets its name when the copy is whole and was read back. To restore, open it, or
+    a copy of it. Changes nothing in DIR.
+    """
+    from fluxdb.cli.fluxdb import offline
+
+    context.exit(offline.backup(directory, destination))
+
+
 if __name__ == "__main__":
     main()

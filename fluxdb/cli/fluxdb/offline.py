@@ -1,4 +1,4 @@
-"""The tools for a folder that no process has open: check, repair, dump, load, info."""
+"""The tools for a folder that no process has open: check, repair, dump, load, info, backup."""
 
 from __future__ import annotations
 
@@ -117,6 +117,16 @@ def load(directory: Path, source: Path) -> int:
         note("note: the file does not begin like a dump, so it can't be checked for completeness")
     keys, deleted = _count(loaded.documents, "document"), _count(loaded.tombstones, "deleted key")
     note(f"loaded {keys} and {deleted} at revision {loaded.revision:,}")
+    return exits.OK
+
+
+def backup(directory: Path, destination: Path) -> int:
+    """Copy the database to the new folder ``destination``."""
+    from fluxdb.storage.backup.backup import backup_database
+
+    with progress_bar("copying") as progress:
+        revision = backup_database(directory, destination, progress=progress)
+    standard_lines().note(one_line(f"backed up to {destination} at revision {revision:,}"))
     return exits.OK
 
 

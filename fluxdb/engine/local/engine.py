@@ -13,6 +13,7 @@ import warnings
 import weakref
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from fluxdb._core.base.locked import Kept, call_locked
@@ -20,6 +21,7 @@ from fluxdb._core.base.model import Document
 from fluxdb._core.commit.committer import Committer
 from fluxdb.engine import threads
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Written
+from fluxdb.engine.local.backup import Backup
 from fluxdb.engine.local.maintenance import SnapshotActor
 from fluxdb.engine.local.notifier import NotifyActor
 from fluxdb.engine.local.reader import ReadActor
@@ -29,6 +31,7 @@ from fluxdb.errors import closed_error
 from fluxdb.limits import Limits
 from fluxdb.model import Kind
 from fluxdb.storage.database import Database
+from fluxdb.storage.progress import ProgressCallback
 from fluxdb.storage.system.usage import Usage, ordinary_first
 
 # As plain ints, the compiled core takes them without a detour.
@@ -92,6 +95,14 @@ class Engine(EngineHandle):
     def checkpoint(self) -> int:
         self.check_open()
         return self.snapshots.ask().result()
+
+    def backup(self, folder: str | os.PathLike[str], progress: ProgressCallback | None = None) -> int:
+        return self.start_backup(folder, progress).result()
+
+    def start_backup(self, folder: str | os.PathLike[str], progress: ProgressCallback | None = None) -> Backup:
+        """A backup that runs from here on. Raises ClosedError."""
+        self.check_open()
+        return Backup(partial(self._database.backup, folder), progress)
 
     def info(self) -> dict[str, Any]:
         self.ping()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
+import os
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -16,11 +15,13 @@ from fluxdb._core.events.backlog import ClientBacklog
 from fluxdb.engine import threads
 from fluxdb.engine.asked import Asked
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, Written
+from fluxdb.engine.local.awaiting import finished, told
 from fluxdb.engine.local.engine import DELETE, PATCH, PATCH_REMOVE_NULLS, SET, Engine
 from fluxdb.engine.local.mailbox import Mailbox
 from fluxdb.engine.local.task_subscriber import TaskSubscriber
 from fluxdb.engine.running_loop import running_loop
 from fluxdb.errors import ClosedError
+from fluxdb.storage.progress import ProgressCallback
 
 
 class LoopEngine(AsyncEngineHandle):
@@ -82,8 +83,12 @@ class LoopEngine(AsyncEngineHandle):
     async def checkpoint(self) -> int:
         self.check_open()
         asked = self._engine.snapshots.ask()
-        await _told(asked.when_done)
+        await told(asked.when_done)
         return asked.result(0)
+
+    async def backup(self, folder: str | os.PathLike[str], progress: ProgressCallback | None = None) -> int:
+        self.check_open()
+        return await finished(self._engine.start_backup(folder, progress))
 
     async def info(self) -> dict[str, Any]:
         self.check_open()
@@ -120,21 +125,8 @@ async def _done(work: Callable[[], None], name: str) -> None:
             outcome.set_result(None)
 
     threads.start(threading.Thread(target=run, name=name))
-    await _told(outcome.when_done)
+    await told(outcome.when_done)
     outcome.result(0)
-
-
-async def _told(when_done: Callable[[Callable[[], None]], None]) -> None:
-    """Return when it is done."""
-    loop = running_loop()
-    done = asyncio.Event()
-
-    def tell() -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits there
-            loop.call_soon_threadsafe(done.set)
-
-    when_done(tell)
-    await done.wait()
 
 
 def _refuse(*arguments: object) -> NoReturn:

@@ -18,12 +18,15 @@ from typing import Any, NoReturn
 from fluxdb._core.base.locked import Kept
 from fluxdb._core.base.model import Document
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, AsyncSubscriber, EngineHandle, Subscriber, Written
+from fluxdb.engine.local.backup import Backup
 from fluxdb.engine.local.reader import ReadActor
 from fluxdb.errors import ClosedError, ReadOnlyError, closed_error
 from fluxdb.limits import Limits
+from fluxdb.storage.backup.backup import Source, copy_database
 from fluxdb.storage.layout import absolute, require_database, require_folder
 from fluxdb.storage.lock import FolderLock
 from fluxdb.storage.offline import database_state
+from fluxdb.storage.progress import ProgressCallback
 from fluxdb.storage.reader import Recovered, read_folder
 from fluxdb.storage.system.usage import Usage, ordinary_first
 
@@ -77,6 +80,20 @@ class ReadOnlyEngine(EngineHandle):
 
     def checkpoint(self) -> int:
         self._reject()
+
+    def backup(self, folder: str | os.PathLike[str], progress: ProgressCallback | None = None) -> int:
+        return self.start_backup(folder, progress).result()
+
+    def start_backup(self, folder: str | os.PathLike[str], progress: ProgressCallback | None = None) -> Backup:
+        """A backup that runs from here on. Raises ClosedError."""
+        self.check_open()
+        source = Source(self._directory, self._state.snapshot, self._state.position)
+
+        def copy(report: ProgressCallback) -> int:
+            copy_database(source, folder, progress=report)
+            return source.end.revision
+
+        return Backup(copy, progress)
 
     def info(self) -> dict[str, Any]:
         self.ping()
@@ -151,6 +168,11 @@ class ReadOnlyLoopEngine(AsyncEngineHandle):
 
     async def checkpoint(self) -> int:
         return self._opened().checkpoint()
+
+    async def backup(self, folder: str | os.PathLike[str], progress: ProgressCallback | None = None) -> int:
+        from fluxdb.engine.local.awaiting import finished  # and asyncio, which takes a while to import
+
+        return await finished(self._opened().start_backup(folder, progress))
 
     async def info(self) -> dict[str, Any]:
         return self._opened().info()

@@ -26,11 +26,14 @@ from fluxdb.errors import (
     ConnectionLostError,
     ForkedError,
     RequestTimeoutError,
+    StorageError,
     closed_error,
 )
+from fluxdb.storage.progress import ProgressCallback
 
 CLOSE_SECONDS_MAX = 5.0
 CONNECTION_CLOSED = "the connection was closed"
+NO_BACKUP = "a backup is not made over a connection: stop the server, and run `fluxdb backup DIR DEST` on its machine"
 
 
 class RemoteLoopEngine(AsyncEngineHandle):
@@ -87,6 +90,10 @@ class RemoteLoopEngine(AsyncEngineHandle):
     async def checkpoint(self) -> int:
         """Takes as long as it takes: the time-out does not count for it."""
         return reply.revision(await self._ask_again(request.CHECKPOINT, None))
+
+    async def backup(self, folder: str | os.PathLike[str], progress: ProgressCallback | None = None) -> int:
+        self.check_open()
+        raise StorageError(NO_BACKUP)
 
     async def info(self) -> dict[str, Any]:
         found = reply.answer(await self.ask(request.INFO))

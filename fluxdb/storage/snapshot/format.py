@@ -131,6 +131,13 @@ def decode_header(head: bytes) -> SnapshotHeader:
     return SnapshotHeader(database_id, Position(*position), floors_bytes, format_version)
 
 
+def change_database(head: bytes, database_id: bytes) -> bytes:
+    """The same header for a copy of the snapshot in another database. Raises ValueError."""
+    decode_header(head)
+    changed = head[:16] + database_id + head[32 : -_CHECKSUM.size]
+    return changed + _checksum(changed)
+
+
 class NewerFormatError(ValueError):
     """The file has a format that this version does not know."""
 

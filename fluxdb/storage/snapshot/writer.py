@@ -52,7 +52,8 @@ def steady(seconds: float) -> Share:
     return Share.SMALL
 
 
-def _piece_bytes(share: Share) -> int:
+def piece_bytes(share: Share) -> int:
+    """Bytes to write before the next sync."""
     return {Share.SMALL: PIECE_BYTES, Share.LARGE: LARGE_PIECE_BYTES, Share.WHOLE: LONE_PIECE_BYTES}[share]
 
 
@@ -152,14 +153,14 @@ class SnapshotWriter:
                 rest = rest[written:]
 
     def _write_piece(self, descriptor: int, rest: memoryview) -> int:
-        piece_bytes = _piece_bytes(self._share)
-        piece = rest[: max(piece_bytes - self._unsynced, 0)]
+        unsynced_max = piece_bytes(self._share)
+        piece = rest[: max(unsynced_max - self._unsynced, 0)]
         if self._size + len(piece) > self._allocated:
             self._allocate_ahead(descriptor)
         written = os.pwrite(descriptor, piece, self._size) if piece else 0
         self._size += written
         self._unsynced += written
-        if self._unsynced >= piece_bytes:
+        if self._unsynced >= unsynced_max:
             began = time.monotonic()
             sync_file(descriptor)
             self._unsynced = 0
