@@ -7,15 +7,20 @@ FLUXDB_SANITIZE=1   the same, under the address and undefined-behaviour sanitize
 FLUXDB_WERROR=1     warnings are errors, as our tests and checks have it. Not by default: the compiler of
                     the machine that installs this may be one that we never saw, with warnings that are new.
 FLUXDB_ONLY=a.b,c.d build only these modules of the core, such as json.merge
+FLUXDB_OPTIMIZE=1   the C compiler's level, instead of 3: a quick build, for tests of what does not depend on speed
+FLUXDB_CYTHON_CACHE=DIR   keep there what Cython made, for the next build of the same sources, for any Python
 """
 
 from __future__ import annotations
 
+import hashlib
+import multiprocessing
 import os
 import shlex
 import shutil
 import sys
 import sysconfig
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +32,9 @@ CORE = Path("fluxdb", "_core")
 SANITIZE = os.environ.get("FLUXDB_SANITIZE", "0") not in ("", "0")
 DEBUG = SANITIZE or os.environ.get("FLUXDB_DEBUG", "0") not in ("", "0")
 WERROR = os.environ.get("FLUXDB_WERROR", "0") not in ("", "0")
+OPTIMIZE = int(os.environ.get("FLUXDB_OPTIMIZE", "3"))
+CACHE = os.environ.get("FLUXDB_CYTHON_CACHE")
+KEPT = 6  # states of the sources, in that cache
 ONLY = set(filter(None, os.environ.get("FLUXDB_ONLY", "").split(",")))
 
 FLAVOUR = "sanitize" if SANITIZE else "debug" if DEBUG else "release"
@@ -48,9 +56,13 @@ C_FLAGS += ["-Wno-unused-parameter", "-Wno-missing-field-initializers", "-Wno-ca
 C_FLAGS += ["-Werror"] if WERROR else []
 LINK_FLAGS = ["-pthread"]
 if DEBUG:
-    C_FLAGS += ["-O1", "-g", "-UNDEBUG"]
+    C_FLAGS += [
+        "-O1",
+        "-g1",
+        "-UNDEBUG",
+    ]  # -g1: functions and lines, which is what a report names; -g takes a third longer
 else:
-    C_FLAGS += ["-O3", "-g0", "-DNDEBUG", "-DCYTHON_WITHOUT_ASSERTIONS=1"]
+    C_FLAGS += [f"-O{OPTIMIZE}", "-g0", "-DNDEBUG", "-DCYTHON_WITHOUT_ASSERTIONS=1"]
     C_FLAGS += ["-Wno-unused-variable", "-Wno-unused-but-set-variable"]  # what only assertions use
 if SANITIZE:
     C_FLAGS += ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
@@ -120,12 +132,43 @@ class BuildCore(build_ext):
         from Cython.Compiler import Options
 
         Options.warning_errors = WERROR
-        options: dict[str, Any] = {"compiler_directives": DIRECTIVES, "build_dir": str(BUILD / "cython")}
+        made = BUILD / "cython"
+        kept = Path(CACHE, cache_key(version("Cython"))) if CACHE and not ONLY else None
+        if kept is not None and kept.exists() and not made.exists():
+            shutil.copytree(
+                kept, made, copy_function=shutil.copyfile
+            )  # newer than the sources: Cython makes none of them
+        options: dict[str, Any] = {"compiler_directives": DIRECTIVES, "build_dir": str(made)}
+        if sys.platform == "linux":  # by fork, which passes the options on and does not run this file again
+            multiprocessing.set_start_method("fork", force=True)
+            options["nthreads"] = os.cpu_count() or 1
         copies = [Extension(each.name, list(each.sources)) for each in self.extensions]
         translated = cythonize(copies, force=self.force or None, include_path=[str(CORE)], **options)
         sources = {each.name: each.sources for each in translated}
         for each in self.extensions:
             each.sources = sources[each.name]
+        if kept is not None and not kept.exists():
+            keep(made, kept)
+
+
+def cache_key(cython: str) -> str:
+    """Of all that decides what Cython makes: its version, its options, the sources."""
+    key = hashlib.sha256(f"{cython} {sorted(DIRECTIVES.items())} {WERROR}".encode())
+    for path in sorted([*CORE.rglob("*.pyx"), *CORE.rglob("*.pxd")]):
+        key.update(f"{path} {path.stat().st_size}\n".encode() + path.read_bytes())
+    return key.hexdigest()
+
+
+def keep(made: Path, kept: Path) -> None:
+    """Another build may do the same at this moment: one of them comes first."""
+    unfinished = kept.with_name(f"{kept.name}.{os.getpid()}")
+    shutil.copytree(made, unfinished)
+    try:
+        unfinished.rename(kept)
+    except OSError:
+        shutil.rmtree(unfinished)
+    for older in sorted(kept.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+        shutil.rmtree(older, ignore_errors=True)
 
 
 OPTIONS: dict[str, dict[str, Any]] = {

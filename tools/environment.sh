@@ -9,6 +9,7 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=${FLUXDB_VENV:-$root/.venv}
 export PIP_DISABLE_PIP_VERSION_CHECK=1
+export FLUXDB_CYTHON_CACHE=${FLUXDB_CYTHON_CACHE:-$root/build/translated} # Cython once for all builds of the same sources
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { printf 'error: %s\n' "$@" >&2; exit 1; }
@@ -43,7 +44,7 @@ environment_state() { { "$venv/bin/python" -VV; printf '%s\n' "$root"; cat "$roo
 # Changes when the core has to be rebuilt.
 core_state() {
     {
-        printf '%s\n' "${FLUXDB_DEBUG:-}" "${FLUXDB_SANITIZE:-}"
+        printf '%s\n' "${FLUXDB_DEBUG:-}" "${FLUXDB_SANITIZE:-}" "${FLUXDB_OPTIMIZE:-}"
         cat "$root/setup.py" "$root"/fluxdb/_core/*/*.pyx "$root"/fluxdb/_core/*/*.pxd "$root"/fluxdb/_core/*/*.h
     } 2>/dev/null | checksum
 }
