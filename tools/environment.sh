@@ -9,7 +9,7 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=${FLUXDB_VENV:-$root/.venv}
 export PIP_DISABLE_PIP_VERSION_CHECK=1
-export FLUXDB_CYTHON_CACHE=${FLUXDB_CYTHON_CACHE:-$root/build/translated} # Cython once for all builds of the same sources
+export FLUXDB_CYTHON_CACHE=${FLUXDB_CYTHON_CACHE:-$root/build/translated} # for all builds of the same
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { printf 'error: %s\n' "$@" >&2; exit 1; }

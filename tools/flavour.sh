@@ -1,7 +1,7 @@
 # Sourced by tools/debug and tools/sanitize: a copy of the sources in build/, with the core built there in another
 # flavour, so that the one in the checkout stays as it is.
 
-# build_flavour NAME [--build]: afterwards the working directory is the copy; with --build that is all, and the tool ends.
+# build_flavour NAME [--build]: afterwards the working directory is the copy; with --build the tool ends there.
 # Set the flavour's FLUXDB_... variable before.
 build_flavour() {
     cd "$root"
