@@ -54,7 +54,7 @@ def server_info(connection: socket.socket, timeout: float) -> dict[str, Any] | N
 
 
 def _allow_descriptors(count: int) -> None:
-    """As many as it takes, where the system lets us."""
+    """Allow as many descriptors as it takes, if the system does."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = count + DESCRIPTORS_SPARE
     if soft == resource.RLIM_INFINITY or soft >= wanted:
@@ -87,7 +87,7 @@ def _connect(address: Address, timeout: float) -> socket.socket:
 
 
 def _greet(connection: socket.socket, address: Address, protocol: str, password: str | None, timeout: float) -> None:
-    """Have it answer once: so we know that it is let in, and that it speaks the protocol."""
+    """Make it answer once: then it accepts us, and speaks the protocol."""
     deadline = time.monotonic() + timeout
     try:
         if protocol == FLUX:

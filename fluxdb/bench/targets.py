@@ -1,4 +1,4 @@
-"""From settings to the measured target: a database in this process, a server started for the run, or a running one."""
+"""The measured target of some settings: a database in this process, a server started for the run, or a running one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Settings:
         return "threads" if self.threads else "asyncio"
 
     def members(self) -> dict[str, Any]:
-        """For JSON, without the password."""
+        """Return the settings for JSON, without the password."""
         return {
             "mode": self.mode,
             "address": None if self.address is None else str(self.address),
@@ -53,7 +53,7 @@ class Settings:
 
 @contextlib.contextmanager
 def open_target(settings: Settings) -> Iterator[Target]:
-    """Raises FluxDBError, OSError where it can't be opened or reached."""
+    """Open the target. Raises FluxDBError, OSError if it can't be opened or reached."""
     with contextlib.ExitStack() as stack:
         if settings.network:
             yield _server(settings, stack)

@@ -37,7 +37,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How long some work took, and how much of it was refused."""
+    """The duration of some work, and how much of it was rejected."""
 
     elapsed_ns: int
     errors: int = 0
@@ -46,7 +46,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Commits:
-    """How many groups of writes were made durable, each by one sync, and how many writes they held."""
+    """The number of groups of writes that were made durable, each by one sync, and of the writes in them."""
 
     groups: int = 0
     writes: int = 0
@@ -63,7 +63,7 @@ class Commits:
 
     @classmethod
     def of_info(cls, info: dict[str, Any]) -> Commits:
-        """From what INFO says."""
+        """Read them from INFO."""
         return cls(info["commits"]["groups"], info["commits"]["records"])
 
 
@@ -100,7 +100,7 @@ class Result:
         return self.latencies.percentile(percent) / 1e3
 
     def members(self) -> dict[str, Any]:
-        """For JSON. Times in microseconds, but for ``seconds``."""
+        """Return the results for JSON. Times are in microseconds, except ``seconds``."""
         return {
             "operation": self.operation,
             "operations": self.operations,
@@ -167,7 +167,7 @@ class Bench:
 
 
 def continued(progress: Progress, before: int, total: int) -> Progress:
-    """For a part of the work, where so much was done before it."""
+    """Return a callback for a part of the work, when so much was done before it."""
     return lambda done, _: progress(before + done, total)
 
 

@@ -1,4 +1,4 @@
-"""Something that was asked for, and those who wait for it."""
+"""A result that was requested, and its waiters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Asked(Generic[T]):
-    """Shared by all who wait, so none of them can cancel it.
+    """Shared by all waiters, so none of them can cancel it.
 
     It has no lock: a thread that waits may be interrupted by a signal handler anywhere, and leaves nothing taken.
     """
@@ -38,7 +38,7 @@ class Asked(Generic[T]):
             self._watchers.popleft()()
 
     def when_done(self, watcher: Callable[[], None]) -> None:
-        """Have it called once, by any thread; now where it is done."""
+        """Register a function to be called once, by any thread; at once if it is done."""
         self._watchers.append(watcher)
         if self._done:
             try:
@@ -48,7 +48,7 @@ class Asked(Generic[T]):
             watcher()
 
     def result(self, timeout_seconds: float | None = None) -> T:
-        """Wait for it. Raises what became of it, TimeoutError."""
+        """Wait for the result. Raises its error, or TimeoutError."""
         gate = threading.Lock()
         gate.acquire()
         self.when_done(lambda: open_gate(gate))

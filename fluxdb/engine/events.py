@@ -1,4 +1,4 @@
-"""From an event as the engine hands it out to one that is its taker's own."""
+"""Turning an event of the engine into one that belongs to its taker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Feeds, which are compiled (``_core/events/feed``), and who wakes those that wait for news of them."""
+"""Feeds, which are compiled (``_core/events/feed``), and the bells that wake their waiters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Bell(Protocol):
     """Wakes the tasks of one event loop."""
 
     def ring(self, waiting: list[Any]) -> None:
-        """From any thread."""
+        """Ring, from any thread."""
 
 
 __all__ = ["Bell", "Feed", "FeedSubscriber", "Node", "open_gate"]

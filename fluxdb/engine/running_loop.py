@@ -1,4 +1,4 @@
-"""The event loop that runs here. Only asyncio's, and what stands in for it, is one to the engine."""
+"""The event loop that runs here. The engine accepts only asyncio's, and its replacements."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 
 def running_loop() -> asyncio.AbstractEventLoop:
-    """Raises RuntimeError where no event loop of asyncio runs in this thread, with the way out."""
+    """Return asyncio's running loop. Raises RuntimeError, with the way out, if none runs in this thread."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

@@ -41,7 +41,7 @@ class _Call(Generic[T]):
 
 
 def start(thread: threading.Thread) -> None:
-    """As thread.start(), which is many steps of Python code and waits for the new thread, but whole.
+    """Start a thread without interruption; thread.start() is many steps of Python code, and waits for the new thread.
 
     Raises RuntimeError where no thread can be made.
     """
@@ -71,7 +71,7 @@ def call_whole(work: Callable[[], T], name: str) -> T:
 
 
 def call_aside(work: Callable[[], object], name: str, patience_seconds: float) -> None:
-    """For finalizers, which run in the middle of anything: ``work`` in another thread, waited for so long at most."""
+    """Run ``work`` in another thread and wait a limited time: for finalizers, which run in the middle of anything."""
     call = _Call(work)
     thread = threading.Thread(target=call.run, name=name, daemon=False)
     try:

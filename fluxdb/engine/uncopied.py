@@ -6,7 +6,7 @@ from typing import ClassVar, NoReturn, SupportsIndex
 
 
 class Uncopied:
-    """Can't be copied (copy, deepcopy), nor pickled."""
+    """Base class of objects that can't be copied (copy, deepcopy) or pickled."""
 
     __slots__ = ()
     not_copied: ClassVar[str]  # what, why not, and the way out

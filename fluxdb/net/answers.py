@@ -35,10 +35,10 @@ class Client(Protocol):
     @property
     def deliveries(self) -> Deliveries: ...
     def reply(self, ticket: int, line: bytes) -> None:
-        """From within answer()."""
+        """Reply at once, from within answer()."""
 
     def reply_later(self, ticket: int, line: bytes) -> None:
-        """At any time; without effect where the client is gone."""
+        """Reply at any time; does nothing if the client is gone."""
 
     def authenticate(self) -> None: ...
 

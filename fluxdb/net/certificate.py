@@ -60,7 +60,7 @@ class Certificate:
         self._newest = newest
 
     def validity(self) -> str:
-        """Until when, in words."""
+        """Return how long it is valid, for people."""
         return "of unknown expiry" if self.expires_at is None else f"valid until {_date(self.expires_at)}"
 
     def fault(self, warning_days: int, now: float) -> str | None:
@@ -121,7 +121,7 @@ def _no_passphrase() -> str:
 
 
 def _validity(path: Path) -> tuple[float | None, float | None]:
-    """From when and until when, in seconds since 1970; None where that is not known.
+    """Return the beginning and the end of its validity, in seconds since 1970; None if unknown.
 
     ``ssl`` shows the dates of a certificate only for verified peers. Its decoder is private, so this function does
     without it if some Python lacks it: then nothing warns, and TLS works as before.

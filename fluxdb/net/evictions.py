@@ -19,7 +19,7 @@ class Evictions:
         self._addresses: list[str] = []
 
     def note(self, address: str) -> None:
-        """In the loop's thread."""
+        """Count one more, in the loop's thread."""
         if not self._addresses:
             self._loop.call_soon(self._tell)
         self._addresses.append(address)

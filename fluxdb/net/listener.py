@@ -26,7 +26,7 @@ _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 def is_loopback(host: str) -> bool:
-    """Is every address of this name one that only this machine reaches? Raises FluxDBError where it has none."""
+    """Tell whether only this machine reaches every address of this name. Raises FluxDBError if it has none."""
     return all(ipaddress.ip_address(address.split("%")[0]).is_loopback for _, address in resolve(host))
 
 
@@ -53,7 +53,7 @@ def distinct(hosts: Iterable[str]) -> list[str]:
 
 
 def listen_tcp(host: str, port: int) -> socket.socket:
-    """Raises FluxDBError for a name without an address, OSError where the address can't be had."""
+    """Listen. Raises FluxDBError for a name without an address, OSError if the address can't be bound."""
     family, address = resolve(host)[0]
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -146,7 +146,7 @@ class Listener:
 
     @property
     def port(self) -> int:
-        """0 of a Unix socket."""
+        """Return the port; 0 for a Unix socket."""
         return 0 if self._path is not None else int(self._socket.getsockname()[1])
 
     def _on_readable(self) -> None:

@@ -38,7 +38,7 @@ class Password:
         self._call_later = call_later
 
     def change(self, password: bytes) -> None:
-        """From here on it is this one; the failures of addresses stay counted."""
+        """Replace the password; the failures of addresses stay counted."""
         self._digest = hashlib.sha256(password).digest()
 
     def attempt(self, password: bytes, address: str, told: Told, wanted: Callable[[], bool] = lambda: True) -> None:
@@ -54,7 +54,7 @@ class Password:
             told(None)
 
     def _look(self, password: bytes, address: str, told: Told) -> bool:
-        """Is the address free for its next attempt?"""
+        """Tell whether the address is free for its next attempt."""
         if hmac.compare_digest(hashlib.sha256(password).digest(), self._digest):
             self._failures.pop(address, None)
             told(True)

@@ -1,4 +1,4 @@
-"""How much the operating system holds of what was sent to a client that does not read it."""
+"""The operating system's buffer for data sent to a client that does not read it."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class EventBell:
         self._line_bytes = 0
 
     def ring(self, waiting: list[Any]) -> None:
-        """From any thread; all that is rung until the loop's next turn is delivered together."""
+        """Ring from any thread; all that is rung until the loop's next turn is delivered together."""
         self._rung.append(waiting)
         if self._ringing:
             return
@@ -92,7 +92,7 @@ class EventBell:
             self.forget()
 
     def _by_deliveries(self, lists: int) -> dict[Deliveries, dict[ConnectionSubscriber, None]]:
-        """Those of the first lists, each once, in the order of the rings."""
+        """Return the subscribers of the first lists, each once, in the order of the rings."""
         found: dict[Deliveries, dict[ConnectionSubscriber, None]] = {}
         for number in range(lists):
             for subscriber in self._rung[number]:
@@ -128,7 +128,7 @@ class ConnectionSubscriber(FeedSubscriber):
         self.waiting = False  # in the feed's list of those to be woken
 
     def wait(self) -> bool:
-        """Have the bell wake this when there is news. False: there is some already."""
+        """Register for a ring when new events arrive. False: some have arrived already."""
         if not self.waiting:
             self.waiting = True
             waiting = self.feed.tasks.get(self.bell)

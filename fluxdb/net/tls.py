@@ -74,7 +74,7 @@ class TlsClients:
         self._on_gone()
 
     def drain(self) -> None:
-        """Those in their handshake go; the others go when the reactor has answered them, and they have it all."""
+        """End those in their handshake now, the others when they have all of the reactor's answers."""
         self.closing = True
         for pump in [pump for pump in self._pumps if not pump.adopted]:
             pump.close()
@@ -144,7 +144,9 @@ class Pump:
             self._read_outer()
 
     def _reject(self, error: ssl.SSLError) -> None:
-        """No TLS, or none that we speak: OpenSSL has said why, and the client may read it."""
+        """Reject a client without TLS, or with one that we do not speak: OpenSSL has said why, and the client may read
+        it.
+        """
         logger.debug("%s: no handshake: %s", self._address, error)
         self._deadline.cancel()
         self._deadline = self._loop.call_later(LINGER_SECONDS, self._run, self.close)
@@ -220,7 +222,7 @@ class Pump:
     # From the reactor to the client
 
     def _send(self) -> bool:
-        """Is there perhaps more?"""
+        """Pass one chunk on; return whether more may follow."""
         assert self._inner is not None
         chunk = self._clients.chunk
         try:

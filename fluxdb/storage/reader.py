@@ -151,7 +151,7 @@ def _read_log(recovered: Recovered, first_index: int, progress: Progress) -> Non
             recovered.damage = _fault(segment, recovered.segments[index - 1])
             if recovered.damage is not None:
                 return
-            assert segment.start is not None, "_fault saw to it"
+            assert segment.start is not None, "_fault checked that"
             recovered.position = segment.start
         _read_segment(recovered, segment, following)
         if following is None and recovered.damage is None:  # otherwise the next one shows that it is complete

@@ -1,4 +1,4 @@
-"""How long requests of one kind took, counted by the number of bits of their nanoseconds."""
+"""Durations of requests of one kind, counted by the number of bits of their nanoseconds."""
 
 from libc.stddef cimport size_t
 from libc.stdint cimport uint64_t

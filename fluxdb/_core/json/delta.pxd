@@ -46,7 +46,7 @@ cdef struct Delta:
 
 
 cdef inline bint read_delta(Delta* delta, const uint8_t* at, const uint8_t* end) noexcept nogil:
-    """False where it is not canonical, or memory was short. Call free_delta in any case."""
+    """Read a delta. False: it is not canonical, or memory was short. Call free_delta in any case."""
     cdef uint32_t open_nodes[DEPTH_CAP]
     cdef uint32_t depth = 0
     cdef const uint8_t* begin = at

@@ -74,7 +74,7 @@ cdef inline void members_free(Members* members) noexcept nogil:
 
 
 cdef inline bint has_room(Members* members) noexcept nogil:
-    """Is there room for one more? False: there is no memory."""
+    """Make room for one more. False: no memory."""
     return likely(members.used < members.room) or more_room(members)
 
 
@@ -103,7 +103,8 @@ cdef inline bint more_room(Members* members) noexcept nogil:
 cdef inline bint is_expected(
     const Pattern* pattern, uint32_t number, const uint8_t* at, const uint8_t* end
 ) noexcept nogil:
-    """Is the name at ``at``, of an object's member with that number, the one that the pattern has there?"""
+    """Tell whether the name at ``at``, of an object's member with that number, is the one that the pattern has there.
+    """
     cdef const Name* name = &pattern.names[number]
     return number < pattern.count and fluxdb_is_name(at, end, name.at, name.name_bytes)
 

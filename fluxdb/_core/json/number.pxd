@@ -56,7 +56,9 @@ cdef inline int number_end(const uint8_t** at, const uint8_t* end) noexcept nogi
 
 
 cdef inline bint integer_fits(const uint8_t* digits, int64_t count, bint negative) noexcept nogil:
-    """Is it within [-2^63, 2^64 - 1]? Of equally many digits the greater number is the greater text."""
+    """Tell whether it is within [-2^63, 2^64 - 1]. Among numbers of equally many digits the greater has the greater
+    text.
+    """
     if negative:
         return count < 19 or (count == 19 and memcmp(digits, b"9223372036854775808", 19) <= 0)
     return count < 20 or (count == 20 and memcmp(digits, b"18446744073709551615", 20) <= 0)
@@ -98,7 +100,7 @@ cdef inline int real_end(const uint8_t** at, const uint8_t* digits, const uint8_
 cdef inline bint real_fits(
     const uint8_t* digits, const uint8_t* digits_end, int64_t integer_digits, int64_t exponent
 ) noexcept nogil:
-    """Is the double nearest to the number finite?"""
+    """Tell whether the double nearest to the number is finite."""
     cdef const uint8_t* here = digits
     cdef int64_t places  # the number is 0.ddd * 10^places, where the first d is not 0
     cdef int i

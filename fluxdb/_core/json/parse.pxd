@@ -1,4 +1,4 @@
-"""From JSON text to Python objects, on the stack that the thread has.
+"""JSON text to Python objects, on the stack that the thread has.
 
 orjson recurses once a level, which a thread with a small stack has no room for where a value is nested deeply. There,
 and only there, the levels are taken one by one.
@@ -18,7 +18,7 @@ cdef enum:
     STACK_BYTES_ENOUGH = 262144     # for as many levels as a value may have
 
 cdef inline bint is_for_any_stack(size_t text_bytes) noexcept nogil:
-    """May a value of that size be walked by recursion, here and now?"""
+    """Tell whether a value of that size may be walked by recursion, here and now."""
     return text_bytes <= SHALLOW_BYTES_MAX or fluxdb_stack_left() >= STACK_BYTES_ENOUGH
 
 # The objects that loads makes from the text, which is canonical.

@@ -1,4 +1,4 @@
-"""From JSON text to Python objects, on the stack that the thread has."""
+"""JSON text to Python objects, on the stack that the thread has."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport uint8_t

@@ -1,4 +1,6 @@
-"""Is a Python value plain JSON, exactly? orjson alone would write NaN as null, and an Enum as another thing."""
+"""Recognising Python values that are exactly plain JSON: orjson alone would write NaN as null, and an Enum as another
+value.
+"""
 
 from cpython.dict cimport PyDict_Next
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact

@@ -68,7 +68,7 @@ cdef size_t pointer_spell_name(const uint8_t* name, const uint8_t* name_end, uin
 cdef inline bint says(
     const uint8_t* member, const uint8_t* member_end, const uint8_t* name, const uint8_t* name_end
 ) noexcept nogil:
-    """Is the member's name, between its quotes, the name of the path?"""
+    """Tell whether the member's name, between its quotes, is the name of the path."""
     cdef uint8_t spelled[6]
     cdef size_t spelled_bytes, i
     while name < name_end:

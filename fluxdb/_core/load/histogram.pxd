@@ -1,4 +1,4 @@
-"""How long requests took, by count: buckets that are 1/128 of their value wide, whatever its size.
+"""Durations of requests, by count: buckets that are 1/128 of their value wide, whatever its size.
 
 A value below 256 ns has its own bucket; above, each power of two is divided into 128 equal buckets.
 """

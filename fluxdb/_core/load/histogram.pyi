@@ -1,4 +1,4 @@
-"""How long requests took: a histogram whose buckets are 1/128 of their value wide."""
+"""Durations of requests: a histogram whose buckets are 1/128 of their value wide."""
 
 class LatencyHistogram:
     """Counts times in nanoseconds; takes the same room however many."""
@@ -14,10 +14,10 @@ class LatencyHistogram:
     def count(self) -> int: ...
     @property
     def min(self) -> int:
-        """In ns, exact; 0 where nothing was counted."""
+        """The least time in ns, exact; 0 if nothing was counted."""
     @property
     def max(self) -> int:
-        """In ns, exact."""
+        """The greatest time in ns, exact."""
     @property
     def mean(self) -> float:
-        """In ns, exact."""
+        """The mean time in ns, exact."""

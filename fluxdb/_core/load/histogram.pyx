@@ -1,4 +1,4 @@
-"""How long requests took; load/histogram.pxd says how they are counted."""
+"""Durations of requests; load/histogram.pxd says how they are counted."""
 
 from libc.stdlib cimport calloc, free
 from libc.stdint cimport UINT64_MAX

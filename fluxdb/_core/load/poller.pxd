@@ -1,4 +1,4 @@
-"""Which of many sockets are ready; each is known by its index."""
+"""Finding the ready ones among many sockets; each is known by its index."""
 
 from libc.stdint cimport uint32_t
 

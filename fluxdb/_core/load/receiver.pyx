@@ -171,7 +171,7 @@ cdef class LoadReceiver:
             self.behind += self.lines[index] // self.newlines == self.told
 
     cdef Status send_on(self) noexcept nogil:
-        """As many writes as the window lets go."""
+        """Send as many writes as the window allows."""
         cdef uint64_t count = min(self.told + self.window, self.writes) - self.sent
         cdef size_t at = 0
         cdef size_t end = count * self.request_bytes

@@ -47,7 +47,7 @@ cdef int64_t read_lines(ReplyReader* reader, ReplyTally* tally, const uint8_t* d
 cdef inline const uint8_t* read_head(
     ReplyReader* reader, ReplyTally* tally, const uint8_t* data, const uint8_t* end,
 ) noexcept nogil:
-    """Is it an error? Returns where to go on: after the head of an error, else where it turned out to be none."""
+    """Recognise an error. Return where to continue: after the head of an error, or where it turned out to be none."""
     cdef size_t bytes = min(<size_t>(end - data), ERROR_HEAD_BYTES - reader.seen)
     if memcmp(data, ERROR_HEAD + reader.seen, bytes) != 0:
         reader.state = REPLY_LINE
@@ -115,7 +115,7 @@ cdef int64_t read_resp(ReplyReader* reader, ReplyTally* tally, const uint8_t* da
 
 
 cdef void keep(ReplyTally* tally, const uint8_t* data, const uint8_t* end) noexcept nogil:
-    """As much of it as there is room for."""
+    """Keep as much of the text as fits."""
     cdef size_t bytes = min(<size_t>(end - data), ERROR_TEXT_BYTES - tally.error_bytes)
     memcpy(tally.error_text + tally.error_bytes, data, bytes)
     tally.error_bytes += bytes

@@ -16,7 +16,7 @@ class SegmentHeader(NamedTuple):
 
 def encode_header(header: SegmentHeader) -> bytes: ...
 def decode_header(block: bytes | bytearray) -> SegmentHeader:
-    """Raises ValueError with the reason (not a segment, checksum), StorageError for another format."""
+    """Decode a header. Raises ValueError with the reason (not a segment, checksum), StorageError for another format."""
 
 def change_header(block: bytes, database_id: bytes, segment_bytes: int) -> bytes:
     """The same header, of the same format, for a copy of the segment in another database. Raises as decode_header."""

@@ -1,4 +1,4 @@
-"""From a URL to where the server is.
+"""Parsing a URL into the address of a server.
 
 fluxdb://[:password@]host[:port]        TCP; port 7000 where none is named
 fluxdbs://[:password@]host[:port]       the same over TLS
@@ -29,7 +29,7 @@ class Address:
     password: str | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
-        """As a user would name it, without the password."""
+        """Return the address as a user would name it, without the password."""
         if self.path:
             return self.path
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -43,7 +43,7 @@ def _unquoted(password: str) -> str:
 
 
 def parse_url(url: str) -> Address:
-    """Raises ValueError, whose words don't hold the password, where it is no address of a server."""
+    """Parse a URL. Raises ValueError, without the password in its message, if it is not the address of a server."""
     try:
         parts = urlsplit(url)
         port = parts.port

@@ -1,4 +1,4 @@
-"""From an address to a connected socket.
+"""Connecting to an address.
 
 The addresses of a name are tried side by side, each a moment after the one before (RFC 8305): an address that swallows
 everything costs that moment, not the time-out. Event loops differ in whether they do this, so it is done here.
@@ -37,7 +37,7 @@ async def dial(address: Address) -> socket.socket:
 
 
 async def resolve(address: Address) -> list[Place]:
-    """Raises OSError where there is no such name."""
+    """Look up the name. Raises OSError if it does not exist."""
     if address.path:
         return [Place(socket.AF_UNIX, address.path)]
     found = await asyncio.get_running_loop().getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)

@@ -1,4 +1,4 @@
-"""From a server's error reply to the error of the same code."""
+"""Turning a server's error reply into the error of the same code."""
 
 from __future__ import annotations
 

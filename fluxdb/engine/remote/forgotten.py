@@ -21,24 +21,24 @@ class Client(Protocol):
     @property
     def name(self) -> str: ...
     def close_forgotten(self) -> None:
-        """At the interpreter's exit, in its main thread."""
+        """Close what is left, at the interpreter's exit, in its main thread."""
 
     def abandon(self) -> None:
-        """After fork, in the child: everything raises ClosedError from here on. Touches neither loop nor socket."""
+        """Abandon all in a forked child: everything raises ClosedError from now on. Touches neither loop nor socket."""
 
 
 _open_clients: weakref.WeakSet[Client] = weakref.WeakSet()
 
 
 def register(client: Client) -> None:
-    """From its making on."""
+    """Register a client from its making on."""
     _open_clients.add(client)
 
 
 def warn(client: Client, *, stacklevel: int = 1) -> None:
-    """That nobody has closed it."""
-    words = f"unclosed connection to {client.name}"
-    warnings.warn(words, ResourceWarning, stacklevel=stacklevel + 1, source=client)
+    """Warn that nobody has closed it."""
+    message = f"unclosed connection to {client.name}"
+    warnings.warn(message, ResourceWarning, stacklevel=stacklevel + 1, source=client)
 
 
 def _close_forgotten() -> None:

@@ -45,7 +45,7 @@ def _is_address(host: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Does this name, or address, stand for this machine alone?"""
+    """Tell whether this name, or address, stands for this machine only."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -73,7 +73,7 @@ class Access:
         self._password.change(password.encode())
 
     async def check_password(self, password: str, peer: str) -> bool:
-        """Is it the one? Said when it is its turn among those of this address. Raises AuthError where too many wait."""
+        """Check a password, in its turn among those of this address. Raises AuthError if too many wait."""
         if self._password is None:
             return True
         told: asyncio.Future[bool | None] = asyncio.get_running_loop().create_future()
@@ -89,7 +89,7 @@ class Access:
         return right
 
     def takes_host(self, header: str | None) -> bool:
-        """Is this Host header one by which we may be reached: an address, this machine, or a name that was set?"""
+        """Tell whether we may be reached by this Host header: an address, this machine, or a name that was set."""
         parts = _split(f"//{header}") if header else None
         if parts is None or parts.hostname is None:
             return False
@@ -97,7 +97,7 @@ class Access:
         return _is_address(host) or is_loopback(host) or host in self._hosts
 
     def takes_origin(self, origin: str | None, host_header: str, peer: str) -> bool:
-        """May a page from this origin (None: no browser's page) open a WebSocket?"""
+        """Tell whether a page from this origin (None: not a browser's page) may open a WebSocket."""
         if origin is None:
             return self.wants_password or is_loopback(peer)
         origin = origin.lower()

@@ -64,7 +64,7 @@ class HttpSite:
         }
 
     def answer(self, request: Request, peer: str) -> Response | None:
-        """None: shake hands for a WebSocket."""
+        """Answer a request; None: shake hands for a WebSocket."""
         host = header(request.headers, "Host") or ""
         if not self._access.takes_host(host):
             return reply(HTTPStatus.MISDIRECTED_REQUEST, UNKNOWN_NAME)
@@ -110,7 +110,7 @@ def method_refusal(begin: bytes) -> bytes | None:
 
 
 def header(headers: Headers, name: str) -> str | None:
-    """None where it is missing; where it comes twice, what nobody accepts."""
+    """Return a header; None if it is missing; a value that nobody accepts if it comes twice."""
     values = headers.get_all(name)
     return None if not values else values[0] if len(values) == 1 else "?"
 

@@ -80,7 +80,7 @@ class Session:
         return len(self._events)
 
     async def run(self) -> None:
-        """Until the connection ends, from whichever side."""
+        """Serve until the connection ends, from either side."""
         try:
             while True:
                 wait = None if self._authenticated else self._limits.auth_seconds_max
@@ -205,7 +205,7 @@ def peer_of(connection: ServerConnection) -> str:
 
 
 def is_text(text: str) -> bool:
-    """Can it be written as UTF-8?"""
+    """Tell whether it can be written as UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:

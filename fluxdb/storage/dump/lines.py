@@ -43,7 +43,7 @@ def line_bytes_max(limits: Limits) -> int:
 
 
 def parse_line(line: bytes, limits: Limits) -> Head | Entry:
-    """Raises InvalidValueError, InvalidKeyError, LimitError."""
+    """Parse a line. Raises InvalidValueError, InvalidKeyError, LimitError."""
     text = compact(line, limits.depth_max + 1)
     members = orjson.loads(text)
     if not isinstance(members, dict):

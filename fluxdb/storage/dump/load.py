@@ -113,7 +113,7 @@ class _Loading:
         self._documents = Documents(tombstones_max=limits.tombstones_max)
 
     def add(self, line: Head | Entry) -> None:
-        """Raises InvalidValueError."""
+        """Add a line. Raises InvalidValueError."""
         self.lines += 1
         if self.lines == 1:
             self._head = line if isinstance(line, Head) else None
