@@ -24,6 +24,8 @@ Each class has a ``code``, its name on the wire and in logs. An error of a write
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from typing import Any
 
 
 class FluxDBError(Exception):
@@ -31,6 +33,7 @@ class FluxDBError(Exception):
 
     code = "error"
     maybe_applied = False
+    index: int | None = None  # of an operation of a batch that is at fault: its place, from 0
 
 
 # Raised before anything is written, because the request itself is wrong.
@@ -55,17 +58,35 @@ class LimitError(FluxDBError):
 
 
 class VersionConflictError(FluxDBError):
-    """``if_version`` did not hold. ``actual`` is 0 where the key does not exist."""
+    """A condition did not hold: the current version of ``key``, ``actual``, is not the one that was ``expected``.
+
+    0 stands for a key that does not exist; None is expected of a key that must exist, whatever its version. In a batch
+    ``index`` is the place of the operation that failed, and ``conflicts`` has every condition that does not hold:
+    (index, key, expected, actual). For a lone write ``index`` is None, and ``conflicts`` is empty.
+    """
 
     code = "version_conflict"
 
-    def __init__(self, expected: int, actual: int) -> None:
-        super().__init__(f"version conflict: expected {expected}, the key is at {actual}")
+    def __init__(
+        self,
+        key: str,
+        expected: int | None,
+        actual: int,
+        index: int | None = None,
+        conflicts: Sequence[tuple[int, str, int | None, int]] = (),
+    ) -> None:
+        named = f"key {key!r}" if 0 < len(key) <= 40 else f"key {key[:40]!r}..." if key else "the key"
+        others = f"; {len(conflicts) - 1} more conditions of the batch do not hold" if len(conflicts) > 1 else ""
+        wanted = "it to exist" if expected is None else str(expected)
+        super().__init__(f"version conflict: expected {wanted}, {named} is at {actual}{others}")
+        self.key = key
         self.expected = expected
         self.actual = actual
+        self.index = index
+        self.conflicts = tuple(conflicts)
 
-    def __reduce__(self) -> tuple[type[VersionConflictError], tuple[int, int]]:
-        return type(self), (self.expected, self.actual)
+    def __reduce__(self) -> tuple[type[VersionConflictError], tuple[Any, ...]]:
+        return type(self), (self.key, self.expected, self.actual, self.index, self.conflicts)
 
 
 class ClosedError(FluxDBError):

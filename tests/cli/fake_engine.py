@@ -95,7 +95,7 @@ class FakeEngine(EngineHandle):
         self._fail()
         old, version = self.documents.get(key, (None, 0))
         if if_version not in (ANY_VERSION, version):
-            raise VersionConflictError(if_version, version)
+            raise VersionConflictError(key, if_version, version)
         self.revision += 1
         if new is None:
             del self.documents[key]

@@ -127,14 +127,13 @@ def test_delete_of_a_missing_key_writes_nothing(log: Any) -> None:
 def test_g1_a_refusal_that_rests_on_an_undurable_write_waits_for_it(log: Any) -> None:
     channel: Any = Channel(log.committer)
     assert channel.submit(Kind.SET, "a", b"1") == (1, 1)
-    assert channel.submit(Kind.SET, "a", b"2", 0) is not False
+    refusal = channel.submit(Kind.SET, "a", b"2", 0)
     assert channel.submit(Kind.DELETE, "a", None) == (2, 2)
     assert channel.submit(Kind.DELETE, "a", None) is None
-    outcomes = drain(channel)
-    assert outcomes[0] is None
-    assert isinstance(outcomes[1], VersionConflictError)
-    assert outcomes[1].actual == 1
-    assert outcomes[2:] == [None, None]
+    assert isinstance(refusal, VersionConflictError)
+    assert (refusal.key, refusal.expected, refusal.actual) == ("a", 0, 1)
+    assert channel.outstanding == 4, "it is staged, and holds once it is collected"
+    assert drain(channel) == [None] * 4
 
 
 def test_g1_a_refusal_told_to_a_thread_waits_for_what_it_rests_on(log: Any) -> None:

@@ -66,5 +66,5 @@ def test_an_error_of_any_text() -> None:
 def test_the_server_and_the_page_tell_the_same_conflict(log: Log) -> None:
     client = Client(log)
     reply = client.ask({"kind": "set", "key": "a", "value": 1, "if_version": 7, "id": "x"})[0]
-    conflict: FluxDBError = VersionConflictError(7, 0)
+    conflict: FluxDBError = VersionConflictError("", 7, 0)
     assert reply == {"kind": "error", **parsed(error_members(conflict)), "id": "x"}

@@ -32,7 +32,7 @@ class FakeChannel:
 
     def submit(self, kind: int, key: str, text: bytes | None, if_version: int = -1) -> tuple[int, int] | bool:
         if key == "bad":
-            raise VersionConflictError(1, 2)
+            raise VersionConflictError("k", 1, 2)
         if self.outstanding >= self.room:
             return False
         self.submitted.append(key)
@@ -129,7 +129,7 @@ def test_outcomes_go_to_their_writes_in_order(run: Run) -> None:
 def test_an_error_goes_to_its_write_alone(run: Run) -> None:
     async def test(bench: Bench) -> None:
         futures = [bench.write(key) for key in "abc"]
-        bench.channel.settle(None, VersionConflictError(1, 2), None)
+        bench.channel.settle(None, VersionConflictError("k", 1, 2), None)
         assert await futures[0] == (1, 1)
         with pytest.raises(VersionConflictError):
             await futures[1]
@@ -144,7 +144,7 @@ def test_a_cancelled_write_never_shifts_anothers_reply(run: Run, cancelled: tupl
         futures = [bench.write(key) for key in "abcd"]
         for place in cancelled:
             futures[place].cancel()
-        bench.channel.settle(None, None, VersionConflictError(1, 2), None)
+        bench.channel.settle(None, None, VersionConflictError("k", 1, 2), None)
         last = bench.write("e")
         bench.channel.settle(None)
         assert await last == (5, 5)

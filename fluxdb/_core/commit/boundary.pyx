@@ -6,12 +6,13 @@ from libc.string cimport memset
 
 from fluxdb._core.base.keys cimport key_too_long, key_utf8
 from fluxdb._core.commit.outcome cimport (
-    BAD_JSON, CLOSED, CONFLICT, DISPLACED, KEY_TOO_LONG, LOG_FULL, NO_MEMORY, NO_ROOM, REFUSED, UNKNOWN, USED_UP,
-    VALUE_TOO_LARGE,
+    BAD_JSON, BATCH_TOO_LARGE, CLOSED, CONFLICT, DISPLACED, KEY_TOO_LONG, LOG_FULL, NO_MEMORY, NO_ROOM,
+    NOT_INTEGER, OUT_OF_RANGE, PATH_TOO_DEEP, REFUSED, UNKNOWN, USED_UP, VALUE_TOO_LARGE,
 )
+from fluxdb._core.commit.stage cimport WRITE_CHECK, WRITE_INCREMENT
 from fluxdb._core.json.reading cimport JSON_DEPTH
 from fluxdb._core.json.text cimport json_status_words
-from fluxdb._core.log.frame cimport KIND_DELETE, KIND_PATCH_REMOVE_NULLS, KIND_SET
+from fluxdb._core.log.frame cimport KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET
 
 import os
 
@@ -20,13 +21,20 @@ from fluxdb.errors import (
 )
 
 
+# What stands where an integer is wanted, by its first byte.
+cdef dict STANDING = {
+    ord("{"): "an object", ord("["): "an array", ord('"'): "a string", ord("t"): "true", ord("f"): "false",
+    ord("n"): "null",
+}
+
+
 cdef int write_from_arguments(Write* write, int kind, object key, bytes text, int64_t if_version) except -1:
     cdef Py_ssize_t key_bytes = 0
     memset(write, 0, sizeof(Write))
-    if not KIND_SET <= kind <= KIND_PATCH_REMOVE_NULLS:
+    if not KIND_SET <= kind <= KIND_PATCH_REMOVE_NULLS and kind != WRITE_INCREMENT and kind != WRITE_CHECK:
         raise ValueError(f"{kind} is no kind of write")
-    if (kind == KIND_DELETE) != (text is None):
-        raise ValueError("a DELETE has no value, every other write has one")
+    if (kind == KIND_SET or kind == KIND_PATCH or kind == KIND_PATCH_REMOVE_NULLS) != (text is not None):
+        raise ValueError("a SET and a PATCH have a value, and no other write has one")
     write.kind = <uint8_t>kind
     write.key = key_utf8(key, &key_bytes)
     write.key_bytes = <size_t>key_bytes
@@ -55,11 +63,39 @@ cdef object of_key(key):
     return f" of key {key!a}" if len(key) <= 40 else f" of key {key[:40]!a}..."
 
 
-cdef object outcome_exception(const Outcome* outcome, const Commit* commit, object key):
+cdef object increment_exception(const Outcome* outcome, const Commit* commit, object key, object path):
+    place = f"at path {path!r:.80}" if path else "as the value"
+    if outcome.status == PATH_TOO_DEEP:
+        bound = commit.limits.depth_max
+        return LimitError(f"the path{of_key(key)} has {outcome.offset} names, over the limit of {bound} (depth_max)")
+    if outcome.status == OUT_OF_RANGE:
+        return LimitError(
+            f"the sum {place}{of_key(key)} is beyond a signed 64-bit integer (-2**63 to 2**63 - 1); nothing was written"
+        )
+    standing = STANDING.get(outcome.detail, "a number that is no integer")
+    return InvalidValueError(
+        f"no integer stands {place}{of_key(key)}, but {standing}: only integers are incremented; nothing was written"
+    )
+
+
+cdef object batch_too_large(const Outcome* outcome, const Commit* commit):
+    bound = commit.limits.batch_bytes_max
+    if outcome.detail:
+        return LimitError(
+            f"the documents that the batch makes have {outcome.offset} bytes, over twice the limit of {bound} bytes "
+            "(batch_bytes_max); nothing was written: write fewer of them at once"
+        )
+    return LimitError(
+        f"the batch has {outcome.offset} bytes of keys and values, over the limit of {bound} bytes (batch_bytes_max); "
+        "nothing was written: write it in several batches"
+    )
+
+
+cdef object outcome_exception(const Outcome* outcome, const Commit* commit, object key, object path=""):
     """The exception for an outcome that is one."""
     status = outcome.status
     if status == CONFLICT:
-        return VersionConflictError(outcome.expected, outcome.actual)
+        return VersionConflictError(key or "", None if outcome.detail else outcome.expected, outcome.actual)
     if status == BAD_JSON and outcome.detail == JSON_DEPTH:
         bound = commit.limits.depth_max
         return LimitError(f"nested deeper than {bound} (depth_max), at byte {outcome.offset} of the value")
@@ -71,6 +107,10 @@ cdef object outcome_exception(const Outcome* outcome, const Commit* commit, obje
     if status == VALUE_TOO_LARGE:
         bound = commit.limits.value_bytes_max
         return LimitError(f"the value{of_key(key)} is over the limit of {bound} bytes (value_bytes_max)")
+    if status == NOT_INTEGER or status == OUT_OF_RANGE or status == PATH_TOO_DEEP:
+        return increment_exception(outcome, commit, key, path)
+    if status == BATCH_TOO_LARGE:
+        return batch_too_large(outcome, commit)
     if status == NO_MEMORY:
         return MemoryError("no memory for the write; nothing was written")
     if status == CLOSED:

@@ -6,13 +6,14 @@ from libc.stdlib cimport free
 from libc.string cimport memset
 
 from fluxdb._core.base.platform cimport fluxdb_bell_silence, lock_beside_gil, pthread_mutex_lock, pthread_mutex_unlock
+from fluxdb._core.commit.batch cimport Batch
 from fluxdb._core.commit.boundary cimport write_from_arguments, outcome_exception
 from fluxdb._core.commit.channel_state cimport (
     ChannelState, Collected, Failure, channel_add, channel_collect, channel_remove,
 )
 from fluxdb._core.commit.committer cimport Committer
 from fluxdb._core.commit.lifecycle cimport commit_start_thread
-from fluxdb._core.commit.outcome cimport MISSING, OK, UNKNOWN, WOULD_BLOCK, Outcome
+from fluxdb._core.commit.outcome cimport MISSING, OK, UNKNOWN, WOULD_BLOCK, Outcome, is_rejection
 from fluxdb._core.commit.stage cimport Write, write_free, write_prepare
 from fluxdb._core.commit.state cimport Commit
 from fluxdb._core.commit.write_path cimport commit_submit, commit_try_submit
@@ -76,12 +77,31 @@ cdef class Channel:
                 with nogil:
                     status = commit_submit(commit, &write, 1, self.state, &outcome)
         write_free(&write)
+        if status == OK and is_rejection(outcome.status):
+            return outcome_exception(&outcome, &self.owner.commit, key)
         if status == OK:
             return (outcome.version, outcome.revision) if outcome.status != MISSING else None
         if status == WOULD_BLOCK:
             return False
         outcome.status = status
         raise outcome_exception(&outcome, &self.owner.commit, key)
+
+    def submit_batch(self, operations not None):
+        cdef Commit* commit = &self.owner.commit
+        cdef Batch batch = Batch(operations, commit.limits.batch_operations_max)
+        cdef int status
+        self.owner.check_usable()
+        if self.state == NULL:
+            raise ClosedError("the database is closed")
+        with nogil:
+            status = batch.prepare(commit)
+            if status == OK:
+                status = commit_submit(commit, batch.writes, batch.count, self.state, batch.outcomes)
+        if status == OK:
+            return batch.staged(commit)
+        if status == WOULD_BLOCK:
+            return False
+        raise batch.exception(status, commit)
 
     def collect(self):
         cdef Commit* commit = &self.owner.commit
@@ -108,9 +128,10 @@ cdef class Channel:
         for sequence in range(collected.lost_begin, collected.lost_end):
             outcomes[sequence - collected.first] = outcome_exception(&lost, &self.owner.commit, None)
         while failure != NULL:
-            outcomes[failure.sequence - collected.first] = (
-                outcome_exception(&failure.outcome, &self.owner.commit, None)
-            )
+            if not is_rejection(failure.outcome.status):    # submit told that
+                outcomes[failure.sequence - collected.first] = outcome_exception(
+                    &failure.outcome, &self.owner.commit, None
+                )
             next = failure.next
             free(failure)
             failure = next

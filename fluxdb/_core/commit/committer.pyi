@@ -1,6 +1,7 @@
 """The write path: stage, frame, write, sync, apply, acknowledge."""
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, Protocol
 
 from fluxdb._core.documents.documents import Documents
 from fluxdb.model import Position
@@ -8,6 +9,24 @@ from fluxdb.model import Position
 CHORE_SPARE: Final[int]  # bits of Committer.wait_for_chore
 CHORE_CHECKPOINT: Final[int]
 CHORE_CLOSED: Final[int]
+
+class Operation(Protocol):
+    """As fluxdb.engine.operation.Operation."""
+
+    @property
+    def kind(self) -> int: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def text(self) -> bytes | None: ...
+    @property
+    def if_version(self) -> int: ...
+    @property
+    def exists(self) -> bool: ...
+    @property
+    def by(self) -> int: ...
+    @property
+    def path(self) -> str: ...
 
 class Committer:
     """One owner of the log: takes writes from any thread, commits them in groups, applies them to the documents."""
@@ -44,6 +63,13 @@ class Committer:
         ``text`` is any JSON text (checked, brought to compact form); None for DELETE. ``if_version`` -1: no condition.
         Raises InvalidKeyError, InvalidValueError, LimitError, VersionConflictError, ClosedError, DiskFullError,
         PoisonedError, StorageError.
+        """
+    def write_batch(self, operations: Iterable[Operation]) -> tuple[int, list[int | None], list[int | None]]:
+        """Commit all of the batch, or nothing. Returns (revision, versions, sums), a version and a sum per operation.
+
+        A version is None where nothing was written (a CHECK, a DELETE of a missing key), a sum is an INCREMENT's.
+        A condition sees the operations before it. VersionConflictError.conflicts has every condition that fails, and an
+        error's ``index`` is the place of the operation at fault. Blocks and raises as write() does.
         """
     # Watching: which keys' changes are kept as events
     def watch(self, key: str) -> int:

@@ -14,6 +14,7 @@ from fluxdb._core.base.platform cimport (
     pthread_mutex_lock, pthread_mutex_unlock,
 )
 from fluxdb._core.commit.appender cimport log_next_segment_bytes
+from fluxdb._core.commit.batch cimport Batch
 from fluxdb._core.commit.boundary cimport displaced_words, failure_words, write_from_arguments, outcome_exception
 from fluxdb._core.commit.lifecycle cimport close_descriptors, commit_close, commit_free, commit_init
 from fluxdb._core.commit.maintenance cimport (
@@ -114,6 +115,18 @@ cdef class Committer:
             return (outcome.version, outcome.revision) if outcome.status != MISSING else None
         outcome.status = status
         raise outcome_exception(&outcome, &self.commit, key)
+
+    def write_batch(self, operations not None):
+        cdef Batch batch = Batch(operations, self.commit.limits.batch_operations_max)
+        cdef int status
+        self.check_usable()
+        with nogil:
+            status = batch.prepare(&self.commit)
+            if status == OK:
+                status = commit_write(&self.commit, batch.writes, batch.count, batch.outcomes)
+        if status == OK:
+            return batch.written(&self.commit)
+        raise batch.exception(status, &self.commit)
 
     # Watching
 

@@ -1,7 +1,7 @@
 """The possible outcomes of a write."""
 
 from libc.stddef cimport size_t
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint64_t
 
 # The outcome of a write. All but the first two reach the caller as an exception.
 cdef enum Status:
@@ -22,7 +22,11 @@ cdef enum Status:
     LOG_FULL = 14           # the log is as long as it may be, and the checkpoint failed: nothing was written
     MERGE_FIRST = 15        # of stage_writes alone: a large merge is to be done without the committer's lock
     DISPLACED = 16          # the folder is not in its place any more: nothing was written
-    BATCH_TOO_LARGE = 17    # the writes of a batch, or the documents that they make; offset of the first: their bytes
+    BATCH_TOO_LARGE = 17    # the writes of a batch; offset of the first outcome: their bytes; detail: of the documents
+                            # that they make, instead
+    NOT_INTEGER = 18        # INCREMENT; detail: the first byte of what stands at the path, or on the way to it
+    OUT_OF_RANGE = 19       # INCREMENT: a sum, or a number that stands there, beyond 64 bits
+    PATH_TOO_DEEP = 20      # INCREMENT; offset: how many names it has
 
 cdef struct Outcome:
     int status
@@ -30,6 +34,7 @@ cdef struct Outcome:
     size_t offset           # KEY_TOO_LONG: how long it is
     uint64_t version
     uint64_t revision
+    int64_t sum             # INCREMENT: the number after it
     uint64_t expected       # CONFLICT: the version that was asked for,
     uint64_t actual         # and the one that the key has
 
@@ -40,3 +45,8 @@ cdef inline size_t outcome_with(const Outcome* outcomes, size_t count, int statu
         if outcomes[i].status == status:
             return i
     return count
+
+# Decided when the write was staged, not by what became of its group.
+cdef inline bint is_rejection(int status) noexcept nogil:
+    return (status == CONFLICT or status == VALUE_TOO_LARGE or status == NO_MEMORY or status == USED_UP
+            or BATCH_TOO_LARGE <= status <= OUT_OF_RANGE)

@@ -20,6 +20,7 @@ cdef struct StageLimits:
 
 # Kinds of writes that the log has no number for, besides those of its records.
 cdef enum WriteKind:
+    WRITE_INCREMENT = 7     # logged as the PATCH or the SET that gives its result
     WRITE_CHECK = 8         # a condition alone: writes nothing
 
 # A write on its way in. write_prepare fills the second part, which write_free frees; the third is staging's.
@@ -28,19 +29,24 @@ cdef struct Write:
     bint must_exist         # the key must have a document, whatever its version
     const uint8_t* key
     size_t key_bytes
-    const uint8_t* text     # any JSON text; not for DELETE and CHECK
+    const uint8_t* text     # SET, PATCH: any JSON text
     bint is_canonical       # text was checked and is in canonical form already
     size_t text_bytes
     int64_t if_version      # -1: no condition
+    int64_t by              # INCREMENT
+    const uint8_t* path     # a JSON Pointer that was checked
+    size_t path_bytes
 
     uint64_t hash
     Record* record          # SET, DELETE: what the key becomes, but for its version and revision
-    uint8_t* delta          # PATCH: compact
+    uint8_t* delta          # PATCH: compact; INCREMENT: once it is merged, where it is logged as a PATCH
     size_t delta_bytes
     State* state
 
-    Record* base            # PATCH: what a merge without the lock began from, pinned; NULL: the key had no value
+    Record* base            # what a merge without the lock began from, pinned; NULL: the key had no value
     uint64_t base_version
+    int64_t sum
+    uint8_t standing        # INCREMENT: what is no integer, by its first byte
     int merge_status        # what became of that merge,
     bint merged             # once it was done
     uint8_t merges          # that were begun

@@ -15,7 +15,12 @@ from libc.string cimport memcpy
 from fluxdb._core.base.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.commit.group cimport group_add_frame, group_add_operation, group_reserve
 from fluxdb._core.commit.outcome cimport (
-    BAD_JSON, BATCH_TOO_LARGE, CONFLICT, KEY_TOO_LONG, MERGE_FIRST, MISSING, NO_MEMORY, OK, USED_UP, VALUE_TOO_LARGE,
+    BAD_JSON, BATCH_TOO_LARGE, CONFLICT, KEY_TOO_LONG, MERGE_FIRST, MISSING, NO_MEMORY, NOT_INTEGER, OK, OUT_OF_RANGE,
+    PATH_TOO_DEEP, USED_UP, VALUE_TOO_LARGE,
+)
+from fluxdb._core.documents.increment cimport (
+    INCREMENT_NOT_INTEGER, INCREMENT_OK, INCREMENT_OUT_OF_RANGE, INCREMENT_TOO_LARGE, Increment, increment_make,
+    path_depth,
 )
 from fluxdb._core.documents.record cimport (
     RECORD_MERGED, RECORD_TOO_LARGE, record_merge, record_new, record_shrink,
@@ -28,7 +33,7 @@ from fluxdb._core.documents.table cimport (
 from fluxdb._core.json.reading cimport JSON_OK
 from fluxdb._core.json.text cimport json_compact
 from fluxdb._core.log.frame cimport (
-    FRAME_JOINED, KIND_DELETE, KIND_PATCH_REMOVE_NULLS, KIND_SET, FrameHeader, frame_size,
+    FRAME_JOINED, KIND_DELETE, KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET, FrameHeader, frame_size,
 )
 
 
@@ -53,6 +58,9 @@ cdef int write_prepare(Write* write, const StageLimits* limits, State* state, Ou
     table_fetch(&state.table, write.hash)
     if write.kind == WRITE_CHECK:
         return OK
+    if write.kind == WRITE_INCREMENT:
+        outcome.offset = path_depth(write.path, write.path_bytes)
+        return OK if outcome.offset <= limits.depth_max else PATH_TOO_DEEP
     if write.kind == KIND_DELETE:
         write.record = record_new(write.key, write.key_bytes, 0, RECORD_TOMBSTONE)
         return OK if write.record != NULL else NO_MEMORY
@@ -102,6 +110,8 @@ cdef int writes_prepare(
         total_bytes += write_bytes(&writes[i])
     if status == OK and count > 1 and total_bytes > limits.batch_bytes_max:
         outcomes[0].offset = total_bytes
+        outcomes[0].detail = False
+        outcomes[0].status = BATCH_TOO_LARGE
         return BATCH_TOO_LARGE
     return status
 
@@ -135,7 +145,9 @@ cdef inline void drop_base(Write* write) noexcept nogil:
 
 
 cdef inline size_t write_bytes(const Write* write) noexcept nogil:
-    """Return the bytes of its key and its text."""
+    """Return the bytes of its key and its text, or its path."""
+    if write.kind == WRITE_INCREMENT:
+        return write.key_bytes + write.path_bytes
     if write.delta != NULL:
         return write.key_bytes + write.delta_bytes
     return write.key_bytes + (<size_t>write.record.value_bytes if write.record != NULL else 0)
@@ -178,9 +190,39 @@ cdef Record* find_current(
     return NULL if current.flags & RECORD_TOMBSTONE else current
 
 
+cdef inline bint is_merge(const Write* write) noexcept nogil:
+    """Does what it makes depend on what is there?"""
+    return write.delta != NULL or write.kind == WRITE_INCREMENT
+
+
+cdef int make_sum(Write* write, Record* current, size_t value_bytes_max) noexcept nogil:
+    """INCREMENT: its record, its delta, its sum."""
+    cdef Increment made
+    cdef int status
+    free(write.delta)
+    status = increment_make(
+        write.key, write.key_bytes, current, write.by, write.path, write.path_bytes, value_bytes_max, &made
+    )
+    write.record = made.record
+    write.delta = made.delta
+    write.delta_bytes = made.delta_bytes
+    write.sum = made.sum
+    write.standing = made.standing
+    if status == INCREMENT_OK:
+        return OK
+    if status == INCREMENT_NOT_INTEGER:
+        return NOT_INTEGER
+    if status == INCREMENT_OUT_OF_RANGE:
+        return OUT_OF_RANGE
+    return VALUE_TOO_LARGE if status == INCREMENT_TOO_LARGE else NO_MEMORY
+
+
 cdef int merge_record(Write* write, Record* current, size_t value_bytes_max) noexcept nogil:
-    """PATCH: the record that current and the delta make."""
-    cdef int status = record_merge(
+    """PATCH, INCREMENT: the record that they make of the current one."""
+    cdef int status
+    if write.kind == WRITE_INCREMENT:
+        return make_sum(write, current, value_bytes_max)
+    status = record_merge(
         write.key, write.key_bytes, current, write.delta, write.delta_bytes,
         write.kind == KIND_PATCH_REMOVE_NULLS, 0, value_bytes_max, &write.record,
     )
@@ -190,7 +232,7 @@ cdef int merge_record(Write* write, Record* current, size_t value_bytes_max) noe
 
 
 cdef int merge_current(Write* write, Record* current, uint64_t version, size_t value_bytes_max) noexcept nogil:
-    """PATCH: OK with what the newest record and the delta make, or MERGE_FIRST, or why not. With the lock held."""
+    """PATCH, INCREMENT: OK with what the newest record turns into, or MERGE_FIRST, or why not. With the lock held."""
     # The base is pinned, so its address is no other record's by now; without one there is the version. It stays so
     # until the write is freed: a batch that walks back for another merge finds this one done.
     if write.merged and write.base == current and write.base_version == version:
@@ -250,9 +292,10 @@ cdef int stage_writes(
             made_bytes += record_bytes(writes[i].record)
     if status == OK and count > 1 and made_bytes > RECORDS_FACTOR * limits.batch_bytes_max:
         outcomes[0].offset = made_bytes
-        status = BATCH_TOO_LARGE
+        outcomes[0].detail = True
+        outcomes[0].status = status = BATCH_TOO_LARGE
     if status == OK and group_reserve(group, frame_bytes_of_staged(writes, count), staging.revision - before) != 0:
-        status = NO_MEMORY
+        outcomes[0].status = status = NO_MEMORY
     if status != OK:
         walk_back(staging, writes, count, before)
         return status
@@ -299,9 +342,11 @@ cdef int stage_write(
             write.record = record_new(write.key, write.key_bytes, 0, 0)
         if write.record == NULL:
             return NO_MEMORY
-    elif write.delta != NULL:
+    elif is_merge(write):
         status = merge_current(write, current, version, limits.value_bytes_max)
+        outcome.sum = write.sum
         if status != OK:
+            outcome.detail = write.standing
             return status
     write.replaced = NULL
     if table_put(&staging.staged, write.record, write.hash, &write.replaced) != 0:
@@ -356,6 +401,8 @@ cdef inline Operation* enter(Group* group, Write* write, const Outcome* outcome,
     header.text_bytes = <uint32_t>(write.delta_bytes if write.delta != NULL else write.record.value_bytes)
     header.key_bytes = <unsigned short>write.key_bytes
     header.kind = write.kind
+    if write.kind == WRITE_INCREMENT:
+        header.kind = KIND_PATCH if write.delta != NULL else KIND_SET
     header.flags = FRAME_JOINED if joined else 0
     header.revision = outcome.revision
     header.version = outcome.version

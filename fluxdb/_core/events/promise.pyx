@@ -166,7 +166,7 @@ cdef class Promises:
             promise = <Promise>settled[i]
             if promise.state != PENDING:
                 continue    # cancelled: its outcome goes with it, and never to the next
-            promise.state = RESULT
+            promise.state = ERROR if isinstance(promise.outcome, BaseException) else RESULT
             if errors is not None and isinstance(errors[i], BaseException):
                 promise.state = ERROR
                 promise.outcome = errors[i]

@@ -28,7 +28,7 @@ cpdef bytes error_members(object problem):
         return error_text("error", f"unexpected {type(problem).__name__}: the server's log tells more")
     members = error_text(problem.code, str(problem))
     if isinstance(problem, VersionConflictError):
-        members += b',"expected":%d,"actual":%d' % (problem.expected, problem.actual)
+        members += b',"expected":%b,"actual":%d' % (orjson.dumps(problem.expected), problem.actual)
     if problem.maybe_applied:
         members += b',"maybe_applied":true'
     return members

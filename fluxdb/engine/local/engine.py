@@ -27,6 +27,7 @@ from fluxdb.engine.local.notifier import NotifyActor
 from fluxdb.engine.local.reader import ReadActor
 from fluxdb.engine.local.subscribers import ThreadSubscriber
 from fluxdb.engine.local.writer import WriteActor
+from fluxdb.engine.operation import BatchWritten, Incremented, Operation
 from fluxdb.errors import closed_error
 from fluxdb.limits import Limits
 from fluxdb.model import Kind
@@ -39,6 +40,7 @@ SET = int(Kind.SET)
 DELETE = int(Kind.DELETE)
 PATCH = int(Kind.PATCH)
 PATCH_REMOVE_NULLS = int(Kind.PATCH_REMOVE_NULLS)
+INCREMENT = int(Kind.INCREMENT)
 
 FINALIZER_PATIENCE_SECONDS = 5.0
 
@@ -87,6 +89,14 @@ class Engine(EngineHandle):
 
     def delete(self, key: str, if_version: int = ANY_VERSION) -> Written | None:
         return self._write(DELETE, key, None, if_version)
+
+    def batch(self, operations: Sequence[Operation]) -> BatchWritten:
+        revision, versions, _ = self.writes.write_batch(operations)
+        return BatchWritten(revision, versions)
+
+    def increment(self, key: str, by: int = 1, path: str = "", if_version: int = ANY_VERSION) -> Incremented:
+        operation = Operation(INCREMENT, key, None, if_version, by=by, path=path)
+        return incremented(self.writes.write_batch((operation,)))
 
     def subscribe(self, keys: Sequence[str], kept: Kept | None = None) -> ThreadSubscriber:
         self.check_open()
@@ -173,6 +183,13 @@ def took_effect(written: Written | None) -> Written:
     """Return the outcome of a SET or a PATCH, which always take effect if they don't raise."""
     assert written is not None
     return written
+
+
+def incremented(outcome: tuple[int, list[int | None], list[int | None]]) -> Incremented:
+    """Of a batch of one INCREMENT: revision, versions, sums."""
+    revision, (version,), (value,) = outcome
+    assert value is not None and version is not None
+    return Incremented(value, version, revision)
 
 
 _open_engines: weakref.WeakSet[Engine] = weakref.WeakSet()

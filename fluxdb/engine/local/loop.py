@@ -16,9 +16,10 @@ from fluxdb.engine import threads
 from fluxdb.engine.asked import Asked
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, Written
 from fluxdb.engine.local.awaiting import finished, told
-from fluxdb.engine.local.engine import DELETE, PATCH, PATCH_REMOVE_NULLS, SET, Engine
+from fluxdb.engine.local.engine import DELETE, INCREMENT, PATCH, PATCH_REMOVE_NULLS, SET, Engine, incremented
 from fluxdb.engine.local.mailbox import Mailbox
 from fluxdb.engine.local.task_subscriber import TaskSubscriber
+from fluxdb.engine.operation import BatchWritten, Incremented, Operation
 from fluxdb.engine.running_loop import running_loop
 from fluxdb.errors import ClosedError
 from fluxdb.storage.progress import ProgressCallback
@@ -71,6 +72,14 @@ class LoopEngine(AsyncEngineHandle):
 
     def delete(self, key: str, if_version: int = ANY_VERSION) -> Awaitable[Written | None]:
         return self._mailbox().write(DELETE, key, None, if_version)
+
+    async def batch(self, operations: Sequence[Operation]) -> BatchWritten:
+        revision, versions, _ = await self._mailbox().write_batch(operations)
+        return BatchWritten(revision, versions)
+
+    async def increment(self, key: str, by: int = 1, path: str = "", if_version: int = ANY_VERSION) -> Incremented:
+        operation = Operation(INCREMENT, key, None, if_version, by=by, path=path)
+        return incremented(await self._mailbox().write_batch((operation,)))
 
     async def subscribe(
         self, keys: Sequence[str], kept: Kept | None = None, client: ClientBacklog | None = None

@@ -12,18 +12,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import get_ident
+from typing import Any
 
 from fluxdb._core.commit.channel import Channel
 from fluxdb._core.events.promise import Promise, Promises
 from fluxdb.engine.handle import Written
 from fluxdb.engine.local.task_subscriber import LoopBell
+from fluxdb.engine.operation import Operation
 from fluxdb.errors import FluxDBError
 
-# kind, key, text, if_version
-_Command = tuple[int, str, bytes | None, int]
-_Outcome = Written | None
+# revision, versions, sums
+BatchOutcome = tuple[int, list[int | None], list[int | None]]
+_Outcome = Written | BatchOutcome | None
 
 
 class Mailbox:
@@ -39,7 +41,7 @@ class Mailbox:
         self._dispatch = dispatch
         self._staged: Promises[_Outcome] = Promises(loop)  # in the order of submits: what each will have become
         self._add = self._staged.add
-        self._waiting: deque[tuple[Promise[_Outcome], _Command]] = deque()  # for room
+        self._waiting: deque[tuple[Promise[Any], Callable[[], object]]] = deque()  # for room, and how they are staged
         self._closed = False
         self._begin()
 
@@ -48,14 +50,25 @@ class Mailbox:
         self._submit = self._channel.submit
         self.loop.add_reader(self._channel.fd, self._on_readable)
 
-    def write(self, kind: int, key: str, text: bytes | None, if_version: int) -> Promise[_Outcome]:
+    def write(self, kind: int, key: str, text: bytes | None, if_version: int) -> Promise[Written | None]:
         """Resolved when the write is durable and applied. Raises at once what is wrong with the write itself."""
         if not self._waiting:
             outcome = self._submit(kind, key, text, if_version)
             if outcome is not False:
-                return self._add(outcome)  # type: ignore[arg-type]  # True is never returned
-        promise: Promise[_Outcome] = Promise(self.loop)
-        self._waiting.append((promise, (kind, key, text, if_version)))
+                return self._add(outcome)  # type: ignore[arg-type, return-value]  # True is never returned
+        return self._wait_for_room(lambda: self._submit(kind, key, text, if_version))
+
+    def write_batch(self, operations: Sequence[Operation]) -> Promise[BatchOutcome]:
+        """As write(), of a whole batch."""
+        if not self._waiting:
+            outcome = self._channel.submit_batch(operations)
+            if outcome is not False:
+                return self._add(outcome)  # type: ignore[arg-type, return-value]  # True is never returned
+        return self._wait_for_room(lambda: self._channel.submit_batch(operations))
+
+    def _wait_for_room(self, stage: Callable[[], object]) -> Promise[Any]:
+        promise: Promise[Any] = Promise(self.loop)
+        self._waiting.append((promise, stage))
         return promise
 
     def _on_readable(self) -> None:
@@ -82,12 +95,12 @@ class Mailbox:
     def _stage_waiting(self) -> None:
         waiting = self._waiting
         while waiting:
-            promise, command = waiting[0]
+            promise, stage = waiting[0]
             if promise.done():  # cancelled before it was staged: nothing is written
                 waiting.popleft()
                 continue
             try:
-                outcome = self._submit(*command)
+                outcome = stage()
             except Exception as error:
                 waiting.popleft()
                 promise.set_exception(error)

@@ -34,6 +34,7 @@ class WriteActor:
         self._closed = False
         # (kind, key, text, if_version): returns when the write is durable and applied.
         self.write: Callable[[int, str, bytes | None, int], Written | None] = committer.write
+        self.write_batch = committer.write_batch
 
     def mailbox(self, loop: AbstractEventLoop, make: type[Mailbox]) -> Mailbox:
         """The mailbox of the running ``loop``. Raises ClosedError."""

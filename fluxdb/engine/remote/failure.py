@@ -33,7 +33,7 @@ def failure(reply: dict[str, Any]) -> errors.FluxDBError:
     if code == errors.VersionConflictError.code:
         expected, actual = reply.get("expected"), reply.get("actual")
         if isinstance(expected, int) and isinstance(actual, int):
-            return errors.VersionConflictError(expected, actual)
+            return errors.VersionConflictError("", expected, actual)
     if code in _OUTCOME_CLASSES:
         error: errors.FluxDBError = _OUTCOME_CLASSES[code](message, maybe_applied=bool(reply.get("maybe_applied")))
         return error
