@@ -3,7 +3,7 @@
 from libc.stddef cimport size_t
 
 from fluxdb._core.commit.outcome cimport Outcome
-from fluxdb._core.commit.stage cimport Write
+from fluxdb._core.commit.write cimport Write
 from fluxdb._core.commit.state cimport Commit
 
 cdef class Batch:

@@ -6,7 +6,7 @@ from libc.string cimport memset
 
 from fluxdb._core.commit.boundary cimport outcome_exception, write_from_arguments
 from fluxdb._core.commit.outcome cimport BATCH_TOO_LARGE, CONFLICT, MISSING, is_rejection, outcome_with
-from fluxdb._core.commit.stage cimport WRITE_CHECK, WRITE_INCREMENT, writes_free, writes_prepare
+from fluxdb._core.commit.write cimport WRITE_CHECK, WRITE_INCREMENT, writes_free, writes_prepare
 from fluxdb._core.json.pointer cimport path_utf8
 
 from fluxdb.errors import LimitError

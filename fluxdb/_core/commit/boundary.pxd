@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t
 
 from fluxdb._core.commit.outcome cimport Outcome
-from fluxdb._core.commit.stage cimport Write
+from fluxdb._core.commit.write cimport Write
 from fluxdb._core.commit.state cimport Commit
 
 # The write points into key and text: they must outlive it. Raises InvalidKeyError, ValueError.

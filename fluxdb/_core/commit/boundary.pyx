@@ -9,7 +9,7 @@ from fluxdb._core.commit.outcome cimport (
     BAD_JSON, BATCH_TOO_LARGE, CLOSED, CONFLICT, DISPLACED, KEY_TOO_LONG, LOG_FULL, NO_MEMORY, NO_ROOM,
     NOT_INTEGER, OUT_OF_RANGE, PATH_TOO_DEEP, REFUSED, UNKNOWN, USED_UP, VALUE_TOO_LARGE,
 )
-from fluxdb._core.commit.stage cimport WRITE_CHECK, WRITE_INCREMENT
+from fluxdb._core.commit.write cimport WRITE_CHECK, WRITE_INCREMENT
 from fluxdb._core.json.reading cimport JSON_DEPTH
 from fluxdb._core.json.text cimport json_status_words
 from fluxdb._core.log.frame cimport KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET

@@ -14,7 +14,7 @@ from fluxdb._core.commit.channel_state cimport (
 from fluxdb._core.commit.committer cimport Committer
 from fluxdb._core.commit.lifecycle cimport commit_start_thread
 from fluxdb._core.commit.outcome cimport MISSING, OK, UNKNOWN, WOULD_BLOCK, Outcome, is_rejection
-from fluxdb._core.commit.stage cimport Write, write_free, write_prepare
+from fluxdb._core.commit.write cimport Write, write_free, write_prepare
 from fluxdb._core.commit.state cimport Commit
 from fluxdb._core.commit.write_path cimport commit_submit, commit_try_submit
 

@@ -22,7 +22,7 @@ from fluxdb._core.commit.maintenance cimport (
     chores_prepare_spare, chores_set_displaced,
 )
 from fluxdb._core.commit.outcome cimport MISSING, OK, Outcome
-from fluxdb._core.commit.stage cimport Write, write_free, write_prepare
+from fluxdb._core.commit.write cimport Write, write_free, write_prepare
 from fluxdb._core.commit.state cimport Commit
 from fluxdb._core.commit.write_path cimport commit_write
 from fluxdb._core.documents.documents cimport Documents

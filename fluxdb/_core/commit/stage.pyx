@@ -9,31 +9,27 @@ one can't take effect, the batch walks back, the last one first, and leaves noth
 committer's lock, so no other write sees a batch that is half staged.
 """
 
-from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
+from libc.stdint cimport uint8_t, uint32_t
+from libc.stdlib cimport free
 
 from fluxdb._core.base.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.commit.group cimport group_add_frame, group_add_operation, group_reserve
 from fluxdb._core.commit.outcome cimport (
-    BAD_JSON, BATCH_TOO_LARGE, CONFLICT, KEY_TOO_LONG, MERGE_FIRST, MISSING, NO_MEMORY, NOT_INTEGER, OK, OUT_OF_RANGE,
-    PATH_TOO_DEEP, USED_UP, VALUE_TOO_LARGE,
+    BATCH_TOO_LARGE, CONFLICT, MERGE_FIRST, MISSING, NO_MEMORY, NOT_INTEGER, OK, OUT_OF_RANGE, USED_UP,
+    VALUE_TOO_LARGE,
 )
+from fluxdb._core.commit.write cimport WRITE_CHECK, WRITE_INCREMENT, write_drop_base, write_frame_bytes
 from fluxdb._core.documents.increment cimport (
     INCREMENT_NOT_INTEGER, INCREMENT_OK, INCREMENT_OUT_OF_RANGE, INCREMENT_TOO_LARGE, Increment, increment_make,
-    path_depth,
 )
-from fluxdb._core.documents.record cimport (
-    RECORD_MERGED, RECORD_TOO_LARGE, record_merge, record_new, record_shrink,
-)
-from fluxdb._core.documents.state cimport state_drop, state_floor, state_pin, state_unpin
+from fluxdb._core.documents.record cimport RECORD_MERGED, RECORD_TOO_LARGE, record_merge, record_new
+from fluxdb._core.documents.state cimport state_drop, state_floor, state_pin
 from fluxdb._core.documents.table cimport (
-    NUMBER_MAX, RECORD_TOMBSTONE, record_bytes, record_value, table_fetch, table_find, table_hash, table_put,
-    table_remove, table_restore,
+    NUMBER_MAX, RECORD_TOMBSTONE, Record, record_bytes, record_value, table_find, table_put, table_remove,
+    table_restore,
 )
-from fluxdb._core.json.reading cimport JSON_OK
-from fluxdb._core.json.text cimport json_compact
 from fluxdb._core.log.frame cimport (
-    FRAME_JOINED, KIND_DELETE, KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET, FrameHeader, frame_size,
+    FRAME_JOINED, KIND_DELETE, KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET, FrameHeader,
 )
 
 
@@ -41,129 +37,6 @@ cdef enum:
     MERGE_ASIDE_BYTES = 65536   # document and delta: larger merges take longer than others should wait for the lock
     MERGES_ASIDE_MAX = 3        # then others have written the key each time: with the lock held it comes to an end
     RECORDS_FACTOR = 2          # the documents that a batch makes may take so many times batch_bytes_max
-
-
-cdef int write_prepare(Write* write, const StageLimits* limits, State* state, Outcome* outcome) noexcept nogil:
-    cdef size_t compact_bytes = 0
-    cdef uint8_t* target
-    write.record = write.base = NULL
-    write.delta = NULL
-    write.state = state
-    write.merged = write.staged = False
-    write.merges = 0
-    if write.key_bytes > limits.key_bytes_max:
-        outcome.offset = write.key_bytes
-        return KEY_TOO_LONG
-    write.hash = table_hash(&state.table, write.key, write.key_bytes)
-    table_fetch(&state.table, write.hash)
-    if write.kind == WRITE_CHECK:
-        return OK
-    if write.kind == WRITE_INCREMENT:
-        outcome.offset = path_depth(write.path, write.path_bytes)
-        return OK if outcome.offset <= limits.depth_max else PATH_TOO_DEEP
-    if write.kind == KIND_DELETE:
-        write.record = record_new(write.key, write.key_bytes, 0, RECORD_TOMBSTONE)
-        return OK if write.record != NULL else NO_MEMORY
-    # White space and escapes don't count, but what is far beyond the bound is not worth reading.
-    if write.text_bytes // 8 > limits.value_bytes_max:
-        return VALUE_TOO_LARGE
-    if write.kind == KIND_SET:
-        write.record = record_new(write.key, write.key_bytes, write.text_bytes, 0)
-        if write.record == NULL:
-            return NO_MEMORY
-        target = record_value(write.record)
-    else:
-        write.delta = <uint8_t*>malloc(write.text_bytes + 1)
-        if write.delta == NULL:
-            return NO_MEMORY
-        target = write.delta
-    if write.is_canonical:
-        memcpy(target, write.text, write.text_bytes)
-        compact_bytes = write.text_bytes
-    else:
-        outcome.detail = json_compact(
-            write.text, write.text_bytes, limits.depth_max, target, &compact_bytes, &outcome.offset
-        )
-        if outcome.detail != JSON_OK:
-            return BAD_JSON
-    if compact_bytes > limits.value_bytes_max:
-        return VALUE_TOO_LARGE
-    if write.kind == KIND_SET:
-        write.record = record_shrink(write.record, compact_bytes)
-    else:
-        write.delta_bytes = compact_bytes
-    return OK
-
-
-cdef int writes_prepare(
-    Write* writes, size_t count, const StageLimits* limits, State* state, Outcome* outcomes,
-) noexcept nogil:
-    cdef size_t total_bytes = 0
-    cdef size_t i
-    cdef int status = OK
-    for i in range(count):
-        outcomes[i].status = write_prepare(&writes[i], limits, state, &outcomes[i]) if status == OK else OK
-        if status == OK:
-            status = outcomes[i].status
-        else:
-            forget(&writes[i])
-        total_bytes += write_bytes(&writes[i])
-    if status == OK and count > 1 and total_bytes > limits.batch_bytes_max:
-        outcomes[0].offset = total_bytes
-        outcomes[0].detail = False
-        outcomes[0].status = BATCH_TOO_LARGE
-        return BATCH_TOO_LARGE
-    return status
-
-
-cdef inline void forget(Write* write) noexcept nogil:
-    """Nothing of it was prepared, so there is nothing to free."""
-    write.record = write.base = NULL
-    write.delta = NULL
-
-
-cdef void write_free(Write* write) noexcept nogil:
-    drop_base(write)
-    free(write.record)
-    free(write.delta)
-    write.record = NULL
-    write.delta = NULL
-
-
-cdef void writes_free(Write* writes, size_t count) noexcept nogil:
-    """The last one first: the base of a later merge may be the record of an earlier write."""
-    while count:
-        count -= 1
-        write_free(&writes[count])
-
-
-cdef inline void drop_base(Write* write) noexcept nogil:
-    if write.base != NULL:
-        state_unpin(write.state, write.base)
-        write.base = NULL
-    write.merged = False
-
-
-cdef inline size_t write_bytes(const Write* write) noexcept nogil:
-    """Return the bytes of its key and its text, or its path."""
-    if write.kind == WRITE_INCREMENT:
-        return write.key_bytes + write.path_bytes
-    if write.delta != NULL:
-        return write.key_bytes + write.delta_bytes
-    return write.key_bytes + (<size_t>write.record.value_bytes if write.record != NULL else 0)
-
-
-cdef inline size_t write_frame_bytes(const Write* write) noexcept nogil:
-    if write.delta != NULL:
-        return frame_size(write.key_bytes, write.delta_bytes, 0)
-    return frame_size(write.key_bytes, write.record.value_bytes, 0) if write.record != NULL else 0
-
-
-cdef size_t writes_frame_bytes(const Write* writes, size_t count) noexcept nogil:
-    cdef size_t i, total = 0
-    for i in range(count):
-        total += write_frame_bytes(&writes[i])
-    return total
 
 
 cdef Record* find_current(
@@ -237,7 +110,7 @@ cdef int merge_current(Write* write, Record* current, uint64_t version, size_t v
     # until the write is freed: a batch that walks back for another merge finds this one done.
     if write.merged and write.base == current and write.base_version == version:
         return write.merge_status
-    drop_base(write)
+    write_drop_base(write)
     drop_record(write)
     if (write.delta_bytes + (current.value_bytes if current != NULL else 0) <= MERGE_ASIDE_BYTES
             or write.merges == MERGES_ASIDE_MAX):
@@ -417,5 +290,5 @@ cdef inline Operation* enter(Group* group, Write* write, const Outcome* outcome,
     group.record_bytes += record_bytes(write.record)
     write.record = NULL
     write.staged = False
-    drop_base(write)
+    write_drop_base(write)
     return operation

@@ -8,7 +8,8 @@ from fluxdb._core.commit.appender cimport Log
 from fluxdb._core.commit.channel_state cimport ChannelState
 from fluxdb._core.commit.group cimport Group
 from fluxdb._core.commit.outcome cimport Outcome
-from fluxdb._core.commit.stage cimport Write, StageLimits, Staging
+from fluxdb._core.commit.stage cimport Staging
+from fluxdb._core.commit.write cimport StageLimits
 from fluxdb._core.documents.state cimport State
 from fluxdb._core.events.watch cimport Watch
 

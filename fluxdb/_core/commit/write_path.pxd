@@ -11,7 +11,7 @@ from libc.stdint cimport uint64_t
 
 from fluxdb._core.commit.channel_state cimport ChannelState
 from fluxdb._core.commit.outcome cimport Outcome
-from fluxdb._core.commit.stage cimport Write
+from fluxdb._core.commit.write cimport Write
 from fluxdb._core.commit.state cimport Commit
 
 # Each takes a batch, usually of one write: all of it takes effect, or nothing. The status of the whole is returned. OK:

@@ -15,7 +15,8 @@ from fluxdb._core.base.platform cimport (
     fluxdb_lock_soon, pthread_cond_broadcast, pthread_cond_signal, pthread_cond_wait, pthread_mutex_lock,
     pthread_mutex_unlock,
 )
-from fluxdb._core.commit.stage cimport stage_writes, writes_frame_bytes, writes_merge
+from fluxdb._core.commit.stage cimport stage_writes, writes_merge
+from fluxdb._core.commit.write cimport writes_frame_bytes
 from fluxdb._core.documents.table cimport Record, record_key, table_clear, table_find_revision, table_remove
 from fluxdb._core.events.watch cimport watch_commit
 

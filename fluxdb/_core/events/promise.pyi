@@ -30,7 +30,7 @@ class Promises(Generic[T]):
     def __init__(self, loop: Any) -> None: ...
     def __len__(self) -> int: ...
     def add(self, outcome: T) -> Promise[T]:
-        """Return a new promise, which will have this outcome (an exception is raised) unless hand_out says otherwise."""
+        """Return a new promise of this outcome (raised if it is an exception), unless hand_out says otherwise."""
     def put(self, promise: Promise[T], outcome: T) -> None:
         """Like add, for a promise that is already awaited."""
     def hand_out(self, outcomes: int | list[Any]) -> None:

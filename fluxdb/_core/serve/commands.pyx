@@ -4,7 +4,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from fluxdb._core.commit.outcome cimport CLOSED, CONFLICT, KEY_TOO_LONG, MISSING, OK, WOULD_BLOCK, Outcome
-from fluxdb._core.commit.stage cimport Write, write_free, write_prepare
+from fluxdb._core.commit.write cimport Write, write_free, write_prepare
 from fluxdb._core.documents.table cimport table_hash
 from fluxdb._core.serve.connection cimport (
     peer_begin_reply, peer_begin_write, peer_drop_write, peer_hand_over, peer_hold_get, peer_key_written,

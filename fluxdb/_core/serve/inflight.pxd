@@ -5,7 +5,7 @@ from libc.stdint cimport uint64_t
 
 from fluxdb._core.commit.channel_state cimport ChannelState
 from fluxdb._core.commit.outcome cimport Outcome
-from fluxdb._core.commit.stage cimport Write
+from fluxdb._core.commit.write cimport Write
 from fluxdb._core.commit.state cimport Commit
 from fluxdb._core.serve.state cimport Handed, Peer, Switchboard
 

@@ -10,7 +10,7 @@ from libc.stdint cimport uint8_t
 
 from fluxdb._core.base.platform cimport pthread_cond_t, pthread_mutex_t, pthread_t
 from fluxdb._core.commit.outcome cimport Outcome
-from fluxdb._core.commit.stage cimport Write, StageLimits
+from fluxdb._core.commit.write cimport StageLimits, Write
 from fluxdb._core.documents.state cimport State
 from fluxdb._core.serve.wire cimport WireRequest
 

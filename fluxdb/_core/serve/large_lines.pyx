@@ -8,7 +8,7 @@ from fluxdb._core.base.platform cimport (
     pthread_cond_wait, pthread_join, pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock,
     pthread_mutex_unlock,
 )
-from fluxdb._core.commit.stage cimport write_free, write_prepare
+from fluxdb._core.commit.write cimport write_free, write_prepare
 from fluxdb._core.log.frame cimport KIND_DELETE, KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET
 from fluxdb._core.serve.slice cimport Slice
 from fluxdb._core.serve.wire cimport (
