@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import signal
+import socket
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import fluxdb
 from fluxdb.errors import ClosedError, StorageError
-from tests.support.small_server import small_server
+from fluxdb.net.listener import listen_tcp, listen_unix
+from fluxdb.net.server import Server
+from fluxdb.opening import open_engine
 
 
 def fill(db: fluxdb.FluxDB, count: int = 300) -> None:
@@ -110,11 +116,74 @@ def test_closed_is_closed(tmp_path: Path) -> None:
         db.backup(tmp_path / "copy")
 
 
-def test_over_a_connection_the_way_out_is_named(tmp_path: Path) -> None:
-    with (
-        small_server(tmp_path / "db") as server,
-        fluxdb.open(server.url) as db,
-        pytest.raises(StorageError, match="fluxdb backup DIR DEST"),
-    ):
-        db.backup(tmp_path / "copy")
-    assert only_the_database(tmp_path)
+@contextlib.contextmanager
+def server_with_unix_socket(tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """The URLs of its TCP port and of its Unix socket."""
+    path = tmp_path / "s"
+    engine = open_engine(tmp_path / "db", fluxdb.Limits())
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    async def start() -> tuple[Server, int]:
+        server = Server(engine)
+        listening = listen_tcp("127.0.0.1", 0)
+        port = listening.getsockname()[1]
+        server.listen(listening)
+        server.listen(listen_unix(path))
+        return server, port
+
+    try:
+        server, port = asyncio.run_coroutine_threadsafe(start(), loop).result(60)
+        try:
+            yield f"fluxdb://127.0.0.1:{port}", f"fluxdb+unix://{path}"
+        finally:
+            asyncio.run_coroutine_threadsafe(server.close(), loop).result(60)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(60)
+        loop.close()
+        engine.close()
+
+
+@pytest.mark.guarantee(13)
+def test_g13_a_server_backs_up_for_clients_on_its_machine_while_it_serves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with server_with_unix_socket(tmp_path) as (tcp, unix):
+        with fluxdb.open(unix) as db:
+            fill(db, 20)
+            assert db.backup("copies/one") == 20, "relative to the client's folder"
+            db.set("k1", "later")
+            with pytest.raises(StorageError, match="is not empty"):
+                db.backup(tmp_path / "copies" / "one")
+            with pytest.raises(StorageError, match="NUL"):
+                db.backup("a\0b")
+
+        async def awaited() -> int:
+            async with fluxdb.aio.open(unix) as db:
+                return await db.backup(tmp_path / "copies" / "two")
+
+        assert asyncio.run(awaited()) == 21
+        with fluxdb.open(tcp) as db, pytest.raises(StorageError, match=r"Unix socket.*fluxdb backup DIR DEST"):
+            db.backup(tmp_path / "three")
+        with socket.create_connection(("127.0.0.1", int(tcp.rpartition(":")[2]))) as raw:
+            raw.sendall(b'{"kind":"backup","folder":"%b","id":7}\n' % bytes(tmp_path / "three"))
+            reply = json.loads(raw.makefile().readline())
+        assert (reply["kind"], reply["code"], reply["id"]) == ("error", "storage", 7), "whatever the client is"
+    assert not (tmp_path / "three").exists()
+    for name, revision, value in (("one", 20, {"n": 1, "text": "x" * 1000}), ("two", 21, "later")):
+        with fluxdb.open(tmp_path / "copies" / name) as copy:
+            found = copy.get("k1")
+            assert copy.info()["revision"] == revision and found is not None and found.value == value
+
+
+@pytest.mark.parametrize("folder", ['"relative"', "1", "null", '"/a\\u0000b"'])
+def test_a_folder_that_a_server_can_not_place_is_rejected(tmp_path: Path, folder: str) -> None:
+    with server_with_unix_socket(tmp_path), socket.socket(socket.AF_UNIX) as raw:
+        raw.connect(str(tmp_path / "s"))
+        raw.sendall(b'{"kind":"backup","folder":%b}\n{"kind":"backup"}\n' % folder.encode())
+        replies = raw.makefile()
+        for _ in range(2):
+            assert json.loads(replies.readline())["kind"] == "error"

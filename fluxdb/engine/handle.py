@@ -18,6 +18,11 @@ from fluxdb.storage.progress import ProgressCallback
 
 ANY_VERSION: Final = -1  # as if_version: no condition
 
+NO_BACKUP: Final = (
+    "a server makes a backup on its own disk, for clients on its machine: connect to its Unix socket (fluxdb+unix://),"
+    " or stop it and run `fluxdb backup DIR DEST` there"
+)
+
 # kind, key, old, new, version, revision: shared by all subscribers, parsed by each that takes it
 RawEvent = tuple[int, str, bytes | None, bytes | None, int, int]
 

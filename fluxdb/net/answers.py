@@ -11,8 +11,10 @@ from typing import Any, Protocol, cast
 
 from fluxdb._core.events.backlog import ClientBacklog
 from fluxdb.engine.asked import Asked
-from fluxdb.errors import FluxDBError, LimitError
+from fluxdb.engine.handle import NO_BACKUP
+from fluxdb.errors import FluxDBError, InvalidValueError, LimitError, StorageError
 from fluxdb.net import lines
+from fluxdb.net.listener import UNIX
 from fluxdb.net.passwords import TOO_MANY
 from fluxdb.net.service import Service
 from fluxdb.net.subscriptions import ConnectionSubscriber, Deliveries, EventBell
@@ -55,6 +57,7 @@ class Answers:
             "snapshot": self._snapshot,
             "info": self._info,
             "auth": self._auth,
+            "backup": self._backup,
         }
 
     def answer(
@@ -107,8 +110,20 @@ class Answers:
 
     def _snapshot(self, client: Client, ticket: int, request_id: bytes, **_: Any) -> None:
         """Answered when it is durable; the snapshot actor does it."""
-        asked = self._service.engine.snapshots.ask()
-        told = partial(self._tell_snapshot, client, ticket, request_id, asked)
+        self._answer_later(client, ticket, request_id, "snapshot", self._service.engine.snapshots.ask())
+
+    def _backup(self, client: Client, ticket: int, request_id: bytes, *, password: bytes, **_: Any) -> None:
+        """Answered when it is durable. The folder comes in the place of a password."""
+        if client.address != UNIX:
+            raise StorageError(NO_BACKUP)
+        folder = password.decode()
+        if not folder.startswith("/"):
+            raise InvalidValueError('"folder" must be an absolute path on this machine')
+        backup = self._service.engine.start_backup(folder)
+        self._answer_later(client, ticket, request_id, "backup", backup.asked)
+
+    def _answer_later(self, client: Client, ticket: int, request_id: bytes, kind: str, asked: Asked[int]) -> None:
+        told = partial(self._tell_revision, client, ticket, request_id, kind, asked)
 
         def tell() -> None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits there
@@ -116,12 +131,12 @@ class Answers:
 
         asked.when_done(tell)
 
-    def _tell_snapshot(self, client: Client, ticket: int, request_id: bytes, asked: Asked[int]) -> None:
+    def _tell_revision(self, client: Client, ticket: int, request_id: bytes, kind: str, asked: Asked[int]) -> None:
         problem = asked.error
-        self._service.count("snapshot", problem is not None)
+        self._service.count(kind, problem is not None)
         if problem is not None:
             if not isinstance(problem, FluxDBError):
-                logger.error("a snapshot failed", exc_info=problem)
+                logger.error("a %s failed", kind, exc_info=problem)
             client.reply_later(ticket, lines.error(problem, request_id))
         else:
             client.reply_later(ticket, lines.reply({"kind": "ok", "revision": asked.result()}, request_id))

@@ -24,6 +24,8 @@ PAUSE_SECONDS = 0.2  # after the system had no descriptor, or no memory, for one
 WARNING_SECONDS = 10.0
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
+UNIX = "unix"  # the address of every client of a Unix socket
+
 
 def is_loopback(host: str) -> bool:
     """Tell whether only this machine reaches every address of this name. Raises FluxDBError if it has none."""
@@ -161,7 +163,7 @@ class Listener:
                     return
                 continue  # this client has gone already
             accepted.setblocking(False)
-            self._adopt(accepted, "unix" if self._path is not None else str(address[0]))
+            self._adopt(accepted, UNIX if self._path is not None else str(address[0]))
 
     def _pause(self, error: OSError) -> None:
         """Clients wait in the system's queue meanwhile."""

@@ -235,7 +235,8 @@ def test_an_error_of_the_callback_ends_it(tmp_path: Path) -> None:
 
 def test_closing_ends_it_and_waits_for_that(tmp_path: Path) -> None:
     fill(tmp_path / "db", 2)
-    began, errors = threading.Event(), []
+    began = threading.Event()
+    errors: list[ClosedError] = []
 
     def slow(done: int, total: int) -> None:
         began.set()

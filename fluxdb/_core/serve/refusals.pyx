@@ -15,7 +15,7 @@ from fluxdb._core.serve.wire cimport (
 # By WireKind.
 WIRE_NAMES = (
     None, "get", "set", "del", "patch", "snapshot", "subscribe", "unsubscribe", "ping", "info", "auth", "get_many",
-    "scan", "count", "batch", "increment", "touch",
+    "scan", "count", "batch", "increment", "touch", "backup",
 )
 KINDS = ", ".join(WIRE_NAMES[1:])
 KINDS_IN_BATCH = "set, del, patch, increment, touch, check"

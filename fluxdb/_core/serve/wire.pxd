@@ -2,7 +2,7 @@
 
     line    := JSON object "\n"                 a "\r" before the newline is white space
     request := kind, and by kind: key, keys, ops, value | delta, if_version, remove_nulls, by, path, ttl, keep_ttl,
-               prefix, start, end, after, limit, reverse, keys_only, password; in any: id
+               prefix, start, end, after, limit, reverse, keys_only, password, folder; in any: id
 
 Members may come in any order; if one comes twice the last one counts; members of other names are ignored, so that later
 clients can send more. The line is brought to canonical form once, and a value is stored from there.
@@ -31,8 +31,9 @@ cdef enum WireKind:
     WIRE_BATCH = 14
     WIRE_INCREMENT = 15
     WIRE_TOUCH = 16
-    WIRE_KINDS = 17         # how many there are
-    WIRE_CHECK = 17         # in a batch only
+    WIRE_BACKUP = 17
+    WIRE_KINDS = 18         # how many there are
+    WIRE_CHECK = 18         # in a batch only
 
 cdef enum WireStatus:
     WIRE_OK = 0
@@ -61,7 +62,7 @@ cdef struct WireRequest:
     int kind
     Slice id                # JSON: a number or a string
     Slice key               # what the JSON string says, in UTF-8; likewise
-    Slice password
+    Slice password          # of a BACKUP: its folder
     Slice path              # a JSON Pointer
     Slice prefix
     Slice start

@@ -7,8 +7,8 @@ from fluxdb._core.json.reading cimport JSON_DEPTH, JSON_NUMBER_RANGE, JSON_OK, J
 from fluxdb._core.json.text cimport JsonMember, json_compact_members
 from fluxdb._core.serve.wire_id cimport wire_find_id
 from fluxdb._core.serve.wire_members cimport (
-    AFTER, BY, DELTA, END, EXISTS, ID, IF_VERSION, KEEP_TTL, KEY, KEYS, KEYS_ONLY, KIND, LIMIT, OPERATIONS, PASSWORD,
-    PATH, PREFIX, REMOVE_NULLS, REVERSE, START, TTL, VALUE, VERSION, Members, Name, is_name, is_null, is_text,
+    AFTER, BY, DELTA, END, EXISTS, FOLDER, ID, IF_VERSION, KEEP_TTL, KEY, KEYS, KEYS_ONLY, KIND, LIMIT, OPERATIONS,
+    PASSWORD, PATH, PREFIX, REMOVE_NULLS, REVERSE, START, TTL, VALUE, VERSION, Members, Name, is_name, is_null, is_text,
     member_name, members_find, members_take, read_integer, read_milliseconds, read_string, read_whole,
 )
 
@@ -28,6 +28,7 @@ cdef enum Need:
     TAKES_TTL = 4096
     IN_BATCH = 8192
     NOT_ALONE = 16384
+    NEEDS_FOLDER = 32768
 
 cdef struct KindRow:
     const char* name        # as JSON
@@ -36,7 +37,7 @@ cdef struct KindRow:
 
 # A kind may have a second name: that of the command in the terminal.
 cdef enum:
-    NAMES_OF_KINDS = 13
+    NAMES_OF_KINDS = 14
     MEMBERS_NOTED = 24      # of a line; one with more is gone over again
 
 cdef KindRow[NAMES_OF_KINDS] KINDS
@@ -53,6 +54,7 @@ KINDS[9] = KindRow(b'"info"', WIRE_INFO, 0)
 KINDS[10] = KindRow(b'"auth"', WIRE_AUTH, NEEDS_PASSWORD)
 KINDS[11] = KindRow(b'"delete"', WIRE_DELETE, NEEDS_KEY | IN_BATCH)
 KINDS[12] = KindRow(b'"checkpoint"', WIRE_SNAPSHOT, 0)
+KINDS[13] = KindRow(b'"backup"', WIRE_BACKUP, NEEDS_FOLDER)
 
 
 cdef int wrong(WireRequest* request, int status, const char* member) noexcept nogil:
@@ -117,6 +119,8 @@ cdef int take_needed(const Members* members, int needs, uint8_t** room, WireRequ
         status = take_value(members, OPERATIONS, c"[", request, &request.items)
     elif needs & NEEDS_PASSWORD:
         status = take_text(members, PASSWORD, True, room, request, &request.password)
+    elif needs & NEEDS_FOLDER:
+        status = take_text(members, FOLDER, True, room, request, &request.password)
     elif needs & NEEDS_CONDITION:
         status = take_condition(members, request)
     if status == WIRE_OK and needs & (NEEDS_TTL | TAKES_TTL):

@@ -32,6 +32,7 @@ cdef enum Name:
     EXISTS
     REMOVE_NULLS
     PASSWORD
+    FOLDER
     NAMES                   # how many there are
 
 # Each with NULL data where it is not there.

@@ -32,6 +32,7 @@ MEMBER_NAMES[<int>VERSION] = b"version"
 MEMBER_NAMES[<int>EXISTS] = b"exists"
 MEMBER_NAMES[<int>REMOVE_NULLS] = b"remove_nulls"
 MEMBER_NAMES[<int>PASSWORD] = b"password"
+MEMBER_NAMES[<int>FOLDER] = b"folder"
 
 
 cdef const char* member_name(Name name) noexcept nogil:

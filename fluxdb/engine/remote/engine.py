@@ -19,10 +19,10 @@ from fluxdb.engine import threads
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Written
 from fluxdb.engine.remote import forgotten, reply, request
 from fluxdb.engine.remote.link import words
-from fluxdb.engine.remote.loop import CLOSE_SECONDS_MAX, CONNECTION_CLOSED, NO_BACKUP, RemoteLoopEngine, took_effect
+from fluxdb.engine.remote.loop import CLOSE_SECONDS_MAX, CONNECTION_CLOSED, RemoteLoopEngine, took_effect
 from fluxdb.engine.remote.settings import Settings
 from fluxdb.engine.remote.subscribers import ThreadSubscriber
-from fluxdb.errors import FORKED_CONNECTION, ClosedError, ConnectionLostError, StorageError, closed_error
+from fluxdb.errors import FORKED_CONNECTION, ClosedError, ConnectionLostError, closed_error
 from fluxdb.storage.progress import ProgressCallback
 
 T = TypeVar("T")
@@ -86,8 +86,7 @@ class RemoteEngine(EngineHandle):
         return self._call(self._handle.checkpoint())
 
     def backup(self, folder: str | os.PathLike[str], progress: ProgressCallback | None = None) -> int:
-        self.check_open()
-        raise StorageError(NO_BACKUP)
+        return self._call(self._handle.backup(folder), changes=True)
 
     def info(self) -> dict[str, Any]:
         return self._call(self._handle.info())

@@ -13,7 +13,7 @@ from typing import Any
 
 from fluxdb._core.base.locked import Kept
 from fluxdb._core.base.model import Document
-from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, Written
+from fluxdb.engine.handle import ANY_VERSION, NO_BACKUP, AsyncEngineHandle, Written
 from fluxdb.engine.remote import failure, forgotten, reply, request
 from fluxdb.engine.remote.link import Link, LinkLostError
 from fluxdb.engine.remote.protocol import Taker
@@ -33,7 +33,6 @@ from fluxdb.storage.progress import ProgressCallback
 
 CLOSE_SECONDS_MAX = 5.0
 CONNECTION_CLOSED = "the connection was closed"
-NO_BACKUP = "a backup is not made over a connection: stop the server, and run `fluxdb backup DIR DEST` on its machine"
 
 
 class RemoteLoopEngine(AsyncEngineHandle):
@@ -92,8 +91,19 @@ class RemoteLoopEngine(AsyncEngineHandle):
         return reply.revision(await self._ask_again(request.CHECKPOINT, None))
 
     async def backup(self, folder: str | os.PathLike[str], progress: ProgressCallback | None = None) -> int:
-        self.check_open()
-        raise StorageError(NO_BACKUP)
+        """The server makes it, and reports no progress. The time-out does not count for it."""
+        if not self._settings.address.path:
+            self._check_open()
+            raise StorageError(NO_BACKUP)
+        body = request.backup(folder)
+        link = await self._ready(self._until())
+        try:
+            return reply.revision(await self._line_of(link, body, None, changes=True))
+        except LinkLostError as lost:
+            raise ConnectionLostError(
+                f"the connection to {self.name} was lost before the reply ({lost}): the backup is made, or not",
+                maybe_applied=True,
+            ) from None
 
     async def info(self) -> dict[str, Any]:
         found = reply.answer(await self.ask(request.INFO))

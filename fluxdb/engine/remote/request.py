@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import orjson
 
 from fluxdb._core.json.text import compact
 from fluxdb.engine.handle import ANY_VERSION
-from fluxdb.errors import InvalidKeyError
+from fluxdb.errors import InvalidKeyError, InvalidValueError
 from fluxdb.limits import WIDEST_LIMITS
+from fluxdb.storage.layout import absolute
 from fluxdb.values import key_text
 
 DEPTH_MAX = WIDEST_LIMITS.depth_max  # what a server can be set to allow; its own bound is the one that counts
@@ -41,6 +45,14 @@ def subscribe(key: str) -> bytes:
 
 def unsubscribe(key: str) -> bytes:
     return b'{"kind":"unsubscribe","key":' + quoted(key)
+
+
+def backup(folder: str | os.PathLike[str]) -> bytes:
+    """The server's current folder is another one, so the path is made absolute. Raises InvalidValueError."""
+    try:
+        return b'{"kind":"backup","folder":' + orjson.dumps(str(absolute(Path(folder))))
+    except orjson.JSONEncodeError:
+        raise InvalidValueError(f"the path of a folder on the server is Unicode text, not {folder!a:.60}") from None
 
 
 def auth(password: str) -> bytes:

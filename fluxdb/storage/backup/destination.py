@@ -76,6 +76,8 @@ class Destination:
 
 
 def _resolved(path: Path) -> Path:
+    if "\0" in str(path):
+        raise StorageError(f"no folder has a name with a NUL in it: {str(path)!r}")
     with storage_errors(f"can't find {path}"):
         return absolute(path).resolve()
 
