@@ -152,7 +152,7 @@ class BuildCore(build_ext):
 
 
 def cache_key(cython: str) -> str:
-    """Of all that decides what Cython makes: its version, its options, the sources."""
+    """Return a digest of everything that decides Cython's output: its version, its options, the sources."""
     key = hashlib.sha256(f"{cython} {sorted(DIRECTIVES.items())} {WERROR}".encode())
     for path in sorted([*CORE.rglob("*.pyx"), *CORE.rglob("*.pxd")]):
         key.update(f"{path} {path.stat().st_size}\n".encode() + path.read_bytes())

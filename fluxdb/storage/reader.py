@@ -41,7 +41,7 @@ class Torn(NamedTuple):
     def __str__(self) -> str:
         return (
             f"an unfinished tail of {self.byte_count} bytes at byte {self.offset} ({self.cause}), as a crash leaves it;"
-            " if there was none, the last group is lost"
+            " if there was no crash, the last group is lost"
         )
 
 

@@ -41,7 +41,7 @@ def increment(key: str, by: int = 1, path: str = "") -> Operation:
 
 
 def whole(log: Any, keys: str = "abcdef") -> dict[str, Any]:
-    """What a reader sees, which must be what the files give."""
+    """Return the state that a reader sees, which must be the same as in the files."""
     seen = {key: log.documents.get(key) for key in keys}
     replayed, _ = log.replayed()
     assert {key: replayed.get(key) for key in keys} == seen
@@ -50,7 +50,7 @@ def whole(log: Any, keys: str = "abcdef") -> dict[str, Any]:
 
 
 def joined_frames(log: Any) -> list[list[bool]]:
-    """Of each group in the log: which of its frames are joined with the next one."""
+    """Return, for each group in the log, which of its frames are joined with the next one."""
     groups: list[list[bool]] = []
     for number in itertools.count(1):
         path = log.folder / segment_name(number)

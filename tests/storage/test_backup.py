@@ -282,7 +282,7 @@ def test_damage_of_the_source_is_named_and_not_copied(tmp_path: Path, file: str)
 
 
 def test_the_source_is_read_to_its_end_and_not_beyond(tmp_path: Path) -> None:
-    """What is written behind the position while the backup runs is no part of it."""
+    """Writes after the position, while the backup runs, are no part of it."""
     with opened(tmp_path / "db") as database:
         put(database, "key 1", b"1")
         done: list[int] = []

@@ -74,7 +74,7 @@ def test_a_torn_tail_is_no_damage(tmp_path: Path) -> None:
     assert report.ok
     assert [(finding.offset, finding.is_damage) for finding in report.findings] == [(torn, False)]
     assert "torn tail" in str(report.findings[0])
-    assert str(report.findings[0]).endswith("If there was none, the last group is lost")
+    assert str(report.findings[0]).endswith("If there was no crash, the last group is lost")
 
 
 @pytest.mark.guarantee(7)

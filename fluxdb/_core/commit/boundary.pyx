@@ -21,7 +21,7 @@ from fluxdb.errors import (
 )
 
 
-# What stands where an integer is wanted, by its first byte.
+# The names of values that stand in place of an integer, by their first byte.
 cdef dict STANDING = {
     ord("{"): "an object", ord("["): "an array", ord('"'): "a string", ord("t"): "true", ord("f"): "false",
     ord("n"): "null",
@@ -122,7 +122,7 @@ cdef object log_full_exception(uint64_t log_bytes_max, int error):
     kind = DiskFullError if error in (ENOSPC, EDQUOT, EFBIG) else StorageError
     return kind(
         f"the log is at its limit of {log_bytes_max} bytes (log_bytes_max), and the checkpoint that would shorten it "
-        f"failed: {os.strerror(error)}; nothing was written: mend that (the program's log says where), then "
+        f"failed: {os.strerror(error)}; nothing was written: fix that (the program's log says where), then "
         "checkpoint() and write again"
     )
 
@@ -140,19 +140,19 @@ cdef object storage_exception(int status, const Commit* commit):
         return log_full_exception(commit.log_bytes_max, commit.checkpoint_error)
     if status == USED_UP:
         return StorageError(
-            "the key's version, or the database's revision, is 2**63 - 1 and there is none behind it; nothing was "
+            "the key's version, or the database's revision, has reached its maximum, 2**63 - 1; nothing was "
             "written: `fluxdb dump DIR` it, take \"version\" and \"revision\" out of the lines, `fluxdb load` them"
         )
     if status == REFUSED:
         return StorageError(f"can't make the next log segment: {why}; nothing was written")
     if status == UNKNOWN and commit.log.failed == NULL:
-        lost = StorageError("no memory to keep what became of the write; it may be there, or not: read its key")
+        lost = StorageError("no memory to keep the outcome of the write, which may or may not have taken effect: read its key")
         lost.maybe_applied = True
         return lost
     if status == UNKNOWN:
         return PoisonedError(
-            f"{failure_words(commit)}; whether this write is durable is not known, and no more are taken: "
-            "close the database, mend the disk, open it again", maybe_applied=True,
+            f"{failure_words(commit)}; this write may or may not be durable, and no more are accepted: "
+            "close the database, fix the disk, open it again", maybe_applied=True,
         )
     why = failure_words(commit)
-    return PoisonedError(f"not written: {why} before; close the database, mend the disk, open it again")
+    return PoisonedError(f"not written: {why} before; close the database, fix the disk, open it again")

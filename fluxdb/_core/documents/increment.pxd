@@ -21,7 +21,7 @@ cdef struct Increment:
     int64_t sum
     uint8_t standing        # INCREMENT_NOT_INTEGER: the first byte of what stands there
 
-# Adds by to the integer at the path of the document (current NULL: there is none); a missing one counts as 0, and
+# Adds by to the integer at the path of the document (current NULL: it does not exist); a missing one counts as 0, and
 # missing objects on the way to it are made. The path must have passed pointer_check. It keeps the document's expiry.
 cdef int increment_make(
     const uint8_t* key, size_t key_bytes, Record* current, int64_t by, const uint8_t* path, size_t path_bytes,

@@ -59,7 +59,7 @@ cdef uint8_t* new_delta(
 ) noexcept nogil:
     """The patch that puts the digits at the path: {"a":{"b":1}}. NULL: no memory."""
     cdef size_t depth = path_depth(path, path_end - path)
-    # Of a name: its bytes, escaped; around it a brace, two quotes, a colon and a brace.
+    # The room for a name: its bytes, escaped; around it a brace, two quotes, a colon and a brace.
     cdef uint8_t* delta = <uint8_t*>malloc(6 * (path_end - path) + 5 * depth + digits_bytes)
     cdef uint8_t* out = delta
     cdef const uint8_t* name_end

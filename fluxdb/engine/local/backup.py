@@ -1,4 +1,4 @@
-"""A backup in a thread of its own: a signal handler that raises (Ctrl-C) ends the wait for it, and then the backup."""
+"""A backup in a separate thread: a signal handler that raises (Ctrl-C) ends the wait for it, and then the backup."""
 
 from __future__ import annotations
 

@@ -186,7 +186,7 @@ def took_effect(written: Written | None) -> Written:
 
 
 def incremented(outcome: tuple[int, list[int | None], list[int | None]]) -> Incremented:
-    """Of a batch of one INCREMENT: revision, versions, sums."""
+    """Return the outcome of a batch of one INCREMENT, given its revision, versions, sums."""
     revision, (version,), (value,) = outcome
     assert value is not None and version is not None
     return Incremented(value, version, revision)

@@ -1,15 +1,15 @@
 """A backup: a complete database at one revision, made of copies of files.
 
-What the files of a database say up to a position, the end of a group, is its state at that position's revision: so the
+The files of a database up to a position, the end of a group, stand for the state at that position's revision: so the
 newest snapshot and the log from there to that position are a database. The log is only appended to, and nobody is
 stopped meanwhile; only the removal of files waits.
 
     copy the snapshot and the segments > note the log's end > sync > read all of it back > give the folder its name
 
-The copy has another database id, for it has the same revisions as its source, and other documents from here on: who
-goes on from "revision 900" must see that this is not the database that he knew. So headers are written anew, with their
-own checksums; every other byte is the source's. The last segment ends soon after its last group: it has no need of the
-room that was allocated for it.
+The copy has another database id, because it continues with the same revisions as its source but other documents: a
+client that resumes from "revision 900" must see that this is another database. So headers are rewritten, with their own
+checksums; every other byte is the source's. The last segment ends soon after its last group: it does not need the room
+that was allocated for it.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from fluxdb.storage.segments import SegmentFile, read_segment, read_segment_file
 from fluxdb.storage.snapshot.reader import SnapshotReader
 from fluxdb.storage.system.oserrors import storage_errors
 
-AS_A_CRASH = "as a crash leaves it: the next open cuts it off. If there was none, the last group is lost"
+AS_A_CRASH = "as a crash leaves it: the next open cuts it off. If there was no crash, the last group is lost"
 
 
 class Finding(NamedTuple):

@@ -312,7 +312,7 @@ async function refresh(key) {
   const reply = await connection.request("get", keyMember(key));
   const found = reply.get("doc") === "null" ? null : membersOf(reply.get("doc"));
   const version = found ? BigInt(found.get("version")) : null;
-  // An event that came meanwhile is newer than "there is none".
+  // An event that came meanwhile is newer than the reply that the key does not exist.
   if (found || entry?.events === events) change(key, found ? found.get("value") : null, version, "");
   return found && { text: found.get("value"), version };
 }
