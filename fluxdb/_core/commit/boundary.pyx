@@ -146,7 +146,9 @@ cdef object storage_exception(int status, const Commit* commit):
     if status == REFUSED:
         return StorageError(f"can't make the next log segment: {why}; nothing was written")
     if status == UNKNOWN and commit.log.failed == NULL:
-        lost = StorageError("no memory to keep the outcome of the write, which may or may not have taken effect: read its key")
+        lost = StorageError(
+            "no memory to keep the outcome of the write, which may or may not have taken effect: read its key"
+        )
         lost.maybe_applied = True
         return lost
     if status == UNKNOWN:
