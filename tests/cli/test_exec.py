@@ -78,7 +78,7 @@ def test_the_folder_comes_from_the_option_or_else_the_environment_or_else_is_the
 
 def test_what_the_database_refuses_is_code_1_and_ends_the_run(fluxdb: Program) -> None:
     ended = fluxdb("exec", "SET k 1", "SET --if-version 7 k 2", "SET k 3")
-    assert ended == (1, "ok, version 1\n", "error: command 2: version conflict: expected 7, the key is at 1\n")
+    assert ended == (1, "ok, version 1\n", "error: command 2: version conflict: expected 7, key 'k' is at 1\n")
     assert fluxdb("exec", "GET k").out == "Document { value: 1, version: 1 }\n"
 
 

@@ -37,7 +37,7 @@ def test_a_line_that_fails_is_told_with_its_number_and_the_next_ones_run(fluxdb:
     assert out == "ok, version 1\nDocument { value: 1, version: 1 }\n"
     assert err.splitlines() == [
         'error: line 2: column 6: expected JSON after the key, for example: SET user {"name": "v", "age": 21}',
-        "error: line 3: version conflict: expected 9, the key is at 1",
+        "error: line 3: version conflict: expected 9, key 'a' is at 1",
     ]
 
 

@@ -71,7 +71,7 @@ def test_a_value_alone_is_printed_as_json_and_a_missing_key_is_refused(run: Scri
 
 def test_a_version_conflict_is_told_and_the_next_line_runs(run: Script) -> None:
     assert run.run("SET u 1", "SET --if-version 7 u 2", "GET u") == exits.REFUSED
-    assert run.err == ["error: line 2: version conflict: expected 7, the key is at 1"]
+    assert run.err == ["error: line 2: version conflict: expected 7, key 'u' is at 1"]
     assert run.out == ["ok, version 1", "Document { value: 1, version: 1 }"]
 
 
@@ -188,7 +188,7 @@ def test_keys_that_were_used_are_known_for_completion(run: Script) -> None:
 def test_arguments_run_up_to_the_first_that_fails(run: Script) -> None:
     code = run_arguments(run.session, ["SET u 1", "SET --if-version 7 u 2", "SET u 3"], run.err.append)
     assert code == exits.REFUSED
-    assert run.err == ["error: command 2: version conflict: expected 7, the key is at 1"]
+    assert run.err == ["error: command 2: version conflict: expected 7, key 'u' is at 1"]
     assert run.engine.documents == {"u": (b"1", 1)}
 
 

@@ -108,7 +108,7 @@ def test_commands_answer_and_the_data_is_there_the_next_time(terminal: Terminal,
 def test_an_error_is_one_line_and_the_terminal_goes_on(terminal: Terminal) -> None:
     child = terminal()
     run(child, "SET user vaibhav", "error: column 10: expected JSON after the key (a string needs double quotes)")
-    run(child, "SET --if-version 3 user 1", "error: version conflict: expected 3, the key is at 0")
+    run(child, "SET --if-version 3 user 1", "error: version conflict: expected 3, key 'user' is at 0")
     run(child, "SET big 123456789012345678901234567890", "error: ")
     run(child, "GET big", "nil")
     assert "Traceback" not in child.screen.text
