@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from fluxdb._core.base.model import Document
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, RawEvent, Subscriber, Written
 from fluxdb.errors import ClosedError, FluxDBError, VersionConflictError
 from fluxdb.model import Kind
+from fluxdb.storage.progress import ProgressCallback
 
 
 class FakeSubscriber:
@@ -81,6 +83,9 @@ class FakeEngine(EngineHandle):
     def checkpoint(self) -> int:
         self._fail()
         return self.revision
+
+    def backup(self, folder: str | os.PathLike[str], progress: ProgressCallback | None = None) -> int:
+        raise NotImplementedError
 
     def info(self) -> dict[str, Any]:
         return {"keys": len(self.documents), "revision": self.revision, "limits": {"key_bytes_max": 1024}}
