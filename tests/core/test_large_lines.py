@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from fluxdb._core.serve.sans_io import Connection
+from fluxdb.model import Kind
 from tests.core.client import Client
 from tests.core.conftest import Log, wait_readable
 from tests.core.sides import PATIENCE_SECONDS, Loop, Side
@@ -136,7 +137,7 @@ def test_large_and_small_lines_of_many_clients_are_answered_in_order(roomy: Log)
 @needs_epoll
 def test_what_is_wrong_with_a_large_line_is_answered_in_its_turn(loop: Loop) -> None:
     side = Side(loop, **BOUNDS)
-    long = "x" * 100_000
+    long = "x" * 200_000
     lines = [
         b'{"kind":"get","key":"a","unknown":"%b"' % long.encode(),
         b'{"kind":"nothing","id":2,"unknown":"%b"}' % long.encode(),
@@ -188,10 +189,10 @@ def test_clients_that_go_while_their_lines_are_taken_apart_leave_nothing(roomy: 
 
 @needs_epoll
 def test_a_large_write_that_finds_the_group_full_waits_for_room(make_log: Callable[..., Log]) -> None:
-    loop = Loop(make_log(value_bytes_max=MIB, group_bytes_max=150_000, segment_bytes=64 * MIB))
+    loop = Loop(make_log(value_bytes_max=MIB, group_bytes_max=300_000, segment_bytes=64 * MIB))
     sides = [Side(loop, **BOUNDS) for _ in range(6)]
     for number, side in enumerate(sides):
-        side.send(*[{"kind": "set", "key": f"k{number}", "value": "x" * 100_000}] * 3)
+        side.send(*[{"kind": "set", "key": f"k{number}", "value": "x" * 200_000}] * 3)
     for side in sides:
         assert [reply["version"] for reply in side.lines(3)] == [1, 2, 3]
         side.close()
@@ -210,3 +211,83 @@ def test_a_child_of_a_fork_lets_go_of_the_hub_without_the_thread(roomy: Log) -> 
         os._exit(7)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
     wait_readable(client.hub.fd)
+
+
+# ---- merges of large documents ----
+
+
+def threads_of_this_process() -> int:
+    return len(os.listdir("/proc/self/task"))  # noqa: PTH208 - a count, many times over
+
+
+def filled(log: Log, byte_count: int) -> None:
+    """A document whose patches are large merges; no client sent it, so the thread for large lines is not there yet."""
+    text = json.dumps({"filling": "x" * byte_count, "n": 0}, separators=(",", ":")).encode()
+    assert log.committer.write(Kind.SET, "large", text, -1) == (1, 1)
+
+
+@needs_epoll
+@pytest.mark.parametrize(("byte_count", "threads"), [(1_000, 0), (100_000, 0), (MIB, 1)])
+def test_a_small_patch_of_a_large_document_is_merged_by_the_thread_for_large_lines(
+    roomy: Log, byte_count: int, threads: int
+) -> None:
+    filled(roomy, byte_count)
+    loop = Loop(roomy, input_bytes_max=64 * MIB)
+    side = Side(loop, **BOUNDS)
+    before = threads_of_this_process()
+    replies = side.ask(
+        {"kind": "patch", "key": "large", "delta": {"n": 1}, "id": "a", "if_version": 1},
+        {"kind": "patch", "key": "large", "delta": {"m": 2}, "id": "b", "if_version": 1},
+        {"kind": "patch", "key": "large", "delta": {"filling": None, "é": "\u00e9"}, "id": "c", "remove_nulls": True},
+        {"kind": "get", "key": "large", "id": "d"},
+    )
+    assert threads_of_this_process() - before == threads
+    assert [reply["id"] for reply in replies] == ["a", "b", "c", "d"]
+    assert [reply.get("version") for reply in replies] == [2, None, 3, None]
+    assert (replies[1]["code"], replies[1]["actual"]) == ("version_conflict", 2)
+    assert replies[3]["doc"] == {"value": {"n": 1, "é": "é"}, "version": 3}
+    side.close()
+    loop.reactor.close()
+
+
+@needs_epoll
+@pytest.mark.guarantee(3)
+def test_g3_large_merges_of_many_clients_lose_no_update(roomy: Log) -> None:
+    filled(roomy, MIB // 2)
+    loop = Loop(roomy, input_bytes_max=64 * MIB)
+    sides = [Side(loop, **BOUNDS) for _ in range(6)]
+    rounds = 8
+    for number, side in enumerate(sides):
+        side.send(*[{"kind": "patch", "key": "large", "delta": {f"k{number}-{i}": i}} for i in range(rounds)])
+    versions = [reply["version"] for side in sides for reply in side.lines(rounds)]
+    assert sorted(versions) == list(range(2, 2 + len(versions)))
+    stored = roomy.documents.get("large")
+    assert stored is not None
+    found = json.loads(stored[0])
+    assert {name: found[name] for name in found if name.startswith("k")} == {
+        f"k{number}-{i}": i for number in range(len(sides)) for i in range(rounds)
+    }
+    for side in sides:
+        side.close()
+    assert roomy.replayed()[0].digest() == roomy.documents.digest()
+    loop.reactor.close()
+
+
+@needs_epoll
+def test_clients_that_go_while_their_documents_are_merged_leave_nothing_pinned(roomy: Log) -> None:
+    filled(roomy, 4 * MIB)
+    loop = Loop(roomy, input_bytes_max=64 * MIB)
+    for i in range(10):
+        side = Side(loop, **BOUNDS)
+        side.send({"kind": "patch", "key": "large", "delta": {f"gone{i}": i}})
+        loop.reactor.send_away(side.number, b"{}\n")
+        side.close()
+    loop.until(lambda: len(loop.gone) == 10)
+    other = Side(loop, **BOUNDS)
+    (reply,) = other.ask({"kind": "patch", "key": "large", "delta": {"stays": 1}})
+    stored = roomy.documents.get("large")
+    assert stored is not None and json.loads(stored[0])["stays"] == 1 and stored[1] == reply["version"]
+    other.send({"kind": "patch", "key": "large", "delta": {"more": 1}})
+    assert loop.reactor.close()  # in the middle of it, or not
+    other.close()
+    assert roomy.replayed()[0].digest() == roomy.documents.digest()

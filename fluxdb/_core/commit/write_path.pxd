@@ -21,7 +21,12 @@ cdef int commit_write(Commit* commit, Write* writes, size_t count, Outcome* outc
 cdef int commit_submit(
     Commit* commit, Write* writes, size_t count, ChannelState* channel, Outcome* outcomes,
 ) noexcept nogil
-# The same if it takes no longer than a moment, for a thread that has the GIL. Otherwise False, and nothing was staged.
+# The same, but MERGE_FIRST is left to the caller: a large merge, writes_merge, and then this again.
+cdef int commit_offer(
+    Commit* commit, Write* writes, size_t count, ChannelState* channel, Outcome* outcomes,
+) noexcept nogil
+# As commit_submit if it takes no longer than a moment, for a thread that has the GIL. Otherwise False, and nothing was
+# staged.
 cdef bint commit_try_submit(
     Commit* commit, Write* writes, size_t count, ChannelState* channel, Outcome* outcomes, int* status,
 ) noexcept nogil

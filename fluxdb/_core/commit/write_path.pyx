@@ -289,6 +289,16 @@ cdef int commit_submit(
     return status
 
 
+cdef int commit_offer(
+    Commit* commit, Write* writes, size_t count, ChannelState* channel, Outcome* outcomes,
+) noexcept nogil:
+    cdef int status
+    pthread_mutex_lock(&commit.lock)
+    status = submit(commit, writes, count, channel, outcomes)
+    pthread_mutex_unlock(&commit.lock)
+    return status
+
+
 cdef bint commit_try_submit(
     Commit* commit, Write* writes, size_t count, ChannelState* channel, Outcome* outcomes, int* status,
 ) noexcept nogil:

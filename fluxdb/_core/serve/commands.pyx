@@ -3,15 +3,18 @@
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
-from fluxdb._core.commit.outcome cimport CLOSED, CONFLICT, KEY_TOO_LONG, MISSING, OK, WOULD_BLOCK, Outcome
+from fluxdb._core.commit.outcome cimport CLOSED, CONFLICT, KEY_TOO_LONG, MERGE_FIRST, MISSING, OK, WOULD_BLOCK, Outcome
+from fluxdb._core.commit.stage cimport writes_merge
 from fluxdb._core.commit.write cimport Write, write_free, write_prepare
 from fluxdb._core.documents.table cimport table_hash
 from fluxdb._core.serve.connection cimport (
     peer_begin_reply, peer_begin_write, peer_drop_write, peer_hand_over, peer_hold_get, peer_key_written,
     peer_may_write, peer_owes_nothing, peer_seal_reply, peer_seal_write,
 )
-from fluxdb._core.serve.inflight cimport switchboard_submit
-from fluxdb._core.serve.large_lines cimport fill_write
+from fluxdb._core.serve.inflight cimport switchboard_offer
+from fluxdb._core.serve.large_lines cimport (
+    LARGE_LINE_BYTES, fill_write, large_lines_merge, large_lines_merge_again,
+)
 from fluxdb._core.serve.reads cimport READ_OK, READ_TOO_LARGE, WantedKey, read_document, read_many
 from fluxdb._core.serve.replies cimport reply_conflict, reply_nothing_deleted, reply_pong, reply_written
 from fluxdb._core.serve.slice cimport Slice
@@ -85,7 +88,13 @@ cdef int take_write(Peer* peer, const WireRequest* wire, LargeLine* large) noexc
         outcome = large.outcome
     status = outcome.status
     if status == OK:
-        status = switchboard_submit(board, peer, number, write, &outcome)
+        status = switchboard_offer(board, peer, number, write, &outcome)
+    while status == MERGE_FIRST:
+        if merge_elsewhere(peer, wire, write, &outcome, large):
+            peer_drop_write(peer)
+            return DONE if large == NULL else STALL     # it comes back as a large line
+        writes_merge(write, 1, &board.commit.limits, &outcome)
+        status = switchboard_offer(board, peer, number, write, &outcome)
     if large == NULL:
         write_free(&own)
     if status != OK:
@@ -98,6 +107,19 @@ cdef int take_write(Peer* peer, const WireRequest* wire, LargeLine* large) noexc
         reply_written(&peer.held, outcome.version, outcome.revision, &wire.id)
     peer_seal_write(peer, wire.kind, mark, &wire.id)
     return DONE
+
+
+cdef bint merge_elsewhere(
+    Peer* peer, const WireRequest* wire, Write* write, const Outcome* outcome, LargeLine* large,
+) noexcept nogil:
+    """Hand a write over whose merge takes longer than others should wait for. False: it is to be merged here."""
+    cdef size_t base_bytes = write.base.value_bytes if write.base != NULL else 0
+    if base_bytes + write.delta_bytes <= LARGE_LINE_BYTES:
+        return False
+    if large != NULL:
+        return large_lines_merge_again(&peer.board.large_lines, large, outcome)
+    peer.large = large_lines_merge(&peer.board.large_lines, peer, wire, write, outcome)
+    return peer.large != NULL
 
 
 cdef int take_many(Peer* peer, const WireRequest* wire) noexcept nogil:

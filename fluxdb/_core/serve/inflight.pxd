@@ -19,6 +19,10 @@ cdef void switchboard_free(Switchboard* board) noexcept nogil
 cdef int switchboard_submit(
     Switchboard* board, Peer* peer, uint64_t place, Write* write, Outcome* outcome,
 ) noexcept nogil
+# The same, but MERGE_FIRST is left to the caller, as by commit_offer.
+cdef int switchboard_offer(
+    Switchboard* board, Peer* peer, uint64_t place, Write* write, Outcome* outcome,
+) noexcept nogil
 # Does anybody wait for room in the group?
 cdef inline bint switchboard_waits(const Switchboard* board) noexcept nogil:
     return board.unserved.first != NULL or board.served.first != NULL

@@ -6,8 +6,9 @@ from libc.string cimport memset
 from fluxdb._core.base.durations cimport durations_count
 from fluxdb._core.base.platform cimport fluxdb_now_ns, pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.commit.channel_state cimport Collected, Failure, channel_collect, is_lost
-from fluxdb._core.commit.outcome cimport CONFLICT, NO_MEMORY, OK, UNKNOWN, WOULD_BLOCK
-from fluxdb._core.commit.write_path cimport commit_submit
+from fluxdb._core.commit.outcome cimport CONFLICT, MERGE_FIRST, NO_MEMORY, OK, UNKNOWN, WOULD_BLOCK
+from fluxdb._core.commit.stage cimport writes_merge
+from fluxdb._core.commit.write_path cimport commit_offer
 from fluxdb._core.serve.connection cimport (
     peer_fail_write, peer_fill, peer_hand_place, peer_handed_taken, peer_release,
 )
@@ -79,13 +80,23 @@ cdef bint make_room(Switchboard* board) noexcept nogil:
 cdef int switchboard_submit(
     Switchboard* board, Peer* peer, uint64_t place, Write* write, Outcome* outcome,
 ) noexcept nogil:
+    cdef int status = switchboard_offer(board, peer, place, write, outcome)
+    while status == MERGE_FIRST:
+        writes_merge(write, 1, &board.commit.limits, outcome)
+        status = switchboard_offer(board, peer, place, write, outcome)
+    return status
+
+
+cdef int switchboard_offer(
+    Switchboard* board, Peer* peer, uint64_t place, Write* write, Outcome* outcome,
+) noexcept nogil:
     cdef Writer* writer
     cdef int status = WOULD_BLOCK
     if not make_room(board):
         return NO_MEMORY
     # The first in line found the group full behind the last collect, so the channel rings when there is room again.
     if not switchboard_waits(board):
-        status = commit_submit(board.commit, write, 1, board.channel, outcome)
+        status = commit_offer(board.commit, write, 1, board.channel, outcome)
     if status == WOULD_BLOCK and peer.waits_in == NULL:
         line_join(&board.served if peer.served else &board.unserved, peer)
     if status == OK:

@@ -21,7 +21,7 @@ cdef struct LargeLine:
     LargeLine* next
     void* peer              # whose it is; NULL: it is gone
     bint ready              # and not the thread's any more
-    uint8_t* buffer         # the line begins at begin; NULL once it is taken apart
+    uint8_t* buffer         # the line begins at begin; NULL once it is taken apart: what is left is a merge
     size_t begin
     size_t line_bytes
     int status              # WireStatus
@@ -51,6 +51,13 @@ cdef void large_lines_init(
 cdef LargeLine* large_lines_add(
     LargeLines* lines, void* peer, uint8_t* buffer, size_t begin, size_t line_bytes,
 ) noexcept nogil
+# A large merge for the thread: the write, which comes from that request, moves into the line. It is ready to be offered
+# again then. NULL: there is no thread, or no memory, and the write stays the caller's.
+cdef LargeLine* large_lines_merge(
+    LargeLines* lines, void* peer, const WireRequest* wire, Write* write, const Outcome* outcome,
+) noexcept nogil
+# Another merge for the write of a line that is ready. False: there is no thread.
+cdef bint large_lines_merge_again(LargeLines* lines, LargeLine* line, const Outcome* outcome) noexcept nogil
 # All that are ready since the last call, linked by next: those of peers that are gone are freed, and not among them.
 cdef LargeLine* large_lines_take(LargeLines* lines) noexcept nogil
 # For a ready line, or one of a peer that goes.

@@ -8,6 +8,8 @@ from fluxdb._core.base.platform cimport (
     pthread_cond_wait, pthread_join, pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock,
     pthread_mutex_unlock,
 )
+from fluxdb._core.commit.outcome cimport OK
+from fluxdb._core.commit.stage cimport writes_merge
 from fluxdb._core.commit.write cimport write_free, write_prepare
 from fluxdb._core.log.frame cimport KIND_DELETE, KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET
 from fluxdb._core.serve.slice cimport Slice
@@ -41,13 +43,22 @@ cdef LargeLine* large_lines_add(
     LargeLines* lines, void* peer, uint8_t* buffer, size_t begin, size_t line_bytes,
 ) noexcept nogil:
     cdef LargeLine* line = <LargeLine*>calloc(1, sizeof(LargeLine))
-    cdef bint added
     if line == NULL:
         return NULL
     line.peer = peer
     line.buffer = buffer
     line.begin = begin
     line.line_bytes = line_bytes
+    if not enqueue(lines, line):
+        free(line)
+        return NULL
+    return line
+
+
+cdef bint enqueue(LargeLines* lines, LargeLine* line) noexcept nogil:
+    """Hand the line to the thread. False: there is none."""
+    cdef bint added
+    line.next = NULL
     pthread_mutex_lock(&lines.lock)
     added = has_thread(lines)
     if added:
@@ -58,10 +69,35 @@ cdef LargeLine* large_lines_add(
         lines.last = line
         pthread_cond_broadcast(&lines.arrived)
     pthread_mutex_unlock(&lines.lock)
-    if not added:
+    return added
+
+
+cdef LargeLine* large_lines_merge(
+    LargeLines* lines, void* peer, const WireRequest* wire, Write* write, const Outcome* outcome,
+) noexcept nogil:
+    cdef LargeLine* line = <LargeLine*>calloc(1, sizeof(LargeLine))
+    if line == NULL:
+        return NULL
+    line.peer = peer
+    line.status = WIRE_OK
+    line.wire = wire[0]
+    line.write = write[0]
+    line.outcome = outcome[0]
+    if not keep(line) or not enqueue(lines, line):
+        free(line.kept)
         free(line)
         return NULL
+    memset(write, 0, sizeof(Write))
     return line
+
+
+cdef bint large_lines_merge_again(LargeLines* lines, LargeLine* line, const Outcome* outcome) noexcept nogil:
+    line.outcome = outcome[0]
+    line.ready = False
+    if enqueue(lines, line):
+        return True
+    line.ready = True
+    return False
 
 
 cdef void* thread_main(void* argument) noexcept nogil:
@@ -75,7 +111,11 @@ cdef void* thread_main(void* argument) noexcept nogil:
             continue
         lines.first = line.next
         pthread_mutex_unlock(&lines.lock)
-        take_apart(lines, line)
+        if line.buffer != NULL:
+            take_apart(lines, line)
+        else:
+            writes_merge(&line.write, 1, lines.limits, &line.outcome)
+            line.outcome.status = OK
         pthread_mutex_lock(&lines.lock)
         line.next = lines.done
         lines.done = line
@@ -120,6 +160,8 @@ cdef bint keep(LargeLine* line) noexcept nogil:
     for i in range(9):
         move(texts[i], &room)
     line.write.key = wire.key.data
+    if line.write.path != NULL:
+        line.write.path = wire.path.data
     line.write.text = NULL
     return line.kept != NULL
 
