@@ -109,11 +109,11 @@ class Answers:
         return lines.reply({"kind": "ok", "unsubscribed": subscriber is not None}, request_id)
 
     def _snapshot(self, client: Client, ticket: int, request_id: bytes, **_: Any) -> None:
-        """Answered when it is durable; the snapshot actor does it."""
+        """Take a snapshot; the reply comes when it is durable."""
         self._answer_later(client, ticket, request_id, "snapshot", self._service.engine.snapshots.ask())
 
     def _backup(self, client: Client, ticket: int, request_id: bytes, *, password: bytes, **_: Any) -> None:
-        """Answered when it is durable. The folder comes in the place of a password."""
+        """Make a backup; the reply comes when it is durable. The request carries the folder in place of a password."""
         if client.address != UNIX:
             raise StorageError(NO_BACKUP)
         folder = password.decode()
@@ -126,7 +126,7 @@ class Answers:
         told = partial(self._tell_revision, client, ticket, request_id, kind, asked)
 
         def tell() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits there
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
                 self._service.loop.call_soon_threadsafe(told)
 
         asked.when_done(tell)

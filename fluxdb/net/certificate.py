@@ -3,10 +3,10 @@
     certificate = Certificate(Path("cert.pem"), Path("key.pem"))
     listen(..., ssl=certificate.context)
     ...
-    certificate.reload()  # new connections get what the files hold now; those that are open keep what they have
+    certificate.reload()  # new connections get the files' current content; open ones keep theirs
 
-A listening socket keeps the context that it was given, so that context stays, and its handshakes pick the newest one:
-OpenSSL asks by the callback for server names, in each handshake, whether the client named a server or not. A reload
+A listening socket keeps the context that it was given; the handshakes of that context pick the newest one:
+OpenSSL calls the callback for server names in each handshake, whether or not the client names a server. A reload
 makes a whole new context, so files that don't fit together change nothing.
 """
 
@@ -23,11 +23,11 @@ from typing import Final
 logger = logging.getLogger("fluxdb.server")
 
 DAY_SECONDS: Final = 86_400.0
-# A client may end its stream without the end of TLS: a line that was cut off is no request, so nothing is lost by it.
-_IGNORE_UNEXPECTED_EOF: Final = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)  # before OpenSSL 3 that was ignored anyway
+# A client may end its stream without the end of TLS: a truncated line is not a request, so nothing is lost.
+_IGNORE_UNEXPECTED_EOF: Final = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)  # OpenSSL before 3 ignores it anyway
 _NOT_PEM: Final = "a certificate and its key are needed, both as PEM"
-_NOT_ITS_KEY: Final = "the key is not that of the certificate"
-_WORDS: Final = {  # of OpenSSL's reasons, the last for a key of another algorithm
+_NOT_ITS_KEY: Final = "the key does not belong to the certificate"
+_REASONS: Final = {  # OpenSSL's reasons in plain words, the last for a key of another algorithm
     "KEY_VALUES_MISMATCH": _NOT_ITS_KEY,
     "KEY_TYPE_MISMATCH": _NOT_ITS_KEY,
     "NO_CERTIFICATE_ASSIGNED": _NOT_ITS_KEY,
@@ -39,7 +39,7 @@ class CertificateError(ValueError):
 
 
 class Certificate:
-    """A certificate chain and its key. ``key`` None: it is in the certificate's file. Raises CertificateError."""
+    """A certificate chain and its key. ``key`` None: the certificate's file holds it. Raises CertificateError."""
 
     def __init__(self, certificate: Path, key: Path | None) -> None:
         self._files = {"--tls-cert": certificate} | ({} if key is None else {"--tls-key": key})
@@ -50,7 +50,7 @@ class Certificate:
 
     @property
     def name(self) -> str:
-        """The files, by the options that name them."""
+        """The files by the options that name them."""
         return ", ".join(f"{option} {path}" for option, path in self._files.items())
 
     def reload(self) -> None:
@@ -74,13 +74,13 @@ class Certificate:
         return f"the certificate expires on {_date(self.expires_at)} (certificate_warning_days {warning_days})"
 
     def warn(self, warning_days: int) -> None:
-        """Log a warning where there is a fault, with the way out."""
+        """Log a warning, with the way out, if something is wrong."""
         fault = self.fault(warning_days, time.time())
         if fault is not None:
             logger.warning("%s; replace %s and send SIGHUP", fault, self.name)
 
     async def watch(self, warning_days: int) -> None:
-        """Do so each day, until cancelled."""
+        """Check every day, until cancelled."""
         while True:
             await asyncio.sleep(DAY_SECONDS)
             self.warn(warning_days)
@@ -105,7 +105,7 @@ def _why(error: OSError | ValueError) -> str:
     if not isinstance(error, OSError):
         return str(error)
     reason = getattr(error, "reason", None)
-    return _NOT_PEM if reason is None else _WORDS.get(reason, reason.lower().replace("_", " "))
+    return _NOT_PEM if reason is None else _REASONS.get(reason, reason.lower().replace("_", " "))
 
 
 def _check_readable(option: str, path: Path) -> None:
@@ -117,7 +117,7 @@ def _check_readable(option: str, path: Path) -> None:
 
 
 def _no_passphrase() -> str:
-    raise ValueError("the key is encrypted: use one that is not, readable by its owner alone")
+    raise ValueError("the key is encrypted: use one that is not, readable by its owner only")
 
 
 def _validity(path: Path) -> tuple[float | None, float | None]:

@@ -16,8 +16,8 @@ from fluxdb.net.deliveries import EventDeliveries
 from fluxdb.net.service import Service
 from fluxdb.net.subscriptions import EVENTS_BYTES_MAX, ConnectionSubscriber
 
-CLOSE_SECONDS = 1.0  # for a sync that is under way when the reactor closes
-AUTH_OUTPUT_BYTES_MAX = 4096  # unread, of a client that has not said the password yet
+CLOSE_SECONDS = 1.0  # for a running sync when the reactor closes
+AUTH_OUTPUT_BYTES_MAX = 4096  # unread, of a client that has not given the password yet
 
 with_epoll = HAS_EPOLL  # False: poll(2) waits for the sockets
 
@@ -25,7 +25,7 @@ logger = logging.getLogger("fluxdb.server")
 
 
 class Client:
-    """One of them, as Python knows it. ``on_gone``: called when the reactor has closed its socket."""
+    """One client as Python knows it. ``on_gone`` is called when the reactor has closed its socket."""
 
     __slots__ = ("_clients", "address", "backlog", "number", "on_gone", "subscriptions")
 
@@ -67,7 +67,7 @@ class Client:
 
 
 class Clients:
-    """All of one server, which closes them."""
+    """All clients of one server, which closes them."""
 
     def __init__(self, service: Service) -> None:
         limits = service.limits
@@ -82,7 +82,7 @@ class Clients:
         )
         self._deliveries = EventDeliveries(self.reactor.push, self._on_evicted)
         self._clients: dict[int, Client] = {}
-        self._pumped = 0  # those whose bytes come through a pump
+        self._pumped = 0  # clients whose bytes come through a pump
         self._cut_off = 0
         service.loop.add_reader(self.reactor.fd, self._on_news)
 
@@ -99,7 +99,7 @@ class Clients:
         return sum(len(client.subscriptions) for client in self._clients.values())
 
     def adopt(self, plain: socket.socket, address: str, *, on_gone: Callable[[], None] | None = None) -> None:
-        """Serve this socket, and own it. ``on_gone``: of a pump, which is called when the reactor has closed it.
+        """Serve this socket, and own it. A pump's ``on_gone`` is called when the reactor has closed it.
 
         Raises MemoryError; then the socket stays its caller's."""
         limits, authenticated = self.service.limits, self.service.password is None
@@ -115,7 +115,7 @@ class Clients:
 
     def _on_news(self) -> None:
         requests, gone, roomy = self.reactor.news()
-        for number in gone:  # first: whatever fails below, who is gone is not kept, and needs no answer
+        for number in gone:  # first: whatever fails below, a gone client is not kept, and needs no answer
             self._forget(number)
         if gone:
             self.service.note_gone()
@@ -125,7 +125,9 @@ class Clients:
                 try:
                     self.service.answer(client, ticket, kind, request_id, key, password)
                 except Exception as error:
-                    client.reply(ticket, lines.error(error, request_id))  # else the farewell waits for it, for ever
+                    client.reply(
+                        ticket, lines.error(error, request_id)
+                    )  # otherwise the farewell would wait for it for ever
                     self._fail(client, error)
         for number in roomy:
             client = self._clients.get(number)
@@ -151,7 +153,7 @@ class Clients:
             client.on_gone()
 
     def _fail(self, client: Client, error: Exception) -> None:
-        """Something that nobody expected: this client alone pays for it."""
+        """Close a client after an unexpected error, which affects no other."""
         logger.error("%s: a connection was closed by %s", client.address, type(error).__name__, exc_info=error)
         client.send_away(lines.unexpected(error))
 
@@ -176,7 +178,7 @@ class Clients:
         cut_off = self.reactor.cut_off
         if cut_off != self._cut_off:
             logger.warning(
-                "%d clients were cut off: what clients have not read came to more than %d bytes (unread_bytes_max)",
+                "%d clients were disconnected: clients had more than %d bytes to read (unread_bytes_max)",
                 cut_off - self._cut_off,
                 limits.unread_bytes_max,
             )

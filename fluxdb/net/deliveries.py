@@ -15,7 +15,7 @@ from fluxdb.engine.handle import RawEvent
 from fluxdb.errors import ClosedError, SubscriberEvictedError
 from fluxdb.net.subscriptions import ConnectionSubscriber
 
-ROUND_BYTES = 16 * 1024  # of events, of a subscriber, taken at once
+ROUND_BYTES = 16 * 1024  # the events taken at once from one subscriber
 
 _Run = tuple[list[ConnectionSubscriber], list[RawEvent]]
 
@@ -31,10 +31,10 @@ class EventDeliveries:
     ) -> None:
         self._push_lines = push
         self._on_evicted = on_evicted
-        self._behind: set[int] = set()  # clients who had no room, by their numbers
+        self._behind: set[int] = set()  # numbers of the clients without room
 
     def catch_up(self, number: int, subscribers: Iterable[ConnectionSubscriber]) -> None:
-        """The client of that number, and of these subscriptions, has room again."""
+        """Continue for a client that has room again, and its subscriptions."""
         self._behind.discard(number)
         behind = [subscriber for subscriber in subscribers if subscriber.behind]
         for subscriber in behind:
@@ -43,11 +43,11 @@ class EventDeliveries:
             behind[0].bell.ring(behind)  # together with those rung before: they may have older events
 
     def forget(self, number: int) -> None:
-        """The client is gone."""
+        """Forget a client that is gone."""
         self._behind.discard(number)
 
     def deliver(self, subscribers: Iterable[ConnectionSubscriber]) -> None:
-        """Send what these have, as far as there is room. Those who then have nothing wait."""
+        """Send the events of these subscribers while there is room. Those without events then wait."""
         going = list(subscribers)
         while going:
             horizon = float("inf")
@@ -63,7 +63,7 @@ class EventDeliveries:
             going = [subscriber for subscriber in taking if not subscriber.behind or subscriber.evicted]
 
     def _take(self, subscriber: ConnectionSubscriber) -> bool:
-        """Fill what it has taken. Is there perhaps more?"""
+        """Take more of its events; return whether more may follow."""
         if subscriber.evicted or subscriber.closed:
             subscriber.taken = []
             if not subscriber.closed:
@@ -81,7 +81,7 @@ class EventDeliveries:
 
     def _push(self, waiting: list[ConnectionSubscriber], events: list[RawEvent]) -> None:
         numbers = [subscriber.number for subscriber in waiting]
-        if self._behind:  # nothing overtakes what a client keeps of other keys
+        if self._behind:  # nothing overtakes the events of other keys that a client keeps
             numbers = [number for number in numbers if number not in self._behind]
         if numbers:
             line = waiting[0].bell.line

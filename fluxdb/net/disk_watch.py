@@ -1,4 +1,4 @@
-"""A word in the log when the disk takes long to make writes durable, and when it could not."""
+"""Log messages when the disk is slow to make writes durable, and when it could not."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from fluxdb.engine.local.engine import Engine
 
 logger = logging.getLogger("fluxdb.server")
 
-SLOW_BUCKET = 28  # of the histogram by bits of nanoseconds: 2^27 ns (134 ms) and more
+SLOW_BUCKET = 28  # in the histogram by bits of nanoseconds: 2^27 ns (134 ms) and more
 WARNING_SECONDS = 10.0
-HANGING_SECONDS = 5.0  # of a sync that is not back: said while it lasts
+HANGING_SECONDS = 5.0  # for a sync that has not returned: logged while it lasts
 
 
 class DiskWatch:
-    """Looks at what the committer knows now and then: nothing is measured besides."""
+    """Reads the committer's numbers now and then; it measures nothing itself."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -31,8 +31,8 @@ class DiskWatch:
         return sum(histogram[SLOW_BUCKET:])
 
     def look(self) -> None:
-        """Tell of a log that failed, once; of a sync that hangs; and, at most every WARNING_SECONDS, of what was slow
-        since the last time."""
+        """Report a failed log, once; a sync that hangs; and, at most every WARNING_SECONDS, slow syncs
+        since the last report."""
         self._look_for_failure()
         self._look_for_a_hang()
         self._look_for_slow_syncs()
@@ -52,7 +52,8 @@ class DiskWatch:
         hanging = seconds > HANGING_SECONDS
         if hanging and not self._hanging:
             logger.warning(
-                "the disk does not answer: a sync has taken %d seconds so far; writes wait for it, reads go on", seconds
+                "the disk does not answer: a sync has taken %d seconds so far; writes wait for it, reads continue",
+                seconds,
             )
         elif self._hanging and not hanging:
             logger.warning("the disk answers again")

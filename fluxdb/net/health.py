@@ -1,4 +1,4 @@
-"""Whether a server would take a write: the one place that collects what speaks against it, for ``/healthz``."""
+"""Health of a server: the one place that collects the reasons why it would reject a write, for ``/healthz``."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
 
 def problems(server: Server) -> list[str]:
-    """Say why no write would be taken now, a sentence each; none: the server is healthy.
+    """Return why writes would be rejected now, a sentence for each reason; empty: the server is healthy.
 
-    Where the disk was full it is known only by trying to have room for the log, which a thread of the engine does
-    when asked here: once there is room, the next who looks finds it so, whether a write came meanwhile or not.
+    After a full disk, only trying to allocate room for the log tells whether it has room again. A thread of the engine
+    does this when asked here, so a later check finds the server healthy, with or without a write in between.
     """
     engine = server.engine
     committer = engine.committer

@@ -1,4 +1,4 @@
-"""The lines that the server writes in Python: replies to what is not the hot path, events, evictions."""
+"""Lines that the server writes in Python: replies to rare requests, events, evictions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fluxdb.engine.handle import RawEvent, Written
 
 
 def reply(members: dict[str, Any], request_id: bytes = b"") -> bytes:
-    """A reply; ``request_id`` is JSON, b"" for none."""
+    """Return a reply; ``request_id`` is JSON, b"" for none."""
     return b"%b%b}\n" % (orjson.dumps(members, default=str)[:-1], _id_member(request_id))
 
 
@@ -20,14 +20,14 @@ def _id_member(request_id: bytes) -> bytes:
 
 
 def document(found: tuple[bytes, int] | None) -> bytes:
-    """The reply to a GET, from text that is stored; without the end of its line, as a part of the page's messages."""
+    """Return the reply to a GET from stored text, without the end of its line, as a part of the page's messages."""
     if found is None:
         return b'{"kind":"value","doc":null}'
     return b'{"kind":"value","doc":{"value":%b,"version":%d}}' % found
 
 
 def written(outcome: Written | None) -> bytes:
-    """The reply to a write, without the end of its line; None: there was nothing to delete."""
+    """Return the reply to a write, without the end of its line; None: the key did not exist."""
     if outcome is None:
         return b'{"kind":"ok","deleted":false}'
     return b'{"kind":"ok","version":%d,"revision":%d}' % outcome

@@ -1,4 +1,4 @@
-"""The sockets that clients come to: bound carefully, and accepted from without a busy loop when descriptors run out."""
+"""Listening sockets: bound carefully, and without a busy loop when descriptors run out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ logger = logging.getLogger("fluxdb.server")
 BACKLOG = 1024
 SOCKETS_HAVE_A_MODE = sys.platform == "linux"
 ACCEPTS_A_TURN = 64
-PAUSE_SECONDS = 0.2  # after the system had no descriptor, or no memory, for one more
+PAUSE_SECONDS = 0.2  # after the system ran out of descriptors or memory
 WARNING_SECONDS = 10.0
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
@@ -33,13 +33,13 @@ def is_loopback(host: str) -> bool:
 
 
 def resolve(host: str) -> list[tuple[socket.AddressFamily, str]]:
-    """The addresses of a name, IPv4 first. Raises FluxDBError."""
+    """Return the addresses of a name, IPv4 first. Raises FluxDBError."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
         why = error.strerror or error  # without the number, which says nothing to a user
         raise FluxDBError(f"there is no address for the host {host!r}: {why}") from None
-    except UnicodeError:  # of the codec for names; it speaks of itself only
+    except UnicodeError:  # from the codec for names, whose message is about itself only
         why = "a part of a name, between dots, has 1 to 63 characters"
         raise FluxDBError(f"there is no address for the host {host!r}: {why}") from None
     addresses = {(family, str(address[0])): None for family, _, _, _, address in found}
@@ -47,7 +47,7 @@ def resolve(host: str) -> list[tuple[socket.AddressFamily, str]]:
 
 
 def distinct(hosts: Iterable[str]) -> list[str]:
-    """The hosts, but for those whose address an earlier one has. Raises FluxDBError."""
+    """Return the hosts without those whose address an earlier one has. Raises FluxDBError."""
     by_address: dict[tuple[socket.AddressFamily, str], str] = {}
     for host in hosts:
         by_address.setdefault(resolve(host)[0], host)
@@ -72,9 +72,9 @@ def listen_tcp(host: str, port: int) -> socket.socket:
 
 
 def listen_unix(path: Path) -> socket.socket:
-    """A socket that its owner alone can use. One that a dead server left behind is removed; a live one is not.
+    """Listen on a socket that only its owner can use. One left by a dead server is removed; a live one is not.
 
-    Raises FluxDBError where something else is there, OSError.
+    Raises FluxDBError if the path is taken, OSError.
     """
     _remove_stale(path)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -89,12 +89,12 @@ def listen_unix(path: Path) -> socket.socket:
 
 
 def _bind_private(listening: socket.socket, path: Path) -> None:
-    """Its file has mode 0600 from its first moment."""
-    if SOCKETS_HAVE_A_MODE:  # which is the file's; and the umask of the process stays what it is
+    """Bind it, so that its file has mode 0600 from the beginning."""
+    if SOCKETS_HAVE_A_MODE:  # the file gets the socket's mode, and the process's umask stays unchanged
         os.fchmod(listening.fileno(), 0o600)
         listening.bind(str(path))
         return
-    mask = os.umask(0o177)  # of the whole process: a file that another thread makes meanwhile is private, too
+    mask = os.umask(0o177)  # for the whole process: a file that another thread makes meanwhile is private too
     try:
         listening.bind(str(path))
     finally:
@@ -107,7 +107,7 @@ def _remove_stale(path: Path) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise FluxDBError(f"{path} is there and is no socket: name another path")
+        raise FluxDBError(f"{path} exists and is not a socket: name another path")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
         try:
@@ -121,7 +121,7 @@ def _remove_stale(path: Path) -> None:
 
 
 class Listener:
-    """Accepts from one socket of an event loop; ``adopt`` is handed each connection and its peer's address."""
+    """Accepts from one socket in an event loop; ``adopt`` gets each connection and its peer's address."""
 
     def __init__(
         self,
@@ -140,7 +140,7 @@ class Listener:
 
     @property
     def name(self) -> str:
-        """HOST:PORT, or the path."""
+        """The address as HOST:PORT, or the path."""
         if self._path is not None:
             return str(self._path)
         host, port = self._socket.getsockname()[:2]
@@ -161,12 +161,12 @@ class Listener:
                 if error.errno in _EXHAUSTED:
                     self._pause(error)
                     return
-                continue  # this client has gone already
+                continue  # this client has already gone
             accepted.setblocking(False)
             self._adopt(accepted, UNIX if self._path is not None else str(address[0]))
 
     def _pause(self, error: OSError) -> None:
-        """Clients wait in the system's queue meanwhile."""
+        """Pause; clients wait in the system's queue meanwhile."""
         now = self._loop.time()
         if now - self._warned > WARNING_SECONDS:
             self._warned = now
@@ -186,7 +186,7 @@ class Listener:
         self._loop.remove_reader(self._socket.fileno())
         if self._path is not None:
             try:
-                if self._path.stat().st_ino == self._inode:  # else it is another server's by now
+                if self._path.stat().st_ino == self._inode:  # otherwise it is another server's by now
                     self._path.unlink()
             except OSError:
                 pass

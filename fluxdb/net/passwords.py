@@ -1,4 +1,4 @@
-"""The server's password: compared in constant time, and one attempt of an address at a time.
+"""The server's password: compared in constant time, and one attempt per address at a time.
 
 A wrong password takes its address a while, longer with each failure, and the next attempt of that address is not looked
 at before. So many connections of one address guess no faster than one does. A right password takes no time in its turn:
@@ -23,14 +23,14 @@ WAITING_MAX = 1_024  # attempts of one address
 
 # The result of an attempt: whether the password is right; None: too many attempts wait, and it was not checked.
 Told = Callable[[bool | None], None]
-TOO_MANY = "too many passwords of this address are waiting to be looked at: try again later"
+TOO_MANY = "too many passwords of this address are waiting to be checked: try again later"
 
 
 class Password:
-    """The one password of a server, and who has failed to tell it. For one event loop."""
+    """The password of a server, and the addresses that failed to give it. For one event loop."""
 
     def __init__(self, password: bytes, call_later: Callable[..., Any] | None = None) -> None:
-        """``call_later``: of the running loop, where none is given."""
+        """``call_later``: by default that of the running loop."""
         self._digest = hashlib.sha256(password).digest()
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()  # by address: how many, when the last
         # By address, while a wrong one takes its time: the attempts after it.

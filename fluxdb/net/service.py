@@ -19,8 +19,8 @@ from fluxdb.net.passwords import Password
 class Service:
     """Used in the thread of a running event loop."""
 
-    answer: Callable[..., None]  # a request that is rare; see answers
-    count: Callable[[str, bool], None]  # one more request that Python answered: its kind, and whether it was refused
+    answer: Callable[..., None]  # for a rare request; see answers
+    count: Callable[[str, bool], None]  # counts a request that Python answered: its kind, and whether it was rejected
 
     def __init__(self, engine: Engine, limits: ServerLimits, password: bytes | None) -> None:
         self.engine = engine
@@ -28,12 +28,12 @@ class Service:
         self.password = None if password is None else Password(password)
         self.loop = asyncio.get_running_loop()
         self.client_backlog = partial(engine.notify.client_backlog, limits.client_event_bytes_max)  # makes one
-        self.note_eviction = Evictions(self.loop).note  # of a subscriber, by the address of its client
+        self.note_eviction = Evictions(self.loop).note  # counts an evicted subscriber by the address of its client
         self.closing = False
-        self._gone = asyncio.Event()  # whenever a client went
+        self._gone = asyncio.Event()  # set whenever a client went
 
     def info(self) -> dict[str, Any]:
-        """State, counters, limits. Raises ClosedError."""
+        """Return state, counters, limits. Raises ClosedError."""
         return self.engine.info()
 
     def note_gone(self) -> None:

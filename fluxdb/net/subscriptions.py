@@ -17,17 +17,17 @@ from fluxdb.engine.handle import RawEvent
 from fluxdb.engine.local.subscribers import FeedSubscriber
 from fluxdb.net import lines
 
-EVENTS_BYTES_MAX = 16 * 1024  # of a connection, waiting to be sent, when no more events are taken
+EVENTS_BYTES_MAX = 16 * 1024  # waiting to be sent on a connection when it takes no more events
 WAITING_SPARE = 64
 LINES_KEPT_BYTES = 1024 * 1024
-AGAIN_SECONDS = 0.05  # until what failed in the middle is tried again
+AGAIN_SECONDS = 0.05  # until a delivery that failed in the middle is tried again
 
 
 class Deliveries(Protocol):
     """Sends events to one client, or to many."""
 
     def deliver(self, subscribers: Iterable[ConnectionSubscriber]) -> None:
-        """Take what these have, as far as there is room, and send it."""
+        """Take the events of these subscribers while there is room, and send them."""
 
 
 class EventBell:
@@ -37,7 +37,7 @@ class EventBell:
         self._loop = loop
         self._rung: deque[list[ConnectionSubscriber]] = deque()
         self._ringing = False
-        self._lines: dict[int, bytes] = {}  # by revision: each event is put together once, not once a subscriber
+        self._lines: dict[int, bytes] = {}  # by revision: each event is built once, not once per subscriber
         self._line_bytes = 0
 
     def ring(self, waiting: list[Any]) -> None:
@@ -51,9 +51,9 @@ class EventBell:
                 self._loop.call_soon(self._deliver)
             elif not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(self._deliver)
-        except BaseException as error:  # a signal handler's: who rings again is heard
+        except BaseException as error:  # a signal handler's: later rings still count
             self._ringing = False
-            if not (isinstance(error, RuntimeError) and self._loop.is_closed()):  # nobody waits there
+            if not (isinstance(error, RuntimeError) and self._loop.is_closed()):  # nobody waits
                 raise
 
     def line(self, event: RawEvent) -> bytes:
@@ -72,7 +72,7 @@ class EventBell:
         self._line_bytes = 0
 
     def _deliver(self) -> None:
-        self._ringing = False  # before looking: who rings from here on rings again
+        self._ringing = False  # before delivering: a ring from here on rings again
         try:
             lists = len(self._rung)
             failed: Exception | None = None
@@ -117,15 +117,15 @@ class ConnectionSubscriber(FeedSubscriber):
         client: ClientBacklog | None = None,
     ) -> None:
         super().__init__(feed, keys, on_end)
-        self.client = client  # what waits for it, whatever it watches
+        self.client = client  # all that waits for it, whatever it watches
         self.keep_until_sent()
         self.deliveries = deliveries
-        self.number = number  # of the client, for those who deliver to many
+        self.number = number  # of the client, for deliveries to many
         self.bell = bell
-        self.taken: list[RawEvent] = []  # and not yet sent
+        self.taken: list[RawEvent] = []  # taken and not yet sent
         self.sent_revision = 0  # of the last event that was sent; 0: none
         self.behind = False  # there was no room for them
-        self.waiting = False  # in the feed's list of those to be woken
+        self.waiting = False  # in the feed's list of subscribers to wake
 
     def wait(self) -> bool:
         """Register for a ring when new events arrive. False: some have arrived already."""

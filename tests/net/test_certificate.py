@@ -64,8 +64,8 @@ def test_files_that_are_missing_or_do_not_fit_together_change_nothing(tmp_path: 
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     for content, words in (
-        (other_key.read_bytes(), "the key is not that of the certificate"),
-        (rsa_key, "the key is not that of the certificate"),
+        (other_key.read_bytes(), "the key does not belong to the certificate"),
+        (rsa_key, "the key does not belong to the certificate"),
         (b"", "both as PEM"),
         (None, "No such file or directory"),
     ):

@@ -118,6 +118,6 @@ def test_a_dead_servers_socket_is_removed_and_nothing_else_is(tmp_path: Path) ->
     listen_unix(path).close()
     path.unlink()
     path.write_text("a file")
-    with pytest.raises(FluxDBError, match="is no socket"):
+    with pytest.raises(FluxDBError, match="is not a socket"):
         listen_unix(path)
     assert path.read_text() == "a file"

@@ -82,8 +82,8 @@ def test_a_certificate_that_can_not_be_used_is_an_error_in_the_log_and_the_old_o
     with Hangup(tmp_path, "--tls-cert", str(certificate), "--tls-key", str(key)) as server:
         (tmp_path / "other").mkdir()
         key.write_bytes(make_certificate(tmp_path / "other")[1].read_bytes())
-        stays = "ERROR fluxdb.server: SIGHUP: the certificate that was read before stays: --tls-cert"
-        server.hang_up(stays, "the key is not that of the certificate")
+        stays = "ERROR fluxdb.server: SIGHUP: the previous certificate stays in use: --tls-cert"
+        server.hang_up(stays, "the key does not belong to the certificate")
         certificate.unlink()
         server.hang_up(f"{stays} {certificate}: No such file or directory")
         assert shown(server.process.port) == before
@@ -141,7 +141,7 @@ def test_a_password_file_is_read_again_for_new_connections_and_the_page(tmp_path
             socket.send('{"type":"auth","password":"new"}')
             assert '"ok"' in str(socket.recv(30))
         file.write_text("two\nlines\n")
-        server.hang_up("ERROR fluxdb.server: SIGHUP: the password that was read before stays: --password-file")
+        server.hang_up("ERROR fluxdb.server: SIGHUP: the previous password stays in use: --password-file")
         with Wire(server.process.port) as client:
             assert client.ask({"kind": "auth", "password": "new"}) == [{"kind": "ok"}]
 

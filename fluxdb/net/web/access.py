@@ -1,8 +1,8 @@
 """Access to the live page's server: by Host, by Origin, by password.
 
-A browser sends requests to a server on localhost for any page that asks it to. The Origin header says which page it
-was. The Host header says by which name the browser came: a page that points its own name at 127.0.0.1 (DNS
-rebinding) is known by it, for it can't come by an address.
+Any page can make a browser send requests to a server on localhost. The Origin header says which page it
+was. The Host header says which name the browser used: a page that points its own name at 127.0.0.1 (DNS
+rebinding) is recognised by it, because it can't use an address.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from fluxdb.net.passwords import TOO_MANY, Password
 
 
 def _split(origin: str) -> SplitResult | None:
-    """Scheme, host and port; None where there is more in it, or it is malformed."""
+    """Return scheme, host and port; None if it holds more, or is malformed."""
     try:
         parts = urlsplit(origin)
-        _ = parts.port  # raises where it is no number
+        _ = parts.port  # raises if it is not a number
     except ValueError:
         return None
     if parts.path or parts.query or parts.fragment or "@" in parts.netloc or not parts.hostname:
@@ -29,10 +29,12 @@ def _split(origin: str) -> SplitResult | None:
 
 
 def origin_host(origin: str) -> str:
-    """The host of an origin as browsers write them (https://example.org, http://host:8080). Raises ValueError."""
+    """Return the host of an origin as browsers write it (https://example.org, http://host:8080). Raises ValueError."""
     parts = _split(origin.lower().rstrip("/"))
     if parts is None or parts.scheme not in ("http", "https") or parts.hostname is None:
-        raise ValueError(f"an origin is http(s)://HOST or http(s)://HOST:PORT, as https://example.org, not {origin!r}")
+        raise ValueError(
+            f"an origin must be http(s)://HOST or http(s)://HOST:PORT, such as https://example.org, not {origin!r}"
+        )
     return parts.hostname
 
 

@@ -52,7 +52,7 @@ class _Numbers(Collector):
         yield commands
         durations = HistogramMetricFamily(
             "fluxdb_command_duration_seconds",
-            "From when the server read a request to when it was answered; of writes, those that took effect.",
+            "Time from reading a request to answering it; for writes, of those that took effect.",
             labels=["command"],
         )
         for command, (total_ns, counts) in server.durations.items():
@@ -60,7 +60,7 @@ class _Numbers(Collector):
         yield durations
         yield GaugeMetricFamily("fluxdb_connections", "Clients connected.", server.connections)
         refused = server.connections_refused
-        yield CounterMetricFamily("fluxdb_connections_refused", "Clients sent away: too many.", refused)
+        yield CounterMetricFamily("fluxdb_connections_refused", "Clients rejected because of connections_max.", refused)
         if self._web is not None:
             yield GaugeMetricFamily("fluxdb_web_connections", "WebSockets that are open.", self._web.connections)
         if self._certificate is not None and self._certificate.expires_at is not None:
