@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pexpect  # type: ignore[import-untyped]
 import pytest
+from click.testing import CliRunner
 
 import fluxdb
 from fluxdb.bench.in_process import _Crew
+from fluxdb.cli.bench.main import main
 from tests.cli.bench_program import COMMAND, PATIENCE_SECONDS, Bench, bench_in, rows
 from tests.cli.conftest import environment
 from tests.net.wire import Process
@@ -44,10 +46,14 @@ def bench(tmp_path: Path) -> Bench:
         (("--bogus",), "--bogus"),
     ],
 )
-def test_what_does_not_go_together_is_a_usage_error(bench: Bench, arguments: tuple[str, ...], words: str) -> None:
-    ended = bench(*arguments)
-    assert (ended.code, ended.out) == (2, "")
-    assert words in ended.err
+def test_what_does_not_go_together_is_a_usage_error(
+    arguments: tuple[str, ...], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ended = CliRunner().invoke(main, arguments)
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert words in ended.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_server_is_told_with_its_address(bench: Bench) -> None:

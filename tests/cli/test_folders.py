@@ -68,11 +68,13 @@ def test_help_opens_no_database(fluxdb: Program, tmp_path: Path, commands: list[
 
 @pytest.mark.parametrize("name", ["127.0.0.1:7000", "fluxdb:host", " data", "", ":memory:", "$HOME/data"])
 def test_what_looks_like_no_folder_is_a_matter_of_usage_and_makes_none(
-    fluxdb: Program, tmp_path: Path, name: str
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for ended in (fluxdb("--data-dir", name, "exec", "GET k"), fluxdb("check", name)):
-        assert (ended.code, ended.out) == (2, "")
-        assert ended.err.splitlines()[-1].startswith("Error: Invalid value for ")
+    monkeypatch.chdir(tmp_path)
+    for arguments in (["--data-dir", name, "exec", "GET k"], ["check", name]):
+        ended = CliRunner().invoke(main, arguments)
+        assert (ended.exit_code, ended.stdout) == (2, "")
+        assert ended.stderr.splitlines()[-1].startswith("Error: Invalid value for ")
     assert list(tmp_path.iterdir()) == []
 
 
