@@ -184,7 +184,12 @@ cdef class Promises:
 
 
 cdef PySendResult send(PyObject* receiver, PyObject* sent, PyObject** result) noexcept:
-    """As __next__, without an exception for the result: what an await calls where the type has it."""
+    """As __next__, without an exception for the result: what an await calls if the type has it.
+
+    Cython has no special method for this slot, so it is filled by hand below. With __next__ alone, an await in a burst
+    of 100 takes 8,537 instructions instead of 6,379 (callgrind, 40 rounds against 20), and 1.9 times as long (medians
+    of six turns in alternation: 10,900 against 5,500 ns on a busy machine with two cores, CPython 3.11, 2026-11-29).
+    """
     cdef Promise promise = <Promise>receiver
     if promise.state == PENDING:
         promise._asyncio_future_blocking = True
