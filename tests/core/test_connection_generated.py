@@ -19,17 +19,26 @@ MakeLog = Callable[..., Log]
 KEYS = st.sampled_from(["a", "b", "c"])
 VERSIONS = st.integers(0, 5)
 MEMBERS = st.dictionaries(KEYS, st.none() | st.integers(0, 9))
-FORMS = st.one_of(
+WRITES = (
     st.fixed_dictionaries(
         {"kind": st.just("set"), "key": KEYS, "value": st.integers(0, 99) | MEMBERS}, optional={"if_version": VERSIONS}
     ),
-    st.fixed_dictionaries({"kind": st.just("get"), "key": KEYS}),
     st.fixed_dictionaries({"kind": st.just("del"), "key": KEYS}, optional={"if_version": VERSIONS}),
     st.fixed_dictionaries(
         {"kind": st.just("patch"), "key": KEYS, "delta": MEMBERS},
         optional={"if_version": VERSIONS, "remove_nulls": st.booleans()},
     ),
+)
+CHECKS = (
+    st.fixed_dictionaries({"kind": st.just("check"), "key": KEYS, "version": VERSIONS}),
+    st.fixed_dictionaries({"kind": st.just("check"), "key": KEYS, "exists": st.booleans()}),
+)
+OPERATIONS = st.lists(st.one_of(*WRITES, *CHECKS), max_size=4)
+FORMS = st.one_of(
+    *WRITES,
+    st.fixed_dictionaries({"kind": st.just("get"), "key": KEYS}),
     st.fixed_dictionaries({"kind": st.just("get_many"), "keys": st.lists(KEYS, max_size=4)}),
+    st.fixed_dictionaries({"kind": st.just("batch"), "ops": OPERATIONS}),
     st.fixed_dictionaries({"kind": st.just("ping")}),
     st.fixed_dictionaries({"kind": st.sampled_from(["subscribe", "unsubscribe"]), "key": KEYS}),
     st.fixed_dictionaries({"kind": st.sampled_from(["info", "snapshot"])}),
@@ -50,6 +59,8 @@ class Model:
         kind, key = request["kind"], request.get("key", "")
         if kind == "get_many":
             return [self.reply({"kind": "get", "key": each}) for each in request["keys"]]
+        if kind == "batch":
+            return self.reply_to_batch(request["ops"])
         value, version = self.documents.get(key, (None, 0))
         if kind not in ("get", "set", "del", "patch"):
             return "pong" if kind == "ping" else "python"
@@ -67,6 +78,20 @@ class Model:
             self.documents[key] = (new, self.versions[key])
         return self.versions[key]
 
+    def reply_to_batch(self, operations: list[dict[str, Any]]) -> Any:
+        trial = Model()
+        trial.documents, trial.versions = dict(self.documents), dict(self.versions)
+        replies = [trial.reply_to_check(each) if each["kind"] == "check" else trial.reply(each) for each in operations]
+        if "version_conflict" in replies:
+            return "version_conflict"
+        self.documents, self.versions = trial.documents, trial.versions
+        return [None if reply is False else reply for reply in replies]
+
+    def reply_to_check(self, check: dict[str, Any]) -> str | None:
+        _, version = self.documents.get(check["key"], (None, 0))
+        holds = version == check["version"] if "version" in check else (version > 0) == check["exists"]
+        return None if holds else "version_conflict"
+
     @staticmethod
     def patched(value: Any, request: dict[str, Any]) -> dict[str, Any]:
         merged = {**(value if isinstance(value, dict) else {}), **request["delta"]}
@@ -82,6 +107,8 @@ def summary(reply: dict[str, Any]) -> Any:
         return reply["doc"]
     if reply["kind"] == "error":
         return reply["code"]
+    if "versions" in reply:
+        return reply["versions"]
     return reply.get("version", reply.get("deleted", reply["kind"]))
 
 

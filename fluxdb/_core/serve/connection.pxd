@@ -15,7 +15,7 @@ from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint64_t
 
 from fluxdb._core.serve.replies cimport Bytes
-from fluxdb._core.serve.slice cimport Slice
+from fluxdb._core.base.slice cimport Slice
 from fluxdb._core.serve.state cimport Handed, Peer, Place, Switchboard
 
 # Functions that can fail return -1 where there is no memory: close that peer.
@@ -79,13 +79,13 @@ cdef bint peer_may_write(const Peer* peer, uint8_t key_mark) noexcept nogil
 # into peer.held and sealed; a write that was not submitted is dropped. The reply leaves once the write is settled.
 # reply_bytes_max: of the reply, and of the id a second time.
 cdef int peer_begin_write(Peer* peer, size_t reply_bytes_max, uint64_t* number) noexcept nogil
-cdef void peer_seal_write(Peer* peer, int wire_kind, uint8_t key_mark, const Slice* id) noexcept nogil
+cdef void peer_seal_write(
+    Peer* peer, int wire_kind, uint8_t key_mark, bint rejected, const Slice* id,
+) noexcept nogil
 cdef void peer_drop_write(Peer* peer) noexcept nogil
-# A write that was submitted, and failed: its place waits for another line, from peer_fill or by peer_hand_place. Its
+# A write that was submitted, and failed: its place waits for another line, by peer_hand_place. Its
 # WireKind; id points into the queue, until anything is added to it.
 cdef int peer_fail_write(Peer* peer, uint64_t number, Slice* id) noexcept nogil
-# As peer_reply, but lets nothing go.
-cdef int peer_fill(Peer* peer, uint64_t ticket, const void* line, size_t line_bytes) noexcept nogil
 # A new place that Python is to fill, and what it will see: id, key and password may have no data.
 cdef Handed* peer_hand_over(
     Peer* peer, int wire_kind, const Slice* id, const Slice* key, const Slice* password,

@@ -177,7 +177,9 @@ cdef void peer_drop_write(Peer* peer) noexcept nogil:
     peer.place_count -= 1
 
 
-cdef void peer_seal_write(Peer* peer, int wire_kind, uint8_t key_mark, const Slice* id) noexcept nogil:
+cdef void peer_seal_write(
+    Peer* peer, int wire_kind, uint8_t key_mark, bint rejected, const Slice* id,
+) noexcept nogil:
     cdef Place* place = peer_place(peer, peer.first_place + peer.place_count - 1)
     place.wire_kind = <uint8_t>wire_kind
     place.began = peer.board.now_ns
@@ -186,6 +188,7 @@ cdef void peer_seal_write(Peer* peer, int wire_kind, uint8_t key_mark, const Sli
     place.id_bytes = id.bytes
     bytes_put(&peer.held, id.data, id.bytes)
     place.key_mark = key_mark
+    place.rejected = rejected
     peer.writes_of[key_mark] += 1
 
 
@@ -225,6 +228,7 @@ cdef Handed* peer_hand_place(
     set_waiting(peer, ticket, sizeof(Handed) + id.bytes + key.bytes + password.bytes)
     handed.peer = peer
     handed.ticket = ticket
+    handed.index = -1
     copy_slice(&handed.id, id, &room)
     copy_slice(&handed.key, key, &room)
     copy_slice(&handed.password, password, &room)
@@ -257,10 +261,6 @@ cdef Handed* peer_hand_over(
 
 
 cdef int peer_reply(Peer* peer, uint64_t ticket, const void* line, size_t line_bytes) noexcept nogil:
-    return peer_release(peer) if peer_fill(peer, ticket, line, line_bytes) == 0 else -1
-
-
-cdef int peer_fill(Peer* peer, uint64_t ticket, const void* line, size_t line_bytes) noexcept nogil:
     cdef Place* place
     if ticket < peer.first_place or ticket - peer.first_place >= peer.place_count:
         return 0
@@ -276,7 +276,7 @@ cdef int peer_fill(Peer* peer, uint64_t ticket, const void* line, size_t line_by
     if place.wire_kind == WIRE_SUBSCRIBE or place.wire_kind == WIRE_UNSUBSCRIBE:
         peer.watching = False
     set_waiting(peer, ticket, line_bytes)
-    return 0
+    return peer_release(peer)
 
 
 cdef bint peer_is_full(const Peer* peer) noexcept nogil:
@@ -343,6 +343,9 @@ cdef int settle_place(Peer* peer, Place* place) noexcept nogil:
         peer.event_places -= 1
     elif place.kind == PLACE_WRITE:
         peer.writes_of[place.key_mark] -= 1
+        if place.rejected:
+            board.refused[place.wire_kind] += 1
+            return 0
         board.answered[place.wire_kind] += 1
         durations_count(&board.durations[place.wire_kind], board.now_ns - place.began, 1)
     return 0

@@ -14,14 +14,14 @@ cdef void switchboard_init(Switchboard* board, Commit* commit, ChannelState* cha
 cdef void switchboard_end(Switchboard* board) noexcept nogil
 # Called after switchboard_end, when all peers are closed.
 cdef void switchboard_free(Switchboard* board) noexcept nogil
-# The peer's write, whose reply is at the place of that number. As commit_submit, or NO_MEMORY. WOULD_BLOCK: it is noted
-# by switchboard_collect when there is room, in its turn.
+# The peer's batch, of one write mostly, whose reply is at the place of that number. As commit_submit, or NO_MEMORY.
+# WOULD_BLOCK: the peer is noted by switchboard_collect when there is room, in its turn.
 cdef int switchboard_submit(
-    Switchboard* board, Peer* peer, uint64_t place, Write* write, Outcome* outcome,
+    Switchboard* board, Peer* peer, uint64_t place, Write* writes, size_t count, Outcome* outcomes,
 ) noexcept nogil
 # The same, but MERGE_FIRST is left to the caller, as by commit_offer.
 cdef int switchboard_offer(
-    Switchboard* board, Peer* peer, uint64_t place, Write* write, Outcome* outcome,
+    Switchboard* board, Peer* peer, uint64_t place, Write* writes, size_t count, Outcome* outcomes,
 ) noexcept nogil
 # Does anybody wait for room in the group?
 cdef inline bint switchboard_waits(const Switchboard* board) noexcept nogil:

@@ -9,14 +9,12 @@ from fluxdb._core.commit.channel_state cimport Collected, Failure, channel_colle
 from fluxdb._core.commit.outcome cimport CONFLICT, MERGE_FIRST, NO_MEMORY, OK, UNKNOWN, WOULD_BLOCK
 from fluxdb._core.commit.stage cimport writes_merge
 from fluxdb._core.commit.write_path cimport commit_offer
-from fluxdb._core.serve.connection cimport (
-    peer_fail_write, peer_fill, peer_hand_place, peer_handed_taken, peer_release,
-)
+from fluxdb._core.serve.connection cimport peer_fail_write, peer_hand_place, peer_handed_taken, peer_release
 from fluxdb._core.serve.large_lines cimport (
     LargeLine, large_lines_free, large_lines_init, large_lines_stop, large_lines_take,
 )
-from fluxdb._core.serve.replies cimport Bytes, bytes_shrink, reply_conflict
-from fluxdb._core.serve.slice cimport Slice
+from fluxdb._core.serve.replies cimport bytes_shrink
+from fluxdb._core.base.slice cimport Slice
 from fluxdb._core.serve.state cimport Line, Writer
 from fluxdb._core.serve.waiting cimport line_join
 from fluxdb._core.serve.wire cimport WIRE_GET
@@ -78,17 +76,17 @@ cdef bint make_room(Switchboard* board) noexcept nogil:
 
 
 cdef int switchboard_submit(
-    Switchboard* board, Peer* peer, uint64_t place, Write* write, Outcome* outcome,
+    Switchboard* board, Peer* peer, uint64_t place, Write* writes, size_t count, Outcome* outcomes,
 ) noexcept nogil:
-    cdef int status = switchboard_offer(board, peer, place, write, outcome)
+    cdef int status = switchboard_offer(board, peer, place, writes, count, outcomes)
     while status == MERGE_FIRST:
-        writes_merge(write, 1, &board.commit.limits, outcome)
-        status = switchboard_offer(board, peer, place, write, outcome)
+        writes_merge(writes, count, &board.commit.limits, outcomes)
+        status = switchboard_offer(board, peer, place, writes, count, outcomes)
     return status
 
 
 cdef int switchboard_offer(
-    Switchboard* board, Peer* peer, uint64_t place, Write* write, Outcome* outcome,
+    Switchboard* board, Peer* peer, uint64_t place, Write* writes, size_t count, Outcome* outcomes,
 ) noexcept nogil:
     cdef Writer* writer
     cdef int status = WOULD_BLOCK
@@ -96,7 +94,7 @@ cdef int switchboard_offer(
         return NO_MEMORY
     # The first in line found the group full behind the last collect, so the channel rings when there is room again.
     if not switchboard_waits(board):
-        status = commit_offer(board.commit, write, 1, board.channel, outcome)
+        status = commit_offer(board.commit, writes, count, board.channel, outcomes)
     if status == WOULD_BLOCK and peer.waits_in == NULL:
         line_join(&board.served if peer.served else &board.unserved, peer)
     if status == OK:
@@ -221,31 +219,22 @@ cdef void forget_writer(Peer* peer) noexcept nogil:
 
 
 cdef void refuse(Peer* peer, uint64_t number, const Outcome* outcome) noexcept nogil:
-    """The write failed: Python says why, but of a conflict."""
+    """The write failed: Python says why, but of a conflict, whose reply is there already."""
     cdef Slice id
     cdef Slice none
     cdef Handed* handed
-    cdef int kind = peer_fail_write(peer, number, &id)
+    cdef int kind
+    if outcome.status == CONFLICT:
+        return
+    kind = peer_fail_write(peer, number, &id)
     memset(&none, 0, sizeof(Slice))
     peer.board.refused[kind] += 1
-    if outcome.status == CONFLICT:
-        peer.broken = peer.broken or not tell_conflict(peer, number, outcome, &id)
-        return
     handed = peer_hand_place(peer, number, &id, &none, &none)
     if handed == NULL:
         peer.broken = True
         return
     handed.kind = kind
     handed.outcome = outcome[0]
-
-
-cdef bint tell_conflict(Peer* peer, uint64_t number, const Outcome* outcome, const Slice* id) noexcept nogil:
-    cdef Bytes line
-    cdef bint told
-    memset(&line, 0, sizeof(Bytes))
-    told = reply_conflict(&line, outcome, id) and peer_fill(peer, number, line.data, line.used) == 0
-    free(line.data)
-    return told
 
 
 cdef Handed* switchboard_take_handed(Switchboard* board) noexcept nogil:

@@ -12,6 +12,7 @@ from fluxdb._core.base.platform cimport pthread_cond_t, pthread_mutex_t, pthread
 from fluxdb._core.commit.outcome cimport Outcome
 from fluxdb._core.commit.write cimport StageLimits, Write
 from fluxdb._core.documents.state cimport State
+from fluxdb._core.serve.batches cimport Batch
 from fluxdb._core.serve.wire cimport WireRequest
 
 cdef enum:
@@ -28,7 +29,8 @@ cdef struct LargeLine:
     WireRequest wire        # its slices point into kept; of a write the value is in write
     uint8_t* kept
     Write write         # of a write
-    Outcome outcome         # what write_prepare said
+    Batch batch             # of a batch
+    Outcome outcome         # what write_prepare or batch_prepare said
 
 # Guarded by lock; what is ready is its peer's alone.
 cdef struct LargeLines:
@@ -66,5 +68,3 @@ cdef void large_line_release(LargeLines* lines, LargeLine* line) noexcept nogil
 cdef void large_lines_stop(LargeLines* lines) noexcept nogil
 # Called after large_lines_stop, when all peers are gone.
 cdef void large_lines_free(LargeLines* lines) noexcept nogil
-# The write that a line asks for, not prepared yet.
-cdef void fill_write(const WireRequest* wire, Write* write) noexcept nogil

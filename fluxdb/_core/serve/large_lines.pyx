@@ -8,13 +8,14 @@ from fluxdb._core.base.platform cimport (
     pthread_cond_wait, pthread_join, pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock,
     pthread_mutex_unlock,
 )
+from fluxdb._core.base.slice cimport Slice
 from fluxdb._core.commit.outcome cimport OK
 from fluxdb._core.commit.stage cimport writes_merge
 from fluxdb._core.commit.write cimport write_free, write_prepare
-from fluxdb._core.log.frame cimport KIND_DELETE, KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET
-from fluxdb._core.serve.slice cimport Slice
+from fluxdb._core.serve.batches cimport batch_free, batch_parse, batch_prepare, fill_write
 from fluxdb._core.serve.wire cimport (
-    WIRE_DELETE, WIRE_NO_MEMORY, WIRE_OK, WIRE_PATCH, WIRE_SET, wire_parse, wire_scratch_bytes,
+    WIRE_BATCH, WIRE_DELETE, WIRE_INCREMENT, WIRE_NO_MEMORY, WIRE_OK, WIRE_PATCH, WIRE_SET, wire_parse,
+    wire_scratch_bytes,
 )
 
 cdef extern from "<unistd.h>" nogil:
@@ -135,7 +136,12 @@ cdef void take_apart(LargeLines* lines, LargeLine* line) noexcept nogil:
         )
     free(line.buffer)
     line.buffer = NULL
-    if line.status == WIRE_OK and wire.kind in (WIRE_SET, WIRE_PATCH, WIRE_DELETE):
+    if line.status == WIRE_OK and wire.kind == WIRE_BATCH:
+        line.status = batch_parse(&line.batch, wire, lines.limits)
+        if line.status == WIRE_OK:
+            line.outcome.status = batch_prepare(&line.batch, lines.limits, lines.state)
+        memset(&wire.items, 0, sizeof(Slice))
+    elif line.status == WIRE_OK and wire.kind in (WIRE_SET, WIRE_PATCH, WIRE_DELETE, WIRE_INCREMENT):
         fill_write(wire, &line.write)
         line.outcome.status = write_prepare(&line.write, lines.limits, lines.state, &line.outcome)
     if not keep(line):
@@ -160,7 +166,7 @@ cdef bint keep(LargeLine* line) noexcept nogil:
     for i in range(9):
         move(texts[i], &room)
     line.write.key = wire.key.data
-    if line.write.path != NULL:
+    if wire.path.data != NULL:
         line.write.path = wire.path.data
     line.write.text = NULL
     return line.kept != NULL
@@ -203,6 +209,7 @@ cdef void free_line(LargeLine* line) noexcept nogil:
     free(line.buffer)
     free(line.kept)
     write_free(&line.write)
+    batch_free(&line.batch)
     free(line)
 
 
@@ -237,16 +244,3 @@ cdef void large_lines_free(LargeLines* lines) noexcept nogil:
         free_line(line)
     pthread_cond_destroy(&lines.arrived)
     pthread_mutex_destroy(&lines.lock)
-
-
-cdef void fill_write(const WireRequest* wire, Write* write) noexcept nogil:
-    memset(write, 0, sizeof(Write))
-    write.kind = KIND_SET if wire.kind == WIRE_SET else KIND_DELETE
-    if wire.kind == WIRE_PATCH:
-        write.kind = KIND_PATCH_REMOVE_NULLS if wire.remove_nulls else KIND_PATCH
-    write.key = wire.key.data
-    write.key_bytes = wire.key.bytes
-    write.text = wire.value.data
-    write.text_bytes = wire.value.bytes
-    write.is_canonical = True
-    write.if_version = wire.if_version

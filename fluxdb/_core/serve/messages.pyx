@@ -17,6 +17,7 @@ from fluxdb.model import OPERATION_OF
 cdef extern from "Python.h":
     const char* PyUnicode_AsUTF8AndSize(object text, Py_ssize_t* size) except NULL
 
+cdef tuple CONFLICT = ("index", "key", "expected", "actual")
 cdef dict OPERATION_JSON = {int(kind): orjson.dumps(operation) for kind, operation in OPERATION_OF.items()}
 
 
@@ -28,7 +29,13 @@ cpdef bytes error_members(object problem):
         return error_text("error", f"unexpected {type(problem).__name__}: the server's log tells more")
     members = error_text(problem.code, str(problem))
     if isinstance(problem, VersionConflictError):
+        if problem.key:
+            members += b',"key":%b' % orjson.dumps(problem.key)
         members += b',"expected":%b,"actual":%d' % (orjson.dumps(problem.expected), problem.actual)
+        if problem.conflicts:
+            members += b',"conflicts":%b' % orjson.dumps([dict(zip(CONFLICT, each)) for each in problem.conflicts])
+    if problem.index is not None:
+        members += b',"index":%d' % problem.index
     if problem.maybe_applied:
         members += b',"maybe_applied":true'
     return members

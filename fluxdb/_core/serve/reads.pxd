@@ -5,12 +5,15 @@ from libc.stdint cimport uint8_t, uint64_t
 
 from fluxdb._core.documents.state cimport State
 from fluxdb._core.serve.replies cimport Bytes
-from fluxdb._core.serve.slice cimport Slice
+from fluxdb._core.base.slice cimport Slice
 
 cdef enum ReadStatus:
     READ_OK = 0
     READ_NO_MEMORY = 1      # nothing was added
     READ_TOO_LARGE = 2      # more than one document, and more bytes than a page may have: nothing was added
+
+# Of the documents as they are now.
+cdef uint64_t read_revision(State* state) noexcept nogil
 
 # Each adds one line; id may be empty.
 

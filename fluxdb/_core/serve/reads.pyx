@@ -1,5 +1,7 @@
 """Replies that read documents."""
 
+from libc.stdint cimport uint64_t
+
 from fluxdb._core.base.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.documents.table cimport (
     RECORD_TOMBSTONE, Record, record_value, table_fetch, table_find, table_hash,
@@ -31,6 +33,14 @@ cdef bint find_value(Record* record, const Slice* path, Slice* value) noexcept n
     value.data = part.begin
     value.bytes = <size_t>(part.end - part.begin)
     return True
+
+
+cdef uint64_t read_revision(State* state) noexcept nogil:
+    cdef uint64_t revision
+    pthread_mutex_lock(&state.lock)
+    revision = state.revision
+    pthread_mutex_unlock(&state.lock)
+    return revision
 
 
 cdef bint read_document(

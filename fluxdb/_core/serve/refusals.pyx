@@ -18,7 +18,7 @@ WIRE_NAMES = (
     "scan", "count", "batch", "increment", "touch", "backup",
 )
 KINDS = ", ".join(WIRE_NAMES[1:])
-KINDS_IN_BATCH = "set, del, patch, increment, touch, check"
+KINDS_IN_BATCH = "set, del, patch, increment, check"
 FOREIGN = "this port speaks FluxDB's protocol: one JSON object a line, no HTTP, no TLS"
 PROXY = (
     "this port does not speak the PROXY protocol: turn that off in the proxy or load balancer in front of it "
@@ -31,10 +31,15 @@ cdef bytes error_line(const Handed* handed, const Commit* commit):
     cdef bytes members
     if handed.wire_status == WIRE_OK:
         key = handed.key.data[:handed.key.bytes].decode() if handed.key.data != NULL else None
-        members = error_members(outcome_exception(&handed.outcome, commit, key))
+        error = outcome_exception(&handed.outcome, commit, key)
+        if handed.index >= 0:
+            error.index = handed.index
+        members = error_members(error)
     else:
         code, message = complaint(handed, commit.limits.depth_max)
         members = error_text(code, message)
+        if handed.index >= 0:
+            members += b',"index":%d' % handed.index
     return b'{"kind":"error",%b%b}\n' % (members, id)
 
 

@@ -3,6 +3,8 @@
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 
+from fluxdb._core.json.escape cimport string_bytes_max, write_string
+
 cdef enum:
     KEPT_BYTES = 4096       # of a buffer that is not in use
     FIXED_BYTES_MAX = 128   # of a reply, without its id and its value
@@ -57,7 +59,7 @@ cdef void put_number(Bytes* bytes, uint64_t number) noexcept nogil:
     put(bytes, digits + at, 20 - at)
 
 
-cdef inline void put_end(Bytes* bytes, const Slice* id) noexcept nogil:
+cdef void put_end(Bytes* bytes, const Slice* id) noexcept nogil:
     if id.bytes:
         put(bytes, b',"id":', 6)
         put(bytes, id.data, id.bytes)
@@ -75,6 +77,23 @@ cdef bint reply_written(Bytes* bytes, uint64_t version, uint64_t revision, const
     return True
 
 
+cdef bint reply_incremented(
+    Bytes* bytes, int64_t value, uint64_t version, uint64_t revision, const Slice* id,
+) noexcept nogil:
+    if not bytes_reserve(bytes, FIXED_BYTES_MAX + id.bytes):
+        return False
+    put(bytes, b'{"kind":"ok","value":', 21)
+    if value < 0:
+        put(bytes, b"-", 1)
+    put_number(bytes, 0 - <uint64_t>value if value < 0 else <uint64_t>value)
+    put(bytes, b',"version":', 11)
+    put_number(bytes, version)
+    put(bytes, b',"revision":', 12)
+    put_number(bytes, revision)
+    put_end(bytes, id)
+    return True
+
+
 cdef bint reply_nothing_deleted(Bytes* bytes, const Slice* id) noexcept nogil:
     if not bytes_reserve(bytes, FIXED_BYTES_MAX + id.bytes):
         return False
@@ -83,15 +102,17 @@ cdef bint reply_nothing_deleted(Bytes* bytes, const Slice* id) noexcept nogil:
     return True
 
 
-cdef bint reply_conflict(Bytes* bytes, const Outcome* outcome, const Slice* id) noexcept nogil:
+cdef bint reply_conflict(Bytes* bytes, const Outcome* outcome, const Slice* key, const Slice* id) noexcept nogil:
     """As serve/messages puts a VersionConflictError."""
-    if not bytes_reserve(bytes, 2 * FIXED_BYTES_MAX + id.bytes):
+    if not bytes_reserve(bytes, 2 * FIXED_BYTES_MAX + string_bytes_max(key.bytes) + 2 * id.bytes):
         return False
     put(bytes, b'{"kind":"error","code":"version_conflict","message":"version conflict: expected ', 80)
     put_number(bytes, outcome.expected)
     put(bytes, b", the key is at ", 16)
     put_number(bytes, outcome.actual)
-    put(bytes, b'","expected":', 13)
+    put(bytes, b'","key":', 8)
+    bytes.used = <size_t>(write_string(key.data, key.bytes, bytes.data + bytes.used) - bytes.data)
+    put(bytes, b',"expected":', 12)
     put_number(bytes, outcome.expected)
     put(bytes, b',"actual":', 10)
     put_number(bytes, outcome.actual)

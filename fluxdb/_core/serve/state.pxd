@@ -1,7 +1,7 @@
 """The state of one client, and of all clients that one thread serves. connection.pxd says how it is used."""
 
 from libc.stddef cimport size_t
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from fluxdb._core.base.durations cimport Durations
 from fluxdb._core.commit.channel_state cimport ChannelState
@@ -9,7 +9,7 @@ from fluxdb._core.commit.outcome cimport Outcome
 from fluxdb._core.commit.state cimport Commit
 from fluxdb._core.serve.large_lines cimport LargeLine, LargeLines
 from fluxdb._core.serve.replies cimport Bytes
-from fluxdb._core.serve.slice cimport Slice
+from fluxdb._core.base.slice cimport Slice
 from fluxdb._core.serve.wire cimport WIRE_KINDS
 
 cdef enum:
@@ -29,6 +29,7 @@ cdef struct Place:
     uint8_t wire_kind       # PLACE_WRITE, PLACE_PYTHON
     uint8_t key_mark        # PLACE_WRITE, PLACE_GET: the lowest bits of the key's hash, or ANY_KEY
     bint filled             # PLACE_PYTHON: line is there
+    bint rejected           # PLACE_WRITE: the reply is an error, which rests on a write that is not durable yet
     size_t start            # counted on from the peer's first byte; held_base is where held begins
     size_t bytes
     size_t path_bytes       # PLACE_GET: the path lies behind the bytes,
@@ -52,6 +53,7 @@ cdef struct Handed:
     size_t offset           # WIRE_BAD_JSON, WIRE_TOO_LONG
     const char* member
     Outcome outcome         # where wire_status is OK and this is not: why a write was refused
+    int64_t index           # of the operation of a batch that is at fault; -1: none
     Slice id                # these point behind the struct
     Slice key
     Slice password
@@ -61,6 +63,7 @@ cdef struct Peer:
     void* owner             # whose this is
     bint closed             # gone: its writes in flight settle without it
     bint noted              # in a list of touched peers
+    uint64_t revision       # of its last write
     bint served             # a write of it was taken since it last left a line
     Peer* next_noted
     Line* waits_in          # one of the board's lines; NULL: in none

@@ -11,7 +11,7 @@ clients can send more. The line is brought to canonical form once, and a value i
 from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from fluxdb._core.serve.slice cimport Slice
+from fluxdb._core.base.slice cimport Slice
 
 cdef enum WireKind:
     WIRE_NONE = 0

@@ -4,7 +4,7 @@ from libc.string cimport memset
 
 from fluxdb._core.json.pointer cimport POINTER_OK, pointer_check
 from fluxdb._core.json.reading cimport JSON_DEPTH, JSON_NUMBER_RANGE, JSON_OK, JSON_SURROGATE
-from fluxdb._core.json.text cimport JsonMember, json_compact_members
+from fluxdb._core.json.text cimport JsonMember, json_compact, json_compact_members
 from fluxdb._core.serve.wire_id cimport wire_find_id
 from fluxdb._core.serve.wire_members cimport (
     AFTER, BY, DELTA, END, EXISTS, FOLDER, ID, IF_VERSION, KEEP_TTL, KEY, KEYS, KEYS_ONLY, KIND, LIMIT, OPERATIONS,
@@ -37,7 +37,7 @@ cdef struct KindRow:
 
 # A kind may have a second name: that of the command in the terminal.
 cdef enum:
-    NAMES_OF_KINDS = 14
+    NAMES_OF_KINDS = 17
     MEMBERS_NOTED = 24      # of a line; one with more is gone over again
 
 cdef KindRow[NAMES_OF_KINDS] KINDS
@@ -46,15 +46,18 @@ KINDS[1] = KindRow(b'"set"', WIRE_SET, NEEDS_KEY | NEEDS_VALUE | TAKES_TTL | IN_
 KINDS[2] = KindRow(b'"del"', WIRE_DELETE, NEEDS_KEY | IN_BATCH)
 KINDS[3] = KindRow(b'"patch"', WIRE_PATCH, NEEDS_KEY | NEEDS_DELTA | TAKES_TTL | IN_BATCH)
 KINDS[4] = KindRow(b'"get_many"', WIRE_GET_MANY, NEEDS_KEYS | TAKES_PATH)
-KINDS[5] = KindRow(b'"snapshot"', WIRE_SNAPSHOT, 0)
-KINDS[6] = KindRow(b'"subscribe"', WIRE_SUBSCRIBE, NEEDS_KEY)
-KINDS[7] = KindRow(b'"unsubscribe"', WIRE_UNSUBSCRIBE, NEEDS_KEY)
-KINDS[8] = KindRow(b'"ping"', WIRE_PING, 0)
-KINDS[9] = KindRow(b'"info"', WIRE_INFO, 0)
-KINDS[10] = KindRow(b'"auth"', WIRE_AUTH, NEEDS_PASSWORD)
-KINDS[11] = KindRow(b'"delete"', WIRE_DELETE, NEEDS_KEY | IN_BATCH)
-KINDS[12] = KindRow(b'"checkpoint"', WIRE_SNAPSHOT, 0)
-KINDS[13] = KindRow(b'"backup"', WIRE_BACKUP, NEEDS_FOLDER)
+KINDS[5] = KindRow(b'"batch"', WIRE_BATCH, NEEDS_OPERATIONS)
+KINDS[6] = KindRow(b'"check"', WIRE_CHECK, NEEDS_KEY | NEEDS_CONDITION | IN_BATCH | NOT_ALONE)
+KINDS[7] = KindRow(b'"snapshot"', WIRE_SNAPSHOT, 0)
+KINDS[8] = KindRow(b'"subscribe"', WIRE_SUBSCRIBE, NEEDS_KEY)
+KINDS[9] = KindRow(b'"unsubscribe"', WIRE_UNSUBSCRIBE, NEEDS_KEY)
+KINDS[10] = KindRow(b'"ping"', WIRE_PING, 0)
+KINDS[11] = KindRow(b'"info"', WIRE_INFO, 0)
+KINDS[12] = KindRow(b'"auth"', WIRE_AUTH, NEEDS_PASSWORD)
+KINDS[13] = KindRow(b'"delete"', WIRE_DELETE, NEEDS_KEY | IN_BATCH)
+KINDS[14] = KindRow(b'"checkpoint"', WIRE_SNAPSHOT, 0)
+KINDS[15] = KindRow(b'"backup"', WIRE_BACKUP, NEEDS_FOLDER)
+KINDS[16] = KindRow(b'"increment"', WIRE_INCREMENT, NEEDS_KEY | TAKES_BY | TAKES_PATH | IN_BATCH)
 
 
 cdef int wrong(WireRequest* request, int status, const char* member) noexcept nogil:
@@ -244,6 +247,26 @@ cdef int wire_parse_operation(const Slice* json, uint8_t** room, WireRequest* re
     return take_request(&members, True, room, request)
 
 
+cdef bint parse_batch(
+    const uint8_t* line, size_t line_bytes, uint32_t depth_max, uint8_t* scratch, int* status, WireRequest* request,
+) noexcept nogil:
+    """A line that is too deep for other requests: a batch has two more levels around a value. False: it is no batch."""
+    cdef Members members
+    cdef WireRequest batch
+    cdef size_t compact_bytes = 0
+    cdef size_t offset = 0
+    cdef uint8_t* room = scratch + line_bytes
+    if json_compact(line, line_bytes, depth_max + 3, scratch, &compact_bytes, &offset) != JSON_OK or scratch[0] != c"{":
+        return False
+    empty_request(&batch)
+    memset(&members, 0, sizeof(Members))
+    members_find(scratch, compact_bytes, &members)
+    status[0] = take_request(&members, False, &room, &batch)
+    if batch.kind == WIRE_BATCH:
+        request[0] = batch
+    return batch.kind == WIRE_BATCH
+
+
 cdef int wire_parse(
     const uint8_t* line, size_t line_bytes, uint32_t depth_max, uint8_t* scratch, WireRequest* request,
 ) noexcept nogil:
@@ -251,6 +274,7 @@ cdef int wire_parse(
     cdef JsonMember found[MEMBERS_NOTED]
     cdef size_t compact_bytes = 0
     cdef int count = -1
+    cdef int status = WIRE_OK
     cdef uint8_t* room = scratch + line_bytes
     empty_request(request)
     memset(&members, 0, sizeof(Members))
@@ -258,6 +282,8 @@ cdef int wire_parse(
     request.detail = json_compact_members(
         line, line_bytes, depth_max + 1, scratch, &compact_bytes, &request.offset, found, MEMBERS_NOTED, &count
     )
+    if request.detail == JSON_DEPTH and parse_batch(line, line_bytes, depth_max, scratch, &status, request):
+        return status
     if request.detail != JSON_OK:
         if request.detail in (JSON_NUMBER_RANGE, JSON_SURROGATE, JSON_DEPTH):
             wire_find_id(line, line_bytes, scratch, &request.id)

@@ -3,7 +3,7 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t
 
-from fluxdb._core.serve.slice cimport Slice
+from fluxdb._core.base.slice cimport Slice
 
 # Its last member "id", where that is a number or a string that can be kept, or the text of a number that can't; else id
 # stays without data. It points into scratch, which has room for line_bytes and 16 more. For a line that is not JSON the

@@ -10,14 +10,14 @@ import concurrent.futures
 import contextlib
 import os
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from fluxdb._core.base.locked import Kept, call_locked
-from fluxdb._core.base.model import Document
 from fluxdb.engine import threads
-from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Written
-from fluxdb.engine.remote import forgotten, reply, request
+from fluxdb.engine.handle import ANY_VERSION, Written
+from fluxdb.engine.remote import forgotten, request
+from fluxdb.engine.remote.calls import CallingEngine
 from fluxdb.engine.remote.link import words
 from fluxdb.engine.remote.loop import CLOSE_SECONDS_MAX, CONNECTION_CLOSED, RemoteLoopEngine, took_effect
 from fluxdb.engine.remote.settings import Settings
@@ -28,7 +28,7 @@ from fluxdb.storage.progress import ProgressCallback
 T = TypeVar("T")
 
 
-class RemoteEngine(EngineHandle):
+class RemoteEngine(CallingEngine):
     """A server behind the names of an engine. Safe from any thread.
 
     Raises at the making: ConnectionLostError, AuthError, and whatever the server refuses the connection with.
@@ -62,11 +62,8 @@ class RemoteEngine(EngineHandle):
         """The server's address."""
         return str(self._settings.address)
 
-    def get(self, key: str) -> Document | None:
-        return reply.document(self._call(self._handle.ask(request.get(key))))
-
-    def get_text(self, key: str) -> tuple[bytes, int] | None:
-        return reply.document_text(self._call(self._handle.ask(request.get(key))))
+    def ask(self, body: bytes) -> bytes:
+        return self._call(self._handle.ask(body))
 
     def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Written:
         return took_effect(self._write(request.set(key, text, if_version)))
@@ -136,6 +133,9 @@ class RemoteEngine(EngineHandle):
         if getattr(self, "_handle", None) is not None and not self.closed:
             self.close_aside()  # first: a warning can be an error
             forgotten.warn(self, stacklevel=2)
+
+    def change(self, body: bytes, read: Callable[[bytes], T]) -> T:
+        return self._call(self._handle.change(body, read), changes=True)
 
     def _write(self, body: bytes) -> Written | None:
         return self._call(self._handle.write(body), changes=True)

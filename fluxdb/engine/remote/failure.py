@@ -31,9 +31,9 @@ def failure(reply: dict[str, Any]) -> errors.FluxDBError:
     told, message = reply.get("code"), str(reply.get("message", "the server gave no reason"))
     code = told if isinstance(told, str) else errors.FluxDBError.code
     if code == errors.VersionConflictError.code:
-        expected, actual = reply.get("expected"), reply.get("actual")
-        if isinstance(expected, int) and isinstance(actual, int):
-            return errors.VersionConflictError("", expected, actual)
+        conflict = _conflict(reply)
+        if conflict is not None:
+            return conflict
     if code in _OUTCOME_CLASSES:
         error: errors.FluxDBError = _OUTCOME_CLASSES[code](message, maybe_applied=bool(reply.get("maybe_applied")))
         return error
@@ -42,7 +42,22 @@ def failure(reply: dict[str, Any]) -> errors.FluxDBError:
     refused = _CLASSES.get(code, errors.FluxDBError)(message)
     if reply.get("maybe_applied"):
         refused.maybe_applied = True
+    if isinstance(reply.get("index"), int):
+        refused.index = reply["index"]
     return refused
+
+
+def _conflict(reply: dict[str, Any]) -> errors.VersionConflictError | None:
+    """None where the reply does not say what a conflict is."""
+    told, index = reply.get("conflicts", []), reply.get("index")
+    try:
+        conflicts = [(each["index"], each["key"], each["expected"], each["actual"]) for each in told]
+        key, expected, actual = str(reply.get("key", "")), reply["expected"], reply["actual"]
+    except (KeyError, TypeError):
+        return None
+    if not isinstance(actual, int) or not isinstance(expected, int | None) or not isinstance(index, int | None):
+        return None
+    return errors.VersionConflictError(key, expected, actual, index, conflicts)
 
 
 def copy_of(error: errors.FluxDBError) -> errors.FluxDBError:

@@ -6,15 +6,15 @@ import asyncio
 import contextlib
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from threading import get_ident
-from typing import Any
+from typing import Any, TypeVar
 
 from fluxdb._core.base.locked import Kept
-from fluxdb._core.base.model import Document
-from fluxdb.engine.handle import ANY_VERSION, NO_BACKUP, AsyncEngineHandle, Written
+from fluxdb.engine.handle import ANY_VERSION, NO_BACKUP, Written
 from fluxdb.engine.remote import failure, forgotten, reply, request
+from fluxdb.engine.remote.calls import CallingLoopEngine
 from fluxdb.engine.remote.link import Link, LinkLostError
 from fluxdb.engine.remote.protocol import Taker
 from fluxdb.engine.remote.reconnecting import Reconnecting
@@ -31,11 +31,13 @@ from fluxdb.errors import (
 )
 from fluxdb.storage.progress import ProgressCallback
 
+T = TypeVar("T")
+
 CLOSE_SECONDS_MAX = 5.0
 CONNECTION_CLOSED = "the connection was closed"
 
 
-class RemoteLoopEngine(AsyncEngineHandle):
+class RemoteLoopEngine(CallingLoopEngine):
     """A server behind the names of an engine. Made by connect(); used in the event loop that ran it."""
 
     def __init__(self, settings: Settings) -> None:
@@ -63,12 +65,6 @@ class RemoteLoopEngine(AsyncEngineHandle):
     def name(self) -> str:
         """The server's address."""
         return str(self._settings.address)
-
-    async def get(self, key: str) -> Document | None:
-        return reply.document(await self.ask(request.get(key)))
-
-    async def get_text(self, key: str) -> tuple[bytes, int] | None:
-        return reply.document_text(await self.ask(request.get(key)))
 
     async def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Written:
         return took_effect(await self.write(request.set(key, text, if_version)))
@@ -147,17 +143,21 @@ class RemoteLoopEngine(AsyncEngineHandle):
 
     async def write(self, body: bytes) -> Written | None:
         """Version and revision; None where there was nothing to delete."""
+        return await self.change(body, reply.written)
+
+    async def change(self, body: bytes, read: Callable[[bytes], T]) -> T:
+        """Send a request that writes. What ``read`` makes of its reply: a Written, or what has a ``revision``."""
         until = self._until()
         link = await self._ready(until)
         try:
-            done = reply.written(await self._line_of(link, body, until, changes=True))
+            done = read(await self._line_of(link, body, until, changes=True))
         except LinkLostError as lost:
             raise ConnectionLostError(
                 f"the connection to {self.name} was lost before the reply ({lost}): the write was made, or not",
                 maybe_applied=True,
             ) from None
-        if done is not None and done[1] > link.revision:
-            link.revision = done[1]  # what came before it is no news to those who subscribe from here on
+        if done is not None:  # what came before its revision is no news to those who subscribe from here on
+            link.revision = max(link.revision, _revision_of(done))
         return done
 
     async def _ask_again(self, body: bytes, until: float | None) -> bytes:
@@ -304,6 +304,10 @@ def took_effect(done: Written | None) -> Written:
         words = "the server says of a write that there was nothing to delete"
         raise reply.UnexpectedReplyError(words, maybe_applied=True)
     return done
+
+
+def _revision_of(done: Any) -> int:
+    return int(getattr(done, "revision", None) or done[1])
 
 
 def _ignore(line: bytes) -> None:

@@ -7,18 +7,24 @@ accepted too, by parsing all of it. Everything else raises UnexpectedReplyError,
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import orjson
 
 from fluxdb._core.base.model import Document
+from fluxdb._core.json.cut import cut_items, cut_members
 from fluxdb._core.json.text import compact
 from fluxdb.engine.handle import RawEvent, Written
+from fluxdb.engine.operation import BatchWritten, Incremented
+from fluxdb.engine.ranges import Counted, Many, Page, StoredText
 from fluxdb.engine.remote import failure
 from fluxdb.errors import ConnectionLostError, LimitError
 from fluxdb.limits import TEXT_DEPTH_MAX
 from fluxdb.model import Kind
 from fluxdb.values import decode
+
+T = TypeVar("T")
 
 _DOCUMENT = b'{"kind":"value","doc":{"value":'
 _NOTHING = b'{"kind":"value","doc":null'
@@ -110,10 +116,35 @@ def written(line: bytes) -> Written | None:
 
     An UnexpectedReplyError has ``maybe_applied``: the write was sent, and this is no refusal.
     """
+    return _changed(line, _written)
+
+
+def _written(found: dict[str, Any]) -> Written | None:
+    return None if found.get("deleted") is False else (_whole(found["version"]), _whole(found["revision"]))
+
+
+def incremented(line: bytes) -> Incremented:
+    """Parse an INCREMENT's reply."""
+    return _changed(line, lambda told: Incremented(*(_whole(told[name]) for name in ("value", "version", "revision"))))
+
+
+def batch_written(line: bytes) -> BatchWritten:
+    """Parse a batch's reply."""
+    return _changed(line, lambda told: BatchWritten(_whole(told["revision"]), _versions(told["versions"])))
+
+
+def _versions(told: object) -> list[int | None]:
+    if not isinstance(told, list):
+        raise TypeError
+    return [None if version is None else _whole(version) for version in told]
+
+
+def _changed(line: bytes, make: Callable[[dict[str, Any]], T]) -> T:
+    """As written(): what is no refusal, and is not the reply either, may have been applied."""
     try:
         found = answer(line)
         if found["kind"] == "ok":
-            return None if found.get("deleted") is False else (_whole(found["version"]), _whole(found["revision"]))
+            return make(found)
     except (KeyError, TypeError, UnexpectedReplyError):
         pass
     raise _unexpected(line, maybe_applied=True)
@@ -190,6 +221,93 @@ def _value_end(line: bytes, start: int, end: int) -> int:
         if depth == 0:
             return match.end()
     return end
+
+
+# Replies that hold several documents, cut into the texts that are stored.
+
+
+def _told(line: bytes, kind: bytes, make: Callable[[dict[str, bytes]], T]) -> T:
+    """What ``make`` makes of the members' texts. Raises UnexpectedReplyError where the reply is not of that kind."""
+    try:
+        members = cut_members(compact(line, TEXT_DEPTH_MAX))
+        if members["kind"] != kind:
+            raise _unexpected(line)
+        return make(members)
+    except (KeyError, TypeError, ValueError, LimitError):
+        raise _unexpected(line) from None
+
+
+def counted(line: bytes) -> Counted:
+    return _told(
+        line, b'"count"', lambda told: Counted(_whole(decode(told["count"])), _whole(decode(told["revision"])))
+    )
+
+
+def many(line: bytes) -> Many[Document]:
+    return _told(line, b'"values"', lambda told: Many(*_list(told, "docs", _item)))
+
+
+def many_text(line: bytes) -> Many[tuple[bytes, int]]:
+    return _told(line, b'"values"', lambda told: Many(*_list(told, "docs", _item_text)))
+
+
+def page(line: bytes) -> Page[tuple[str, Document]]:
+    return _told(line, b'"page"', lambda told: _page_of(told, _entry, lambda entry: entry[0]))
+
+
+def page_keys(line: bytes) -> Page[str]:
+    return _told(line, b'"page"', lambda told: _page_of(told, _key, lambda key: key))
+
+
+def page_text(line: bytes) -> Page[StoredText]:
+    return _told(line, b'"page"', lambda told: _page_of(told, _entry_text, lambda entry: entry.key))
+
+
+def _list(told: dict[str, bytes], name: str, make: Callable[[bytes], T]) -> tuple[list[T], int]:
+    return [make(item) for item in cut_items(told[name])], _whole(decode(told["revision"]))
+
+
+def _page_of(told: dict[str, bytes], make: Callable[[bytes], T], key_of: Callable[[T], str]) -> Page[T]:
+    entries, revision = _list(told, "entries", make)
+    more = decode(told["more"])
+    if not isinstance(more, bool) or (more and not entries):
+        raise TypeError
+    return Page(entries, more, revision, key_of(entries[-1]) if entries else None)
+
+
+def _item(text: bytes) -> Document | None:
+    return None if text == b"null" else _made(cut_members(text))
+
+
+def _item_text(text: bytes) -> tuple[bytes, int] | None:
+    if text == b"null":
+        return None
+    told = cut_members(text)
+    return told["value"], _whole(decode(told["version"]))
+
+
+def _entry(text: bytes) -> tuple[str, Document]:
+    told = cut_members(text)
+    return _str(decode(told["key"])), _made(told)
+
+
+def _entry_text(text: bytes) -> StoredText:
+    told = cut_members(text)
+    return StoredText(_str(decode(told["key"])), told["value"], _whole(decode(told["version"])))
+
+
+def _key(text: bytes) -> str:
+    return _str(decode(cut_members(text)["key"] if text[:1] == b"{" else text))
+
+
+def _made(told: dict[str, bytes]) -> Document:
+    return Document(decode(told["value"]), _whole(decode(told["version"])))
+
+
+def _str(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
 
 
 def _whole(number: object) -> int:

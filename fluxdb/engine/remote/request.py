@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import orjson
 
+from fluxdb._core.documents.documents import NUMBER_MAX
+from fluxdb._core.json.pointer import find
 from fluxdb._core.json.text import compact
 from fluxdb.engine.handle import ANY_VERSION
-from fluxdb.errors import InvalidKeyError, InvalidValueError
+from fluxdb.engine.operation import Operation
+from fluxdb.engine.ranges import ScanRange
+from fluxdb.errors import FluxDBError, InvalidKeyError, InvalidValueError
 from fluxdb.limits import WIDEST_LIMITS
+from fluxdb.model import Kind
 from fluxdb.storage.layout import absolute
 from fluxdb.values import key_text
 
@@ -21,8 +27,31 @@ INFO = b'{"kind":"info"'
 CHECKPOINT = b'{"kind":"snapshot"'
 
 
-def get(key: str) -> bytes:
-    return b'{"kind":"get","key":' + quoted(key)
+def get(key: str, path: str = "") -> bytes:
+    return b'{"kind":"get","key":%b%b' % (quoted(key), _path(path))
+
+
+def get_many(keys: Iterable[str], path: str = "") -> bytes:
+    if isinstance(keys, str):
+        raise InvalidKeyError("the keys are a list of str, not one str")
+    return b'{"kind":"get_many","keys":[%b]%b' % (b",".join(map(quoted, keys)), _path(path))
+
+
+def scan(keys: ScanRange, *, keys_only: bool = False) -> bytes:
+    """Raises InvalidKeyError; InvalidValueError where the limit is no whole number from 1."""
+    if keys.limit is not None and (type(keys.limit) is not int or not 1 <= keys.limit <= NUMBER_MAX):
+        raise InvalidValueError(f"limit is a whole number from 1, or None, not {keys.limit!r:.60}")
+    bounds = ("prefix", keys.prefix or None), ("start", keys.start), ("end", keys.end), ("after", keys.after)
+    members = [b',"%b":%b' % (name.encode(), _string(bound)) for name, bound in bounds if bound is not None]
+    if keys.limit is not None:
+        members.append(b',"limit":%d' % keys.limit)
+    members += [b',"reverse":true'] if keys.reverse else []
+    members += [b',"keys_only":true'] if keys_only else []
+    return b'{"kind":"scan"' + b"".join(members)
+
+
+def count(prefix: str = "") -> bytes:
+    return b'{"kind":"count","prefix":' + _string(prefix)
 
 
 def set(key: str, text: bytes, if_version: int) -> bytes:
@@ -37,6 +66,41 @@ def patch(key: str, text: bytes, if_version: int, remove_nulls: bool) -> bytes:
 
 def delete(key: str, if_version: int) -> bytes:
     return b'{"kind":"del","key":%b%b' % (quoted(key), _condition(if_version))
+
+
+def increment(key: str, by: int, path: str, if_version: int) -> bytes:
+    return b'{"kind":"increment","key":%b,"by":%d%b%b' % (quoted(key), by, _path(path), _condition(if_version))
+
+
+def batch(operations: Sequence[Operation]) -> bytes:
+    """Raises what one of the operations is wrong with, with its ``index``."""
+    return b'{"kind":"batch","ops":[%b]' % b",".join([_numbered(*each) for each in enumerate(operations)])
+
+
+def _numbered(index: int, operation: Operation) -> bytes:
+    try:
+        return _operation(operation) + b"}"
+    except FluxDBError as error:
+        error.index = index
+        raise
+
+
+def _operation(operation: Operation) -> bytes:
+    kind, key, condition = operation.kind, operation.key, operation.if_version
+    if kind == Kind.DELETE:
+        return delete(key, condition)
+    if kind == Kind.INCREMENT:
+        return increment(key, operation.by, operation.path, condition)
+    if kind == Kind.CHECK:
+        version = b"" if condition == ANY_VERSION else b',"version":%d' % condition
+        exists = b',"exists":true' if operation.exists else b""
+        return b'{"kind":"check","key":%b%b%b' % (quoted(key), version, exists)
+    text = operation.text
+    if text is None or kind not in (Kind.SET, Kind.PATCH, Kind.PATCH_REMOVE_NULLS):
+        raise ValueError("a SET and a PATCH have a value, and no other write has one")
+    if kind == Kind.SET:
+        return set(key, text, condition)
+    return patch(key, text, condition, kind == Kind.PATCH_REMOVE_NULLS)
 
 
 def subscribe(key: str) -> bytes:
@@ -61,9 +125,21 @@ def auth(password: str) -> bytes:
 
 def quoted(key: str) -> bytes:
     """The key as a JSON string. Raises InvalidKeyError."""
-    text = key_text(key)
-    if not text:
+    if not key_text(key):
         raise InvalidKeyError("a key can't be empty")
+    return _string(key)
+
+
+def _path(path: str) -> bytes:
+    if path == "":
+        return b""
+    find(b"null", path)  # raises where it is no JSON Pointer
+    return b',"path":' + orjson.dumps(path)
+
+
+def _string(key: str) -> bytes:
+    """A key, or a bound of keys, as a JSON string. Raises InvalidKeyError."""
+    text = key_text(key)
     try:
         return orjson.dumps(text)
     except orjson.JSONEncodeError:
