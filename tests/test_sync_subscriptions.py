@@ -92,7 +92,7 @@ def test_g8_events_that_nobody_dispatches_are_bounded_and_all_are_told(tmp_path:
     with fluxdb.open(tmp_path, limits=Limits(event_bytes_max=10_000)) as db:
         events = db.subscribe("k")
         notify = db.handle.notify  # type: ignore[attr-defined]
-        with notify.teller.lock:  # as if the dispatching thread got no turn
+        with notify.dispatcher.lock:  # as if the dispatching thread got no turn
             for _ in range(50):
                 db.set("k", "x" * 1000)
         with pytest.raises(SubscriberEvictedError):

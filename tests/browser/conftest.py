@@ -94,9 +94,9 @@ class Server:
 
         async def evict() -> None:
             notify = self._site.engine.engine.notify
-            with notify.teller.lock:
-                for feed in notify.teller.all_feeds():
-                    notify.teller.evict(list(feed.subscribers))
+            with notify.dispatcher.lock:
+                for feed in notify.dispatcher.all_feeds():
+                    notify.dispatcher.evict(list(feed.subscribers))
                     feed.wake()
             notify.dispatch()
 

@@ -39,9 +39,9 @@ def versions(subscriber: FeedSubscriber) -> list[int]:
 
 def has_lock(notify: NotifyActor) -> bool:
     """Has nobody else the lock?"""
-    if not notify.teller.lock.acquire(blocking=False):
+    if not notify.dispatcher.lock.acquire(blocking=False):
         return False
-    notify.teller.lock.release()
+    notify.dispatcher.lock.release()
     return True
 
 
@@ -98,7 +98,7 @@ def test_who_could_not_be_made_is_not_watched_for(db: fluxdb.FluxDB, notify: Not
             notify.subscribe(interrupt, keys)
     assert db.info()["subscribers"] == 0
     assert cast(Engine, db.handle).committer.stats()["watched_keys"] == 0
-    assert notify.teller.feeds == {}
+    assert notify.dispatcher.feeds == {}
     subscriber = notify.subscribe(ThreadSubscriber, ["a"])
     db.set("a", 1)
     notify.dispatch()
@@ -109,7 +109,7 @@ def test_a_handler_that_counts_subscribers_while_one_is_made_does_not_wait_for_i
     counted: list[int] = []
 
     def make(feed: Feed, keys: tuple[str, ...], on_end: object) -> ThreadSubscriber:
-        counted.append(notify.teller.counts(3600)[0])
+        counted.append(notify.dispatcher.counts(3600)[0])
         return ThreadSubscriber(feed, keys, cast("type[None]", on_end))
 
     notify.subscribe(make, ["a"])

@@ -30,7 +30,7 @@ def telling(notify: NotifyActor) -> Iterator[Callable[[], None]]:
     begun = threading.Event()
 
     def tell() -> None:
-        with notify.teller.lock:
+        with notify.dispatcher.lock:
             begun.set()
             assert done.wait(30)
         notify.dispatch()

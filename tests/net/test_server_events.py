@@ -74,7 +74,7 @@ def test_to_subscribe_and_unsubscribe_again_and_again_leaves_nothing_behind(tmp_
         other.ask({"kind": "subscribe", "key": "a"})
         for _ in range(300):
             client.ask({"kind": "subscribe", "key": "a"}, {"kind": "unsubscribe", "key": "a"})
-        (feed,) = server.engine.notify.teller.all_feeds()
+        (feed,) = server.engine.notify.dispatcher.all_feeds()
         assert len(feed.subscribers) == 1
         assert sum(map(len, feed.tasks.values())) < 100
 
@@ -208,10 +208,10 @@ def test_who_was_evicted_hears_of_it_before_it_is_subscribed_anew(tmp_path: Path
     with threaded(tmp_path) as server, Wire(server.port) as client:
         client.ask({"kind": "subscribe", "key": "a"}, {"kind": "set", "key": "a", "value": 1})
         assert client.line()["kind"] == "event"
-        teller = server.engine.notify.teller
-        with teller.lock:  # and nobody is woken
-            (feed,) = teller.all_feeds()
-            teller.evict(list(feed.subscribers))
+        dispatcher = server.engine.notify.dispatcher
+        with dispatcher.lock:  # and nobody is woken
+            (feed,) = dispatcher.all_feeds()
+            dispatcher.evict(list(feed.subscribers))
         assert client.ask({"kind": "subscribe", "key": "a"}, {"kind": "ping"}) == [
             {"kind": "evicted", "key": "a", "last_revision": 1},
             {"kind": "subscribed", "key": "a", "revision": 1},
@@ -222,10 +222,10 @@ def test_who_was_evicted_hears_of_it_before_it_is_subscribed_anew(tmp_path: Path
 def test_g8_who_was_sent_nothing_is_evicted_at_the_revision_of_its_subscription(tmp_path: Path) -> None:
     with threaded(tmp_path) as server, Wire(server.port) as client:
         client.ask({"kind": "set", "key": "b", "value": 1}, {"kind": "subscribe", "key": "a"})
-        teller = server.engine.notify.teller
-        with teller.lock:
-            (feed,) = teller.all_feeds()
-            teller.evict(list(feed.subscribers))
+        dispatcher = server.engine.notify.dispatcher
+        with dispatcher.lock:
+            (feed,) = dispatcher.all_feeds()
+            dispatcher.evict(list(feed.subscribers))
         assert client.ask({"kind": "subscribe", "key": "a"})[0] == {"kind": "evicted", "key": "a", "last_revision": 1}
         assert client.line() == {"kind": "subscribed", "key": "a", "revision": 1}
 
@@ -236,7 +236,7 @@ def test_a_dropped_connection_frees_its_subscriptions(tmp_path: Path) -> None:
             client.ask(*[{"kind": "subscribe", "key": f"k{i}"} for i in range(100)])
             assert server.engine.notify.subscribers == 100
         server.until(lambda: server.engine.notify.subscribers == 0)
-        assert server.engine.notify.teller.feeds == {}
+        assert server.engine.notify.dispatcher.feeds == {}
 
 
 def test_large_events_come_whole_to_readers_of_any_pace_and_replies_in_between(tmp_path: Path) -> None:

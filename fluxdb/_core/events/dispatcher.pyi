@@ -9,7 +9,7 @@ from fluxdb._core.events.feed import Feed, FeedSubscriber
 
 _S = TypeVar("_S", bound=FeedSubscriber)
 
-class Teller:
+class Dispatcher:
     """Safe from any thread. An exception of a signal handler leaves nothing undone, and surfaces at the end."""
 
     @property

@@ -29,20 +29,20 @@ cdef uint64_t event_bytes(tuple event) except? 0:
     return <uint64_t>(len(key) + (0 if old is None else len(old)) + (0 if new is None else len(new)))
 
 
-cdef class Teller:
+cdef class Dispatcher:
     cdef object committer
     cdef uint64_t subscriber_events_max, subscriber_bytes_max, queued_bytes_max
     cdef uint64_t subscriptions_max, subscriptions      # keys, each as often as it is subscribed to
     cdef readonly Backlog backlog       # of all feeds
     cdef readonly object lock           # never held while waiting for anything
     cdef unsigned long holder           # the thread that has the lock; 0: none
-    cdef readonly dict feeds            # by key: lists of those to tell
+    cdef readonly dict feeds            # by key: the lists of its feeds
     cdef dict shared                    # by key: the feed of those who watch that key alone
-    cdef dict told                      # feeds: what the burst that is being told has events for
+    cdef dict burst_feeds               # the feeds for which the current burst has events
     cdef bint in_burst
     cdef object ended                   # closed or evicted, still counted
-    cdef list unwoken                   # feeds that have news, or are over
-    cdef list untold                    # subscribers that were evicted
+    cdef list to_wake                   # feeds that have news, or are over
+    cdef list to_notify                    # subscribers that were evicted
     cdef readonly bint closed
     cdef bint abandoned
     cdef uint64_t counted, evicted_count
@@ -56,9 +56,9 @@ cdef class Teller:
         self.subscriptions_max = subscriptions_max
         self.backlog = Backlog()
         self.lock = Lock()
-        self.feeds, self.shared, self.told = {}, {}, {}
+        self.feeds, self.shared, self.burst_feeds = {}, {}, {}
         self.ended = deque()
-        self.unwoken, self.untold = [], []
+        self.to_wake, self.to_notify = [], []
 
     # The lock
 
@@ -77,23 +77,23 @@ cdef class Teller:
         return 0
 
     cdef int wake(self) except -1:
-        cdef list none_unwoken, none_untold, unwoken, untold
+        cdef list none_to_wake, none_to_notify, to_wake, to_notify
         cdef Feed feed
         cdef FeedSubscriber subscriber
-        if not self.unwoken and not self.untold:
+        if not self.to_wake and not self.to_notify:
             return 0
-        none_unwoken, none_untold = [], []
-        unwoken = self.unwoken      # another thread may come here: what one takes, the other does not
-        self.unwoken = none_unwoken
-        untold = self.untold
-        self.untold = none_untold
+        none_to_wake, none_to_notify = [], []
+        to_wake = self.to_wake      # another thread may come here: what one takes, the other does not
+        self.to_wake = none_to_wake
+        to_notify = self.to_notify
+        self.to_notify = none_to_notify
         error = None
-        for feed in unwoken:
+        for feed in to_wake:
             try:
                 feed.wake()
             except BaseException as failure:
                 error = failure if error is None else error
-        for subscriber in untold:
+        for subscriber in to_notify:
             failed = call_whatever_comes(subscriber.after_eviction, ())
             error = failed if error is None else error
         if error is not None:
@@ -109,7 +109,7 @@ cdef class Teller:
             try:
                 if self.closed:
                     raise ClosedError("the database is closed")
-                self.tell()     # what is older goes before the new subscriber's place
+                self.deliver()  # what is older goes before the new subscriber's place
                 subscriber = self.add(make, keys)
             finally:
                 self.let_go(lock)
@@ -217,7 +217,7 @@ cdef class Teller:
                 if not self.feeds[key]:
                     del self.feeds[key]
         if gone:
-            self.told.pop(feed, None)
+            self.burst_feeds.pop(feed, None)
             if len(keys) == 1:
                 del self.shared[keys[0]]
         return 0
@@ -240,12 +240,12 @@ cdef class Teller:
             return False
         lock = self.take_lock()
         try:
-            more = self.tell()
+            more = self.deliver()
         finally:
             self.let_go(lock)
         return more
 
-    cdef int tell(self) except -1:
+    cdef int deliver(self) except -1:
         """A piece of a burst, to those it concerns, and at its end judge them. Is there more?"""
         cdef dict rung = {}
         cdef Feed feed
@@ -261,9 +261,9 @@ cdef class Teller:
                 if feeds is None:
                     continue
                 for feed in <list>feeds:
-                    if feed not in self.told:
+                    if feed not in self.burst_feeds:
                         feed.begin_burst()
-                        self.told[feed] = None
+                        self.burst_feeds[feed] = None
                     feed.add(event, event_bytes(event))
                     rung[feed] = None
             if lost:
@@ -272,7 +272,7 @@ cdef class Teller:
             self.evict_all()    # who knows what they missed
             raise
         finally:
-            self.unwoken += rung
+            self.to_wake += rung
             if burst_over:
                 self.end_burst()
             self.evict_longest(self.queued_bytes_max)
@@ -281,10 +281,10 @@ cdef class Teller:
     cdef int end_burst(self) except -1:
         """Now they are judged: see the feed."""
         cdef Feed feed
-        cdef dict told = self.told
-        self.told = {}
+        cdef dict burst_feeds = self.burst_feeds
+        self.burst_feeds = {}
         self.in_burst = False
-        for feed in told:
+        for feed in burst_feeds:
             feed.end_burst()
             if feed.sweep_due:
                 self.evict(feed.sweep())
@@ -336,13 +336,13 @@ cdef class Teller:
         for subscriber in slow:
             subscriber.evict()
             self.ended.append(subscriber)
-            self.untold.append(subscriber)
+            self.to_notify.append(subscriber)
 
     cdef int evict_all(self) except -1:
         cdef Feed feed
         for feed in self.all_feeds():
             self.evict(list(feed.subscribers))
-            self.unwoken.append(feed)
+            self.to_wake.append(feed)
         return 0
 
     cpdef set all_feeds(self):
@@ -357,12 +357,12 @@ cdef class Teller:
             if self.closed:
                 return False
             self.closed = True
-            while self.tell():
+            while self.deliver():
                 pass
         finally:
             for feed in self.all_feeds():
                 feed.ended = True
-                self.unwoken.append(feed)
+                self.to_wake.append(feed)
             self.let_go(lock)
         return True
 

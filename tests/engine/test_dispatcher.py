@@ -1,4 +1,4 @@
-"""The teller by itself, over a committer that tells what a test gives it."""
+"""The dispatcher by itself, over a committer that tells what a test gives it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from fluxdb._core.events.backlog import ClientBacklog
-from fluxdb._core.events.dispatcher import Teller
+from fluxdb._core.events.dispatcher import Dispatcher
 from fluxdb.engine.feed import Feed
 from fluxdb.engine.handle import RawEvent
 from fluxdb.engine.local.subscribers import FeedSubscriber, ThreadSubscriber
@@ -43,13 +43,13 @@ def in_client(backlog: ClientBacklog, feed: Feed, keys: tuple[str, ...], on_end:
 
 
 class Told:
-    """A teller, and what it tells: values of so many bytes."""
+    """A dispatcher, and what it tells: values of so many bytes."""
 
     def __init__(
         self, *, subscriber_bytes_max: int = 1 << 30, queued_bytes_max: int = 1 << 30, subscriptions_max: int = 1_000
     ) -> None:
         self.committer = Committer()
-        self.teller = Teller(
+        self.dispatcher = Dispatcher(
             self.committer,
             subscriber_events_max=1_000,
             subscriber_bytes_max=subscriber_bytes_max,
@@ -59,8 +59,8 @@ class Told:
 
     def subscribe(self, *keys: str, client: ClientBacklog | None = None) -> FeedSubscriber:
         if client is None:
-            return self.teller.subscribe(ThreadSubscriber, keys)
-        return self.teller.subscribe(partial(in_client, client), keys)
+            return self.dispatcher.subscribe(ThreadSubscriber, keys)
+        return self.dispatcher.subscribe(partial(in_client, client), keys)
 
     def tell(self, *keys: str, value_bytes: int = 100) -> None:
         assert isinstance(self.committer.events, list)
@@ -68,11 +68,11 @@ class Told:
             self.committer.revision += 1
             revision = self.committer.revision
             self.committer.events.append((1, key, None, b"x" * value_bytes, revision, revision))
-        self.teller.dispatch()
+        self.dispatcher.dispatch()
 
     @property
     def bytes_held(self) -> int:
-        return self.teller.backlog.bytes_held
+        return self.dispatcher.backlog.bytes_held
 
 
 def revisions(subscriber: FeedSubscriber) -> list[int]:
@@ -87,12 +87,12 @@ def test_subscribers_whose_events_there_was_no_memory_for_are_evicted() -> None:
     subscribers = [told.subscribe(key) for key in "ab"]
     told.committer.events = MemoryError()
     with pytest.raises(MemoryError):
-        told.teller.dispatch()
+        told.dispatcher.dispatch()
     for subscriber in subscribers:
         with pytest.raises(SubscriberEvictedError):
             subscriber.take()
-    assert told.teller.counts(0) == (0, 2)
-    assert told.teller.feeds == {}
+    assert told.dispatcher.counts(0) == (0, 2)
+    assert told.dispatcher.feeds == {}
 
 
 def test_g8_events_that_were_dropped_evict_every_subscriber_behind_those_that_were_kept() -> None:
@@ -103,12 +103,12 @@ def test_g8_events_that_were_dropped_evict_every_subscriber_behind_those_that_we
     told.tell(*["a"] * 15)
     assert revisions(takes) == list(range(1, 11))
     assert not other.evicted
-    assert not told.teller.dispatch()
+    assert not told.dispatcher.dispatch()
     for subscriber, last_revision in ((takes, 10), (idle, 0), (other, 0)):
         with pytest.raises(SubscriberEvictedError) as caught:
             subscriber.take()
         assert caught.value.last_revision == last_revision
-    assert told.teller.counts(0) == (0, 3)
+    assert told.dispatcher.counts(0) == (0, 3)
 
 
 # All feeds together
@@ -151,16 +151,16 @@ def test_what_a_forgotten_feed_held_is_not_counted() -> None:
     del subscriber
     gc.collect()
     assert told.bytes_held == 0
-    assert told.teller.feeds == {}
+    assert told.dispatcher.feeds == {}
 
 
 def test_g11_the_backlog_is_bounded_on_request() -> None:
     told = Told()
     reads, idle = told.subscribe("a"), told.subscribe("b")
     told.tell(*["b"] * 10, "a")
-    told.teller.bound_backlog(told.bytes_held)
+    told.dispatcher.bound_backlog(told.bytes_held)
     assert not idle.evicted
-    told.teller.bound_backlog(told.bytes_held - 1)
+    told.dispatcher.bound_backlog(told.bytes_held - 1)
     assert (idle.evicted, reads.evicted) == (True, False)
 
 
@@ -250,12 +250,12 @@ def test_g8_a_burst_is_judged_when_all_its_pieces_were_told_and_not_before() -> 
     told.tell(*["a"] * 600)  # the first piece of it
     for pieces in range(2, 7):
         assert not idle.evicted
-        assert told.teller.dispatch() == (pieces < 6)
+        assert told.dispatcher.dispatch() == (pieces < 6)
     told.tell(*["a"] * 600)
     for _ in range(4):
-        told.teller.dispatch()
+        told.dispatcher.dispatch()
         assert not idle.evicted
-    assert not told.teller.dispatch()
+    assert not told.dispatcher.dispatch()
     assert idle.evicted
 
 
@@ -264,12 +264,12 @@ def test_g8_one_burst_evicts_nobody_however_large_it_is() -> None:
     told.committer.piece = 100
     idle, reads = told.subscribe("a"), told.subscribe("a")
     told.tell(*["a"] * 5_000)
-    while told.teller.dispatch():
+    while told.dispatcher.dispatch():
         assert not idle.evicted
     assert not idle.evicted
     assert len(revisions(reads)) == 5_000
     told.tell(*["a"] * 1_000)
-    while told.teller.dispatch():
+    while told.dispatcher.dispatch():
         pass
     assert not idle.evicted
     assert revisions(reads) == list(range(5_001, 6_001))
@@ -284,7 +284,7 @@ def test_the_end_tells_all_pieces() -> None:
     told.committer.piece = 10
     reads = told.subscribe("a")
     told.tell(*["a"] * 55)
-    assert told.teller.end()
+    assert told.dispatcher.end()
     taken = []
     with pytest.raises(ClosedError):
         while True:
