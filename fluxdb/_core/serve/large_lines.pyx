@@ -57,7 +57,7 @@ cdef LargeLine* large_lines_add(
 
 
 cdef bint enqueue(LargeLines* lines, LargeLine* line) noexcept nogil:
-    """Hand the line to the thread. False: there is none."""
+    """Hand the line to the thread. False: the thread could not be started."""
     cdef bint added
     line.next = NULL
     pthread_mutex_lock(&lines.lock)
