@@ -26,7 +26,7 @@ cdef int batch_parse(Batch* batch, WireRequest* wire, const StageLimits* limits)
 cdef int batch_prepare(Batch* batch, const StageLimits* limits, State* state) noexcept nogil
 cdef void batch_free(Batch* batch) noexcept nogil
 
-# Of its last write, once it is submitted.
+# The revision of its last write, once it is submitted.
 cdef uint64_t batch_revision(const Batch* batch) noexcept nogil
 # Bytes of a reply to a batch of so many operations that takes effect, without its id.
 cdef inline size_t batch_reply_bytes_max(size_t count) noexcept nogil:

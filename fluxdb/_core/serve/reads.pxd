@@ -12,7 +12,7 @@ cdef enum ReadStatus:
     READ_NO_MEMORY = 1      # nothing was added
     READ_TOO_LARGE = 2      # more than one document, and more bytes than a page may have: nothing was added
 
-# Of the documents as they are now.
+# Reads the documents as they are now.
 cdef uint64_t read_revision(State* state) noexcept nogil
 
 # Each adds one line; id may be empty.

@@ -1,4 +1,4 @@
-"""What is asked of a server, beside its plain writes. A read is asked again after a lost connection; a write is not."""
+"""Requests to a server besides its plain writes. A read is sent again after a lost connection; a write is not."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class CallingEngine(EngineHandle):
 
     @abstractmethod
     def change(self, body: bytes, read: Callable[[bytes], T]) -> T:
-        """What ``read`` makes of the reply to a write."""
+        """Return what ``read`` makes of the reply to a write."""
 
     def get(self, key: str, path: str = "") -> Document | None:
         return reply.document(self.ask(request.get(key, path)))
@@ -66,7 +66,7 @@ class CallingLoopEngine(AsyncEngineHandle):
 
     @abstractmethod
     async def change(self, body: bytes, read: Callable[[bytes], T]) -> T:
-        """What ``read`` makes of the reply to a write."""
+        """Return what ``read`` makes of the reply to a write."""
 
     async def get(self, key: str, path: str = "") -> Document | None:
         return reply.document(await self.ask(request.get(key, path)))

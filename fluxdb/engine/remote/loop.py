@@ -146,7 +146,7 @@ class RemoteLoopEngine(CallingLoopEngine):
         return await self.change(body, reply.written)
 
     async def change(self, body: bytes, read: Callable[[bytes], T]) -> T:
-        """Send a request that writes. What ``read`` makes of its reply: a Written, or what has a ``revision``."""
+        """Send a request that writes. Return what ``read`` makes of its reply: a result with a ``revision``."""
         until = self._until()
         link = await self._ready(until)
         try:

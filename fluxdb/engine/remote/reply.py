@@ -227,7 +227,7 @@ def _value_end(line: bytes, start: int, end: int) -> int:
 
 
 def _told(line: bytes, kind: bytes, make: Callable[[dict[str, bytes]], T]) -> T:
-    """What ``make`` makes of the members' texts. Raises UnexpectedReplyError where the reply is not of that kind."""
+    """Return what ``make`` makes of the members' texts. Raises UnexpectedReplyError if the reply is of another kind."""
     try:
         members = cut_members(compact(line, TEXT_DEPTH_MAX))
         if members["kind"] != kind:
