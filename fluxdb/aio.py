@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from fluxdb._core.base.locked import Kept
 from fluxdb._core.base.model import Document, Event
 from fluxdb._core.events.stream import EventStream, TaskSubscriber
+from fluxdb.api.reads import AwaitedReads
 from fluxdb.engine.events import PARSER, parse_event
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, AsyncSubscriber, EngineHandle
 from fluxdb.engine.local.engine import Engine
@@ -124,7 +125,7 @@ def _close_unwanted(opening: asyncio.Future[Engine | ReadOnlyEngine]) -> None:
         opening.result().close_aside()
 
 
-class FluxDB(Uncopied, Awaited):
+class FluxDB(AwaitedReads, Uncopied, Awaited):
     """An open database, for the tasks of one event loop. Their writes become durable together.
 
     Use it as an asynchronous context manager, or close() it. A program that forgets to still ends, and keeps every
@@ -146,12 +147,15 @@ class FluxDB(Uncopied, Awaited):
         """The engine under this database. It takes and returns JSON text instead of Python values."""
         return self._handle
 
-    async def get(self, key: str) -> Document | None:
+    async def get(self, key: str, path: str = "") -> Document | None:
         """Return the latest acknowledged document of ``key``, or None if it does not exist.
 
-        Every call parses again: the value is yours to change. Raises InvalidKeyError, ClosedError.
+        ``path``, a JSON Pointer (RFC 6901) such as "/address/city" or "/tags/0": that part of it alone, which is found
+        without parsing the rest; None if the document has no such part.
+        Each call parses the JSON again: the value is yours to change.
+        Raises InvalidKeyError, ClosedError; InvalidValueError (the path is no JSON Pointer).
         """
-        return await self._get(key)
+        return await self._get(key, path)
 
     async def set(self, key: str, value: Any, *, if_version: int | None = None) -> int:
         """Store ``value`` (None, bool, int, float, str, list, tuple, dict); return its version, once it is durable.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fluxdb._core.base.locked import Kept, call_locked
 from fluxdb._core.base.model import Document, Event
+from fluxdb.api.reads import BlockingReads
 from fluxdb.engine.events import PARSER, parse_event
 from fluxdb.engine.feed import FeedSubscriber
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Subscriber
@@ -66,7 +67,7 @@ def open(
     return FluxDB(open_handle(path, limits, Local(create, read_only), remote))
 
 
-class FluxDB(Uncopied, Blocking):
+class FluxDB(BlockingReads, Uncopied, Blocking):
     """An open database. Safe to use from many threads at once; their writes become durable together.
 
     Use it as a context manager, or close() it. A program that forgets to still ends, and keeps every acknowledged
@@ -89,12 +90,15 @@ class FluxDB(Uncopied, Blocking):
         """The engine under this database. It takes and returns JSON text instead of Python values."""
         return self._handle
 
-    def get(self, key: str) -> Document | None:
+    def get(self, key: str, path: str = "") -> Document | None:
         """Return the latest acknowledged document of ``key``, or None if it does not exist.
 
-        Every call parses again: the value is yours to change. Raises InvalidKeyError, ClosedError.
+        ``path``, a JSON Pointer (RFC 6901) such as "/address/city" or "/tags/0": that part of it alone, which is found
+        without parsing the rest; None if the document has no such part.
+        Each call parses the JSON again: the value is yours to change.
+        Raises InvalidKeyError, ClosedError; InvalidValueError (the path is no JSON Pointer).
         """
-        return self._get(key)
+        return self._get(key, path)
 
     def set(self, key: str, value: Any, *, if_version: int | None = None) -> int:
         """Store ``value`` (None, bool, int, float, str, list, tuple, dict); return its version, once it is durable.

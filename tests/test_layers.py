@@ -18,6 +18,7 @@ LAYERS = (
     ("fluxdb.bench",),
     ("fluxdb",),  # fluxdb/__init__.py itself: what a user imports, so nothing below it does
     ("fluxdb.sync", "fluxdb.aio"),
+    ("fluxdb.api",),
     ("fluxdb.opening",),
     ("fluxdb.net.web",),
     ("fluxdb.net",),

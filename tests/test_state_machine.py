@@ -23,8 +23,10 @@ NAMES = st.sampled_from(["x", "y", "", "\u2028"])
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3), max_leaves=8
 )
-# Few tombstones and small segments, so that forgetting and rotating take part.
-LIMITS = Limits(tombstones_max=2, segment_bytes=65_536, checkpoint_log_bytes=0, checkpoint_interval_seconds=0)
+# Few tombstones, small segments and pages, so that forgetting, rotating and going on to a next page take part.
+LIMITS = Limits(
+    tombstones_max=2, segment_bytes=65_536, checkpoint_log_bytes=0, checkpoint_interval_seconds=0, page_bytes_max=1_024
+)
 
 
 def merge(target: Any, delta: Any, remove_nulls: bool) -> Any:
@@ -115,6 +117,18 @@ class Database(RuleBasedStateMachine):
     @rule()
     def checkpoint(self) -> None:
         assert self.db.checkpoint() == self.revision
+
+    @rule(prefix=st.sampled_from(["", "a", "d", "ü", "z"]), reverse=st.booleans(), limit=st.none() | st.integers(0, 3))
+    def scan(self, prefix: str, reverse: bool, limit: int | None) -> None:
+        keys = sorted((key for key in self.documents if key.startswith(prefix)), reverse=reverse)
+        assert self.db.count(prefix) == len(keys)
+        assert list(self.db.keys(prefix, reverse=reverse, limit=limit)) == keys[:limit]
+        found = list(self.db.scan(prefix, reverse=reverse, limit=limit))
+        assert found == [(key, self.documents[key]) for key in keys[:limit]]
+
+    @rule(keys=st.lists(KEYS, max_size=5))
+    def get_many(self, keys: list[str]) -> None:
+        assert self.db.get_many(keys) == [self.documents.get(key) for key in keys]
 
     @rule(key=KEYS)
     def subscribe(self, key: str) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any, Final, Protocol
 
 from fluxdb._core.base.locked import Kept
 from fluxdb._core.base.model import Document
+from fluxdb.engine.ranges import Counted, Many, Page, ScanRange, StoredText
 from fluxdb.engine.uncopied import DATABASE, Uncopied
 from fluxdb.storage.progress import ProgressCallback
 
@@ -40,12 +41,43 @@ class EngineHandle(Uncopied, ABC):
         """Raises ClosedError once it is closed. Asks nobody."""
 
     @abstractmethod
-    def get(self, key: str) -> Document | None:
-        """The latest acknowledged document, parsed. Raises InvalidKeyError."""
+    def get(self, key: str, path: str = "") -> Document | None:
+        """The latest acknowledged document, parsed; with ``path``, a JSON Pointer, that part of it.
+
+        Raises InvalidKeyError, LimitError; InvalidValueError: the path is no JSON Pointer.
+        """
 
     @abstractmethod
-    def get_text(self, key: str) -> tuple[bytes, int] | None:
-        """The latest acknowledged document as compact JSON text, and its version. Raises InvalidKeyError."""
+    def get_text(self, key: str, path: str = "") -> tuple[bytes, int] | None:
+        """The same as compact JSON text, and the document's version."""
+
+    def contains(self, key: str) -> bool:
+        """Is there a document of that key? Raises InvalidKeyError, LimitError."""
+        return self.get_text(key) is not None
+
+    @abstractmethod
+    def scan(self, keys: ScanRange) -> Page[tuple[str, Document]]:
+        """The next documents of a range, in key order, parsed. Raises InvalidKeyError, InvalidValueError."""
+
+    @abstractmethod
+    def scan_keys(self, keys: ScanRange) -> Page[str]:
+        """The next keys of a range. Raises InvalidKeyError, InvalidValueError."""
+
+    @abstractmethod
+    def scan_text(self, keys: ScanRange) -> Page[StoredText]:
+        """The next documents of a range, as compact JSON text. Raises InvalidKeyError, InvalidValueError."""
+
+    @abstractmethod
+    def count(self, prefix: str = "") -> Counted:
+        """The number of documents whose key begins with ``prefix``. Raises InvalidKeyError."""
+
+    @abstractmethod
+    def get_many(self, keys: Iterable[str], path: str = "") -> Many[Document]:
+        """The documents of many keys at one revision. Raises as get(); LimitError: more than page_documents_max."""
+
+    @abstractmethod
+    def get_many_text(self, keys: Iterable[str], path: str = "") -> Many[tuple[bytes, int]]:
+        """The same as compact JSON text, each with its version."""
 
     @abstractmethod
     def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Written:
@@ -99,10 +131,31 @@ class AsyncEngineHandle(Uncopied, ABC):
     def check_open(self) -> None: ...
 
     @abstractmethod
-    async def get(self, key: str) -> Document | None: ...
+    async def get(self, key: str, path: str = "") -> Document | None: ...
 
     @abstractmethod
-    async def get_text(self, key: str) -> tuple[bytes, int] | None: ...
+    async def get_text(self, key: str, path: str = "") -> tuple[bytes, int] | None: ...
+
+    async def contains(self, key: str) -> bool:
+        return await self.get_text(key) is not None
+
+    @abstractmethod
+    async def scan(self, keys: ScanRange) -> Page[tuple[str, Document]]: ...
+
+    @abstractmethod
+    async def scan_keys(self, keys: ScanRange) -> Page[str]: ...
+
+    @abstractmethod
+    async def scan_text(self, keys: ScanRange) -> Page[StoredText]: ...
+
+    @abstractmethod
+    async def count(self, prefix: str = "") -> Counted: ...
+
+    @abstractmethod
+    async def get_many(self, keys: Iterable[str], path: str = "") -> Many[Document]: ...
+
+    @abstractmethod
+    async def get_many_text(self, keys: Iterable[str], path: str = "") -> Many[tuple[bytes, int]]: ...
 
     @abstractmethod
     def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Awaitable[Written]: ...

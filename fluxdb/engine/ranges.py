@@ -50,7 +50,8 @@ class Page(Generic[T]):
     last: str | None
 
 
-class Counted(NamedTuple):
+@dataclass(frozen=True)
+class Counted:
     """A number of live documents, at ``revision``."""
 
     count: int

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import queue
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
 
 from fluxdb._core.base.locked import Kept
 from fluxdb._core.base.model import Document
+from fluxdb._core.json.pointer import find
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, RawEvent, Subscriber, Written
+from fluxdb.engine.ranges import Counted, Many, Page, ScanRange, StoredText
 from fluxdb.errors import ClosedError, FluxDBError, VersionConflictError
 from fluxdb.model import Kind
 from fluxdb.storage.progress import ProgressCallback
@@ -50,13 +52,43 @@ class FakeEngine(EngineHandle):
         self.subscribers: dict[str, list[FakeSubscriber]] = {}
         self.fail_with: Exception | None = None
 
-    def get(self, key: str) -> Document | None:
-        found = self.get_text(key)
+    def get(self, key: str, path: str = "") -> Document | None:
+        found = self.get_text(key, path)
         return None if found is None else Document(orjson.loads(found[0]), found[1])
 
-    def get_text(self, key: str) -> tuple[bytes, int] | None:
+    def get_text(self, key: str, path: str = "") -> tuple[bytes, int] | None:
         self._fail()
-        return self.documents.get(key)
+        found = self.documents.get(key)
+        part = None if found is None else find(found[0], path)
+        return None if found is None or part is None else (part, found[1])
+
+    def scan(self, keys: ScanRange) -> Page[tuple[str, Document]]:
+        page = self.scan_text(keys)
+        entries = [(entry.key, Document(orjson.loads(entry.text), entry.version)) for entry in page.entries]
+        return Page(entries, page.more, page.revision, page.last)
+
+    def scan_keys(self, keys: ScanRange) -> Page[str]:
+        page = self.scan_text(keys)
+        return Page([entry.key for entry in page.entries], page.more, page.revision, page.last)
+
+    def scan_text(self, keys: ScanRange) -> Page[StoredText]:
+        self._fail()
+        prefix, start, end, after, limit, reverse = keys
+        found = sorted((key for key in self.documents if key.startswith(prefix)), reverse=reverse)
+        found = [key for key in found if (start is None or key >= start) and (end is None or key < end)]
+        found = [key for key in found if after is None or (key < after if reverse else key > after)]
+        entries = [StoredText(key, *self.documents[key]) for key in found[:limit]]
+        return Page(entries, len(entries) < len(found), self.revision, entries[-1].key if entries else None)
+
+    def count(self, prefix: str = "") -> Counted:
+        self._fail()
+        return Counted(sum(key.startswith(prefix) for key in self.documents), self.revision)
+
+    def get_many(self, keys: Iterable[str], path: str = "") -> Many[Document]:
+        return Many([self.get(key, path) for key in keys], self.revision)
+
+    def get_many_text(self, keys: Iterable[str], path: str = "") -> Many[tuple[bytes, int]]:
+        return Many([self.get_text(key, path) for key in keys], self.revision)
 
     def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Written:
         return self._write(Kind.SET, key, orjson.dumps(orjson.loads(text)), if_version)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,30 @@ class Subscribed(Protocol):
 class Store(Protocol):
     """fluxdb.FluxDB's names."""
 
-    def get(self, key: str) -> Document | None: ...
+    def get(self, key: str, path: str = "") -> Document | None: ...
+    def scan(
+        self,
+        prefix: str = "",
+        *,
+        start: str | None = None,
+        end: str | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> Iterator[tuple[str, Document]]: ...
+    def keys(
+        self,
+        prefix: str = "",
+        *,
+        start: str | None = None,
+        end: str | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> Iterator[str]: ...
+    def count(self, prefix: str = "") -> int: ...
+    def get_many(self, keys: Iterable[str], path: str = "") -> list[Document | None]: ...
+    def contains(self, key: str) -> bool: ...
     def set(self, key: str, value: Any, *, if_version: int | None = None) -> int: ...
     def patch(self, key: str, delta: Any, *, if_version: int | None = None, remove_nulls: bool = False) -> int: ...
     def delete(self, key: str, *, if_version: int | None = None) -> int | None: ...
@@ -95,8 +118,32 @@ class Awaited:
         self._thread = thread
         self._db = db
 
-    def get(self, key: str) -> Document | None:
-        return self._thread.run(self._db.get(key))
+    def get(self, key: str, path: str = "") -> Document | None:
+        return self._thread.run(self._db.get(key, path))
+
+    def scan(self, prefix: str = "", **bounds: Any) -> Iterator[tuple[str, Document]]:
+        return self._each(self._db.scan(prefix, **bounds))
+
+    def keys(self, prefix: str = "", **bounds: Any) -> Iterator[str]:
+        return self._each(self._db.keys(prefix, **bounds))
+
+    def _each(self, entries: AsyncIterator[T]) -> Iterator[T]:
+        end = object()
+
+        async def take() -> T | object:
+            return await anext(entries, end)
+
+        while (entry := self._thread.run(take())) is not end:
+            yield entry  # type: ignore[misc]
+
+    def count(self, prefix: str = "") -> int:
+        return self._thread.run(self._db.count(prefix))
+
+    def get_many(self, keys: Iterable[str], path: str = "") -> list[Document | None]:
+        return self._thread.run(self._db.get_many(keys, path))
+
+    def contains(self, key: str) -> bool:
+        return self._thread.run(self._db.contains(key))
 
     def set(self, key: str, value: Any, *, if_version: int | None = None) -> int:
         return self._thread.run(self._db.set(key, value, if_version=if_version))

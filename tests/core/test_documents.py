@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from fluxdb._core.base.crc32c import crc32c
 from fluxdb._core.base.model import Document
 from fluxdb._core.commit.channel import Channel
-from fluxdb._core.documents.documents import Documents, Reader, pack_record, read_records
+from fluxdb._core.documents.documents import Documents, pack_record, read_records
+from fluxdb._core.documents.reads import Reader
 from fluxdb.errors import ClosedError, InvalidKeyError
 from fluxdb.model import Kind, Position
 from tests.core.conftest import drain, wait_readable

@@ -1,9 +1,7 @@
 """The documents, the tombstones, and the revision that they stand at. Safe from any thread."""
 
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
-from fluxdb._core.base.model import Document
 from fluxdb._core.documents.view import View
 from fluxdb.model import Position
 
@@ -40,14 +38,6 @@ class Documents:
         """Call once after the last load_block: orders the tombstones by revision."""
     def open_view(self) -> View:
         """A view of the documents as they are now, which stops no writer. One at a time: RuntimeError."""
-
-class Reader:
-    """GET, in one compiled call: look up, copy, parse, wrap."""
-
-    def __init__(self, documents: Documents, loads: Callable[[bytes], Any]) -> None: ...
-    def get(self, key: str) -> Document | None:
-        """Raises InvalidKeyError, ClosedError."""
-    def close(self) -> None: ...
 
 # A record as it lies in a block: u64 revision, u64 version, u32 value bytes, u16 key bytes, u8 flags (1: tombstone),
 # u8 0, key, value.

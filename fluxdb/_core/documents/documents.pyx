@@ -8,26 +8,24 @@ from libc.string cimport memcpy, memset
 
 from fluxdb._core.base.crc32c cimport fluxdb_crc32c
 from fluxdb._core.base.keys cimport key_too_long, key_utf8
-from fluxdb._core.base.model cimport new_document
 from fluxdb._core.base.platform cimport (
     lock_beside_gil, pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock,
 )
+from fluxdb._core.documents.ordered cimport ordered_free
 from fluxdb._core.documents.position cimport from_position, to_position
 from fluxdb._core.documents.state cimport (
     FLOOR_BUCKETS, LOAD_NO_MEMORY, SHARD_BITS, LogPosition, State, state_digest, state_load, state_loaded,
-    state_lock_between_groups,
+    record_is_live, state_lock_between_groups,
 )
 from fluxdb._core.documents.table cimport NUMBER_MAX as number_max
 from fluxdb._core.documents.table cimport (
     PINS_MAX, RECORD_DEAD, RECORD_TOMBSTONE, Record, record_bytes, record_value, table_find, table_free, table_hash,
     table_init,
 )
-from fluxdb._core.json.parse cimport parse_text
 
 import os
 
 from fluxdb._core.documents.view import View
-from fluxdb.errors import closed_error
 
 cdef enum:
     PIN_BYTES_MIN = 65536   # larger values are copied without the lock
@@ -41,6 +39,7 @@ cdef class Documents:
     def __cinit__(self, *, size_t tombstones_max=65536):
         memset(&self.state, 0, sizeof(State))
         pthread_mutex_init(&self.state.lock, NULL)
+        pthread_mutex_init(&self.state.building_lock, NULL)
         self.state.tombstones_max = tombstones_max
         self.key_bytes_max = SIZE_MAX
         if table_init(&self.state.table, SHARD_BITS, int.from_bytes(os.urandom(8), "little")) != 0:
@@ -51,7 +50,9 @@ cdef class Documents:
             table_free(&self.state.table, True)
             free(self.state.queue.ring)
             free(self.state.floors)
+            ordered_free(&self.state.ordered)
         pthread_mutex_destroy(&self.state.lock)
+        pthread_mutex_destroy(&self.state.building_lock)
 
     def __len__(self):
         return self.state.live
@@ -213,7 +214,7 @@ cdef object find_text(Documents documents, object key, uint64_t* version):
         raise key_too_long(<size_t>key_bytes, documents.key_bytes_max)
     lock_beside_gil(&state.lock)
     record = table_find(&state.table, utf8, <size_t>key_bytes, hash)
-    if record == NULL or record.flags & RECORD_TOMBSTONE:
+    if record == NULL or not record_is_live(state, record):
         pthread_mutex_unlock(&state.lock)
         return None
     version[0] = record.version
@@ -241,27 +242,3 @@ cdef object copy_value(Record* record):
     with nogil:
         memcpy(target, record_value(record), record.value_bytes)
     return text
-
-
-cdef class Reader:
-    cdef Documents documents
-    cdef object loads
-    cdef object process     # in which it was made
-    cdef bint closed
-
-    def __cinit__(self, Documents documents not None, loads):
-        self.process = os.getpid()
-        self.documents = documents
-        self.loads = loads
-
-    def get(self, key):
-        cdef uint64_t version = 0
-        if self.closed:
-            raise closed_error(self.process)
-        text = find_text(self.documents, key, &version)
-        if text is None:
-            return None
-        return new_document(parse_text(self.loads, <bytes>text), version)
-
-    def close(self):
-        self.closed = True

@@ -4,7 +4,8 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from fluxdb._core.base.platform cimport pthread_mutex_t
-from fluxdb._core.documents.table cimport Record, Table
+from fluxdb._core.documents.ordered cimport OrderedKeys
+from fluxdb._core.documents.table cimport RECORD_TOMBSTONE, Record, Table
 
 cdef enum:
     SHARD_BITS = 12         # 4,096 shards: a view copies one of them under the lock
@@ -56,6 +57,12 @@ cdef struct State:
     TombstoneQueue queue
     uint64_t* floors        # NULL while all are 0
     ViewState view
+    OrderedKeys ordered
+    pthread_mutex_t building_lock   # held while the index is built; taken before lock
+
+# May it be shown? All reads ask this, with the lock held.
+cdef inline bint record_is_live(const State* state, const Record* record) noexcept nogil:
+    return not record.flags & RECORD_TOMBSTONE
 
 # Takes the lock at a moment when no group is half applied.
 cdef void state_lock_between_groups(State* state) noexcept nogil

@@ -5,6 +5,7 @@ from libc.string cimport memcpy
 
 from fluxdb._core.base.crc32c cimport fluxdb_crc32c
 from fluxdb._core.base.platform cimport pthread_mutex_lock, pthread_mutex_unlock
+from fluxdb._core.documents.ordered cimport ordered_note
 from fluxdb._core.documents.table cimport (
     NUMBER_MAX, PINS_MAX, RECORD_DEAD, RECORD_EXPIRES, RECORD_TOMBSTONE, Shard, fluxdb_hash, record_bytes, record_key,
     slot_record, table_find_revision, table_hash, table_put, table_remove, table_shard_of,
@@ -190,11 +191,21 @@ cdef int state_apply(State* state, Record* record, uint64_t hash, Record** repla
     if replaced[0] != NULL:
         count_record(state, replaced[0], -1)
     count_record(state, record, 1)
+    if state.ordered.followed:
+        note_key(state, replaced[0], record)
     if record.flags & RECORD_TOMBSTONE:
         queue_push(&state.queue, hash, record.revision)
         if state.queue.sweeping:
             queue_sweep(state)
     return 0
+
+
+cdef inline void note_key(State* state, const Record* replaced, Record* record) noexcept nogil:
+    """Tell the order of the keys where the key came to have a document, or has it no more."""
+    cdef bint was_there = replaced != NULL and not replaced.flags & RECORD_TOMBSTONE
+    cdef bint is_there = not record.flags & RECORD_TOMBSTONE
+    if was_there != is_there:
+        ordered_note(&state.ordered, record_key(record), record.key_bytes, is_there)
 
 
 cdef int by_revision(const void* left, const void* right) noexcept nogil:

@@ -14,6 +14,7 @@ cdef extern from "base/hash.h" nogil:
 
 cdef extern from "base/fetch.h" nogil:
     void fluxdb_fetch_slot(void* const* slots, const uint32_t* mask, uint32_t home) noexcept
+    void fluxdb_fetch_bytes(const void* begin, size_t bytes) noexcept
 
 cdef extern from *:
     const uint64_t NUMBER_MAX "INT64_MAX"   # of versions and revisions: a client names a version in 63 bits
@@ -26,6 +27,7 @@ cdef enum RecordFlag:
 cdef enum:
     PINS_MAX = 255
     RECORD_EXPIRY_BYTES = 8
+    FETCHED_BYTES = 128     # of a record: all of a small one
 
 cdef packed struct Record:
     uint64_t revision       # of the write that made it
@@ -106,3 +108,9 @@ cdef inline void table_fetch(const Table* table, uint64_t hash) noexcept nogil:
 
 cdef inline Record* slot_record(uint64_t slot) noexcept nogil:
     return <Record*><size_t>(slot & 0x0000FFFFFFFFFFFFULL)
+
+# Begins to fetch the record that most likely has that hash. With the lock held, after table_fetch.
+cdef inline void table_fetch_record(const Table* table, uint64_t hash) noexcept nogil:
+    cdef Shard* shard = &table.shards[table_shard_of(table, hash)]
+    if shard.slots != NULL:
+        fluxdb_fetch_bytes(slot_record(shard.slots[home_of(hash) & shard.mask]), FETCHED_BYTES)

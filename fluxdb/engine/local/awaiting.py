@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Callable
 
+from fluxdb.engine import threads
+from fluxdb.engine.asked import Asked
 from fluxdb.engine.local.backup import Backup
 from fluxdb.engine.running_loop import running_loop
 
@@ -31,3 +34,20 @@ async def finished(backup: Backup) -> int:
         backup.stop()
         raise
     return backup.asked.result(0)
+
+
+async def done_aside(work: Callable[[], None], name: str) -> None:
+    """Run it in a separate thread: the loop's pool may be busy, and work that waits there can be cancelled."""
+    outcome: Asked[None] = Asked()
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:
+            outcome.set_error(error)
+        else:
+            outcome.set_result(None)
+
+    threads.start(threading.Thread(target=run, name=name))
+    await told(outcome.when_done)
+    outcome.result(0)

@@ -17,14 +17,14 @@ from functools import partial
 from typing import Any
 
 from fluxdb._core.base.locked import Kept, call_locked
-from fluxdb._core.base.model import Document
 from fluxdb._core.commit.committer import Committer
 from fluxdb.engine import threads
-from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Written
+from fluxdb.engine.handle import ANY_VERSION, Written
 from fluxdb.engine.local.backup import Backup
 from fluxdb.engine.local.maintenance import SnapshotActor
 from fluxdb.engine.local.notifier import NotifyActor
 from fluxdb.engine.local.reader import ReadActor
+from fluxdb.engine.local.reading import ReadingEngine
 from fluxdb.engine.local.subscribers import ThreadSubscriber
 from fluxdb.engine.local.writer import WriteActor
 from fluxdb.engine.operation import BatchWritten, Incremented, Operation
@@ -45,7 +45,7 @@ INCREMENT = int(Kind.INCREMENT)
 FINALIZER_PATIENCE_SECONDS = 5.0
 
 
-class Engine(EngineHandle):
+class Engine(ReadingEngine):
     """An open database with its actors."""
 
     def __init__(self, database: Database, limits: Limits) -> None:
@@ -55,7 +55,7 @@ class Engine(EngineHandle):
         self._released = False
         self._process = os.getpid()
         self.closed = False
-        self.reads = ReadActor(database.documents)
+        self.reads = ReadActor(database.documents, limits)
         self.notify = NotifyActor(database.committer, limits)
         self.writes = WriteActor(database.committer, self.notify.dispatch)
         self._usage = Usage(database.directory)
@@ -63,7 +63,7 @@ class Engine(EngineHandle):
             database.committer, database.checkpoint, limits, database.look, self._usage.measure
         )
         self._write = self.writes.write
-        self.get = self.reads.get  # type: ignore[method-assign, assignment]  # the compiled call itself: a frame less per GET
+        self.get = self.reads.get  # type: ignore[method-assign]  # the compiled call itself: a frame less per GET
         _open_engines.add(self)
 
     @property
@@ -74,12 +74,6 @@ class Engine(EngineHandle):
     @property
     def directory(self) -> str:
         return str(self._database.directory)
-
-    def get(self, key: str) -> Document | None:
-        return self.reads.get(key)
-
-    def get_text(self, key: str) -> tuple[bytes, int] | None:
-        return self.reads.get_text(key)
 
     def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Written:
         return took_effect(self._write(SET, key, text, if_version))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from threading import get_ident
@@ -12,12 +11,12 @@ from typing import Any, NoReturn
 from fluxdb._core.base.locked import Kept
 from fluxdb._core.base.model import Document
 from fluxdb._core.events.backlog import ClientBacklog
-from fluxdb.engine import threads
-from fluxdb.engine.asked import Asked
-from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, Written
-from fluxdb.engine.local.awaiting import finished, told
+from fluxdb.engine.handle import ANY_VERSION, Written
+from fluxdb.engine.local.awaiting import done_aside, finished, told
 from fluxdb.engine.local.engine import DELETE, INCREMENT, PATCH, PATCH_REMOVE_NULLS, SET, Engine, incremented
 from fluxdb.engine.local.mailbox import Mailbox
+from fluxdb.engine.local.reader import ReadActor
+from fluxdb.engine.local.reading import ReadingLoopEngine
 from fluxdb.engine.local.task_subscriber import TaskSubscriber
 from fluxdb.engine.operation import BatchWritten, Incremented, Operation
 from fluxdb.engine.running_loop import running_loop
@@ -25,7 +24,7 @@ from fluxdb.errors import ClosedError
 from fluxdb.storage.progress import ProgressCallback
 
 
-class LoopEngine(AsyncEngineHandle):
+class LoopEngine(ReadingLoopEngine):
     """A view of an Engine for tasks: of one event loop, of several in turn, or of several in separate threads."""
 
     def __init__(self, engine: Engine, *, closes_engine: bool) -> None:
@@ -33,7 +32,7 @@ class LoopEngine(AsyncEngineHandle):
         self._closes_engine = closes_engine
         self._closed = False
         self._last: Mailbox | None = None  # of the loop that called last
-        self._get = engine.reads.get
+        self._get: Callable[[str, str], Document | None] = engine.reads.get
 
     @property
     def engine(self) -> Engine:
@@ -50,12 +49,17 @@ class LoopEngine(AsyncEngineHandle):
         self._last = mailbox = self._engine.writes.mailbox(running_loop(), Mailbox)
         return mailbox
 
-    async def get(self, key: str) -> Document | None:
-        return self._get(key)
+    async def get(self, key: str, path: str = "") -> Document | None:
+        return self._get(key, path)
 
-    async def get_text(self, key: str) -> tuple[bytes, int] | None:
+    def readable(self) -> ReadActor:
         self.check_open()
-        return self._engine.get_text(key)
+        return self._engine.reads
+
+    async def index_built(self) -> None:
+        reads = self.readable()
+        if not reads.has_index:
+            await done_aside(reads.build_index, "fluxdb-index")
 
     def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Awaitable[Written]:
         mailbox = self._last  # looking for the running loop costs more than all the rest (a system call up to 3.11)
@@ -113,29 +117,12 @@ class LoopEngine(AsyncEngineHandle):
         self._get = _refuse
         self._last = None
         if self._closes_engine:
-            await _done(self._engine.close, "fluxdb-close")
+            await done_aside(self._engine.close, "fluxdb-close")
 
     def check_open(self) -> None:
         self._engine.check_open()
         if self._closed:
             raise ClosedError("the database is closed")
-
-
-async def _done(work: Callable[[], None], name: str) -> None:
-    """Run it in a separate thread: the loop's pool may be busy, and work that waits there can be cancelled."""
-    outcome: Asked[None] = Asked()
-
-    def run() -> None:
-        try:
-            work()
-        except BaseException as error:
-            outcome.set_error(error)
-        else:
-            outcome.set_result(None)
-
-    threads.start(threading.Thread(target=run, name=name))
-    await told(outcome.when_done)
-    outcome.result(0)
 
 
 def _refuse(*arguments: object) -> NoReturn:

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from fluxdb._core.base.locked import Kept
-from fluxdb._core.base.model import Document
-from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, AsyncSubscriber, EngineHandle, Subscriber, Written
+from fluxdb.engine.handle import ANY_VERSION, AsyncSubscriber, Subscriber, Written
+from fluxdb.engine.local.awaiting import done_aside
 from fluxdb.engine.local.backup import Backup
 from fluxdb.engine.local.reader import ReadActor
+from fluxdb.engine.local.reading import ReadingEngine, ReadingLoopEngine
 from fluxdb.errors import ClosedError, ReadOnlyError, closed_error
 from fluxdb.limits import Limits
 from fluxdb.storage.backup.backup import Source, copy_database
@@ -33,7 +34,7 @@ from fluxdb.storage.system.usage import Usage, ordinary_first
 log = logging.getLogger("fluxdb.storage")
 
 
-class ReadOnlyEngine(EngineHandle):
+class ReadOnlyEngine(ReadingEngine):
     """The documents of a folder, for who reads. Safe from any thread."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
@@ -52,19 +53,13 @@ class ReadOnlyEngine(EngineHandle):
             raise
         self._state.documents.bound_keys(limits.key_bytes_max)
         self._usage = Usage(self._directory)
-        self._reads = ReadActor(self._state.documents)
-        self.get = self._reads.get  # type: ignore[method-assign, assignment]  # the compiled call itself
+        self.reads = ReadActor(self._state.documents, limits)
+        self.get = self.reads.get  # type: ignore[method-assign]  # the compiled call itself
         _open_engines.add(self)
 
     @property
     def directory(self) -> str:
         return str(self._directory)
-
-    def get(self, key: str) -> Document | None:
-        return self._reads.get(key)
-
-    def get_text(self, key: str) -> tuple[bytes, int] | None:
-        return self._reads.get_text(key)
 
     def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Written:
         self._reject()
@@ -108,7 +103,7 @@ class ReadOnlyEngine(EngineHandle):
 
     def close(self) -> None:
         with self._close_lock:
-            self._reads.close()
+            self.reads.close()
             self._lock.release()
             self.closed = True
 
@@ -118,7 +113,7 @@ class ReadOnlyEngine(EngineHandle):
     def abandon(self) -> None:
         """After fork, in the child: the folder stays the parent's to hold."""
         self._close_lock = threading.Lock()
-        self._reads.close()
+        self.reads.close()
         self._lock.abandon()
         self.closed = True
 
@@ -133,12 +128,12 @@ class ReadOnlyEngine(EngineHandle):
         )
 
     def __del__(self) -> None:
-        if not getattr(self, "closed", True) and hasattr(self, "_reads"):
+        if not getattr(self, "closed", True) and hasattr(self, "reads"):
             self.close()
             warnings.warn(f"unclosed database {self.directory!r}", ResourceWarning, stacklevel=2, source=self)
 
 
-class ReadOnlyLoopEngine(AsyncEngineHandle):
+class ReadOnlyLoopEngine(ReadingLoopEngine):
     """The same for the tasks of event loops: nothing in it waits."""
 
     def __init__(self, engine: ReadOnlyEngine, *, closes_engine: bool) -> None:
@@ -146,11 +141,13 @@ class ReadOnlyLoopEngine(AsyncEngineHandle):
         self._closes_engine = closes_engine
         self._closed = False
 
-    async def get(self, key: str) -> Document | None:
-        return self._opened().get(key)
+    def readable(self) -> ReadActor:
+        return self._opened().reads
 
-    async def get_text(self, key: str) -> tuple[bytes, int] | None:
-        return self._opened().get_text(key)
+    async def index_built(self) -> None:
+        reads = self.readable()
+        if not reads.has_index:
+            await done_aside(reads.build_index, "fluxdb-index")
 
     def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Awaitable[Written]:
         self._opened()._reject()

@@ -2,32 +2,57 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+from collections.abc import Iterable
 
 import orjson
 
 from fluxdb._core.base.model import Document
-from fluxdb._core.documents.documents import Documents, Reader
-from fluxdb.errors import closed_error
+from fluxdb._core.documents.documents import Documents
+from fluxdb._core.documents.reads import Reader
+from fluxdb.engine.ranges import Counted, Many, Page, ScanRange, StoredText
+from fluxdb.limits import Limits
 
 
 class ReadActor:
-    """GET. A write becomes visible here only after it is durable, because only then it is applied."""
+    """Every read. A write becomes visible here only after it is durable, because only then it is applied.
 
-    def __init__(self, documents: Documents) -> None:
-        self._documents = documents
-        self._reader = Reader(documents, orjson.loads)
-        self._process = os.getpid()
-        self._closed = False
-        # One compiled call: look up, copy, parse, wrap. Raises InvalidKeyError, ClosedError.
-        self.get: Callable[[str], Document | None] = self._reader.get
+    Raises ClosedError after close().
+    """
 
-    def get_text(self, key: str) -> tuple[bytes, int] | None:
-        if self._closed:
-            raise closed_error(self._process)
-        return self._documents.get(key)
+    def __init__(self, documents: Documents, limits: Limits) -> None:
+        self._reader = reader = Reader(
+            documents,
+            orjson.loads,
+            page_documents_max=limits.page_documents_max,
+            page_bytes_max=limits.page_bytes_max,
+        )
+        # One compiled call each.
+        self.get = reader.get
+        self.get_text = reader.get_text
+        self.contains = reader.contains
+        self.build_index = reader.build_index
+        self.close = reader.close
 
-    def close(self) -> None:
-        self._closed = True
-        self._reader.close()
+    @property
+    def has_index(self) -> bool:
+        """Is the order of the keys known? If not, the next scan finds it out, which takes its time."""
+        return self._reader.has_index
+
+    def scan(self, keys: ScanRange) -> Page[tuple[str, Document]]:
+        return Page(*self._reader.scan(*keys))
+
+    def scan_keys(self, keys: ScanRange) -> Page[str]:
+        return Page(*self._reader.scan_keys(*keys))
+
+    def scan_text(self, keys: ScanRange) -> Page[StoredText]:
+        entries, more, revision, last = self._reader.scan_text(*keys)
+        return Page([StoredText(*entry) for entry in entries], more, revision, last)
+
+    def count(self, prefix: str) -> Counted:
+        return Counted(*self._reader.count(prefix))
+
+    def get_many(self, keys: Iterable[str], path: str) -> Many[Document]:
+        return Many(*self._reader.get_many(keys, path))
+
+    def get_many_text(self, keys: Iterable[str], path: str) -> Many[tuple[bytes, int]]:
+        return Many(*self._reader.get_many_text(keys, path))

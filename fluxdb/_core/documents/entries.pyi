@@ -1,0 +1,14 @@
+"""The entries of a page. Each is made when it is asked for: a value is parsed as its turn comes, and anew each time."""
+
+from collections.abc import Iterator, Sequence
+from typing import Generic, TypeVar, overload
+
+T = TypeVar("T", covariant=True)
+
+class Entries(Sequence[T], Generic[T]):
+    def __len__(self) -> int: ...
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+    def __iter__(self) -> Iterator[T]: ...

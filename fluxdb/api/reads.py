@@ -1,0 +1,188 @@
+"""Reads of many documents, in the blocking API and the awaited one: ranges in key order, and keys one by one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from typing import TypeVar
+
+from fluxdb._core.base.model import Document
+from fluxdb.api.mapping import DocumentMapping
+from fluxdb.engine.handle import AsyncEngineHandle, EngineHandle
+from fluxdb.engine.ranges import Page, ScanRange
+from fluxdb.errors import InvalidKeyError, InvalidValueError
+
+T = TypeVar("T")
+
+
+class BlockingReads:
+    """Of fluxdb.FluxDB."""
+
+    _handle: EngineHandle
+
+    def scan(
+        self,
+        prefix: str = "",
+        *,
+        start: str | None = None,
+        end: str | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> Iterator[tuple[str, Document]]:
+        """Iterate over the documents whose key begins with ``prefix``, in the order of the keys (by code point).
+
+        ``start`` is the smallest key that counts, ``end`` the first that does not, ``after`` the key after which to
+        begin (with ``reverse``: below which). ``limit``: no more documents than that.
+        The documents come in pages of at most Limits.page_documents_max and page_bytes_max, each as of one revision.
+        Writers go on meanwhile: every key that exists throughout comes exactly once, in order. A page's values are
+        parsed as their turn comes. The first scan of an open database sorts its keys, which takes about 0.1
+        microseconds a key.
+        Raises InvalidKeyError, InvalidValueError, ClosedError.
+        """
+        keys = scan_range(prefix, start, end, after, limit, reverse)
+        return each_entry(self._handle.scan, keys)
+
+    def keys(
+        self,
+        prefix: str = "",
+        *,
+        start: str | None = None,
+        end: str | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> Iterator[str]:
+        """Iterate over the keys alone, several times as fast. Everything else as in scan()."""
+        keys = scan_range(prefix, start, end, after, limit, reverse)
+        return each_entry(self._handle.scan_keys, keys)
+
+    def count(self, prefix: str = "") -> int:
+        """The number of documents whose key begins with ``prefix``. Raises InvalidKeyError, ClosedError.
+
+        It takes a microsecond, however many there are, once the keys are sorted (see scan()); of all documents always.
+        """
+        return self._handle.count(prefix).count
+
+    def get_many(self, keys: Iterable[str], path: str = "") -> list[Document | None]:
+        """The documents of ``keys``, in their order, all as of one revision; None for a missing one.
+
+        ``path`` as in get(). Raises InvalidKeyError, ClosedError; LimitError: more keys than Limits.page_documents_max.
+        """
+        return list(self._handle.get_many(keys, path).documents)
+
+    def contains(self, key: str) -> bool:
+        """Is there a document of that key? Raises InvalidKeyError, LimitError, ClosedError."""
+        return self._handle.contains(key)
+
+    def mapping(self, prefix: str = "") -> DocumentMapping:
+        """A dict of the plain values under the keys with that prefix, which is left out of them. Asks nobody yet."""
+        return DocumentMapping(self._handle, prefix)
+
+    def __contains__(self, key: str) -> bool:
+        return self._handle.contains(key)
+
+    def __len__(self) -> int:
+        """The number of documents, as count() gives it. An empty database counts as true, as any open one does."""
+        return self._handle.count("").count
+
+    def __bool__(self) -> bool:
+        return True
+
+
+class AwaitedReads:
+    """Of fluxdb.aio.FluxDB. What the names mean is said in BlockingReads.
+
+    A mapping, ``len`` and ``in`` can't wait: ``await db.count()`` and ``await db.contains(key)`` do.
+    """
+
+    _handle: AsyncEngineHandle
+
+    def scan(
+        self,
+        prefix: str = "",
+        *,
+        start: str | None = None,
+        end: str | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> AsyncIterator[tuple[str, Document]]:
+        """Iterate, by ``async for``, over the documents whose key begins with ``prefix``, in the order of the keys.
+
+        ``start`` is the smallest key that counts, ``end`` the first that does not, ``after`` the key after which to
+        begin (with ``reverse``: below which). ``limit``: no more documents than that.
+        The documents come in pages of at most Limits.page_documents_max and page_bytes_max, each as of one revision.
+        Writers go on meanwhile: every key that exists throughout comes exactly once, in order. A page's values are
+        parsed as their turn comes. The first scan of an open database sorts its keys, in a thread of its own.
+        Raises InvalidKeyError, InvalidValueError, ClosedError.
+        """
+        keys = scan_range(prefix, start, end, after, limit, reverse)
+        return each_entry_awaited(self._handle.scan, keys)
+
+    def keys(
+        self,
+        prefix: str = "",
+        *,
+        start: str | None = None,
+        end: str | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> AsyncIterator[str]:
+        """Iterate over the keys alone, several times as fast. Everything else as in scan()."""
+        keys = scan_range(prefix, start, end, after, limit, reverse)
+        return each_entry_awaited(self._handle.scan_keys, keys)
+
+    async def count(self, prefix: str = "") -> int:
+        """The number of documents whose key begins with ``prefix``. Raises InvalidKeyError, ClosedError."""
+        return (await self._handle.count(prefix)).count
+
+    async def get_many(self, keys: Iterable[str], path: str = "") -> list[Document | None]:
+        """The documents of ``keys``, in their order, all as of one revision; None for a missing one.
+
+        ``path`` as in get(). Raises InvalidKeyError, ClosedError; LimitError: more keys than Limits.page_documents_max.
+        """
+        return list((await self._handle.get_many(keys, path)).documents)
+
+    async def contains(self, key: str) -> bool:
+        """Is there a document of that key? Raises InvalidKeyError, LimitError, ClosedError."""
+        return await self._handle.contains(key)
+
+
+def scan_range(
+    prefix: str, start: str | None, end: str | None, after: str | None, limit: int | None, reverse: bool
+) -> ScanRange:
+    """Raises InvalidKeyError and InvalidValueError where something is of a wrong type."""
+    if not isinstance(prefix, str):
+        raise InvalidKeyError(f"a prefix is a str, not {type(prefix).__qualname__}")
+    for bound in (start, end, after):
+        if bound is not None and not isinstance(bound, str):
+            raise InvalidKeyError(f"a bound of a range is a str, not {type(bound).__qualname__}")
+    if limit is not None and (type(limit) is not int or limit < 0):
+        raise InvalidValueError(f"limit must be a whole number from 0, or None, not {limit!r:.60}")
+    return ScanRange(prefix, start, end, after, limit, bool(reverse))
+
+
+def next_range(keys: ScanRange, page: Page[T]) -> ScanRange | None:
+    """What is left of the range; None: nothing."""
+    left = None if keys.limit is None else keys.limit - len(page.entries)
+    if not page.more or left == 0:
+        return None
+    return keys._replace(after=page.last, limit=left)
+
+
+def each_entry(read_page: Callable[[ScanRange], Page[T]], keys: ScanRange) -> Iterator[T]:
+    rest = None if keys.limit == 0 else keys
+    while rest is not None:
+        page = read_page(rest)
+        yield from page.entries
+        rest = next_range(rest, page)
+
+
+async def each_entry_awaited(read_page: Callable[[ScanRange], Awaitable[Page[T]]], keys: ScanRange) -> AsyncIterator[T]:
+    rest = None if keys.limit == 0 else keys
+    while rest is not None:
+        page = await read_page(rest)
+        for entry in page.entries:
+            yield entry
+        rest = next_range(rest, page)
