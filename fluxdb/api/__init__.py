@@ -1,1 +1,1 @@
-"""What the two public classes share by room: the same names, blocking in one, awaited in the other."""
+"""Parts of the two public classes: the same names, blocking in one, awaited in the other."""

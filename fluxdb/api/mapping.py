@@ -20,7 +20,7 @@ class DocumentMapping(MutableMapping[str, Any]):
 
     Each assignment and each deletion is a write, durable when it returns, and costs a commit: update() and clear() cost
     one for each key. Writes of many keys as one are a batch. setdefault(), pop() and popitem() are atomic: of several
-    threads or processes that pop, each gets an item of its own. A value that was read is yours: to change what is
+    threads or processes that pop, no two get the same item. A value that was read is yours: to change what is
     stored, assign it.
     len() and iteration show what is there at that moment; iteration may go on while anyone writes, and shows every key
     that exists throughout exactly once.
@@ -34,7 +34,7 @@ class DocumentMapping(MutableMapping[str, Any]):
 
     @property
     def prefix(self) -> str:
-        """What the keys of the documents begin with."""
+        """The beginning of the documents' keys."""
         return self._prefix
 
     def __repr__(self) -> str:
@@ -109,7 +109,7 @@ class DocumentMapping(MutableMapping[str, Any]):
             raise KeyError(name)
 
     def setdefault(self, key: str, default: Any = None, /) -> Any:
-        """The value of ``key``; where there is none, ``default``, which is stored. Atomic."""
+        """Return the value of ``key``; if it is missing, store and return ``default``. Atomic."""
         text = encode(default)
         while True:
             document = self._handle.get(self._key(key))
@@ -122,7 +122,7 @@ class DocumentMapping(MutableMapping[str, Any]):
             return default
 
     def pop(self, key: str, default: Any = _MISSING, /) -> Any:
-        """Delete ``key`` and return its value; ``default``, or KeyError, where there is none. Atomic."""
+        """Delete ``key`` and return its value; if it is missing, ``default`` or KeyError. Atomic."""
         while True:
             document = self._handle.get(self._key(key))
             if document is None:
@@ -133,7 +133,7 @@ class DocumentMapping(MutableMapping[str, Any]):
                 return document.value
 
     def popitem(self) -> tuple[str, Any]:
-        """Delete the last key, in key order, and return it with its value; KeyError where there is none. Atomic."""
+        """Delete the last key, in key order, and return it with its value; KeyError if the mapping is empty. Atomic."""
         while True:
             page = self._handle.scan(ScanRange(self._prefix, limit=1, reverse=True))
             if not page.entries:
@@ -155,7 +155,7 @@ class DocumentMapping(MutableMapping[str, Any]):
             self._handle.delete(self._prefix + name)
 
     def update(self, other: Any = (), /, **more: Any) -> None:
-        """Store all items of ``other`` and all keywords; a commit each. Where one fails, those before it are stored."""
+        """Store all items of ``other`` and all keywords; a commit each. If one fails, those before it are stored."""
         MutableMapping.update(self, other, **more)
 
 

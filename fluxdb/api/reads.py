@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class BlockingReads:
-    """Of fluxdb.FluxDB."""
+    """Reads of fluxdb.FluxDB."""
 
     _handle: EngineHandle
 
@@ -57,32 +57,32 @@ class BlockingReads:
         return each_entry(self._handle.scan_keys, keys)
 
     def count(self, prefix: str = "") -> int:
-        """The number of documents whose key begins with ``prefix``. Raises InvalidKeyError, ClosedError.
+        """Return the number of documents whose key begins with ``prefix``. Raises InvalidKeyError, ClosedError.
 
         It takes a microsecond, however many there are, once the keys are sorted (see scan()); of all documents always.
         """
         return self._handle.count(prefix).count
 
     def get_many(self, keys: Iterable[str], path: str = "") -> list[Document | None]:
-        """The documents of ``keys``, in their order, all as of one revision; None for a missing one.
+        """Return the documents of ``keys``, in their order, all as of one revision; None for a missing one.
 
         ``path`` as in get(). Raises InvalidKeyError, ClosedError; LimitError: more keys than Limits.page_documents_max.
         """
         return list(self._handle.get_many(keys, path).documents)
 
     def contains(self, key: str) -> bool:
-        """Is there a document of that key? Raises InvalidKeyError, LimitError, ClosedError."""
+        """Return whether there is a document of that key. Raises InvalidKeyError, LimitError, ClosedError."""
         return self._handle.contains(key)
 
     def mapping(self, prefix: str = "") -> DocumentMapping:
-        """A dict of the plain values under the keys with that prefix, which is left out of them. Asks nobody yet."""
+        """Return a dict of the plain values under the keys with that prefix, which its keys leave out."""
         return DocumentMapping(self._handle, prefix)
 
     def __contains__(self, key: str) -> bool:
         return self._handle.contains(key)
 
     def __len__(self) -> int:
-        """The number of documents, as count() gives it. An empty database counts as true, as any open one does."""
+        """Return the number of documents, as count() does. An open database is true, even an empty one."""
         return self._handle.count("").count
 
     def __bool__(self) -> bool:
@@ -90,7 +90,7 @@ class BlockingReads:
 
 
 class AwaitedReads:
-    """Of fluxdb.aio.FluxDB. What the names mean is said in BlockingReads.
+    """Reads of fluxdb.aio.FluxDB, named as in BlockingReads.
 
     A mapping, ``len`` and ``in`` can't wait: ``await db.count()`` and ``await db.contains(key)`` do.
     """
@@ -113,7 +113,7 @@ class AwaitedReads:
         begin (with ``reverse``: below which). ``limit``: no more documents than that.
         The documents come in pages of at most Limits.page_documents_max and page_bytes_max, each as of one revision.
         Writers go on meanwhile: every key that exists throughout comes exactly once, in order. A page's values are
-        parsed as their turn comes. The first scan of an open database sorts its keys, in a thread of its own.
+        parsed as their turn comes. The first scan of an open database sorts its keys, in another thread.
         Raises InvalidKeyError, InvalidValueError, ClosedError.
         """
         keys = scan_range(prefix, start, end, after, limit, reverse)
@@ -134,18 +134,18 @@ class AwaitedReads:
         return each_entry_awaited(self._handle.scan_keys, keys)
 
     async def count(self, prefix: str = "") -> int:
-        """The number of documents whose key begins with ``prefix``. Raises InvalidKeyError, ClosedError."""
+        """Return the number of documents whose key begins with ``prefix``. Raises InvalidKeyError, ClosedError."""
         return (await self._handle.count(prefix)).count
 
     async def get_many(self, keys: Iterable[str], path: str = "") -> list[Document | None]:
-        """The documents of ``keys``, in their order, all as of one revision; None for a missing one.
+        """Return the documents of ``keys``, in their order, all as of one revision; None for a missing one.
 
         ``path`` as in get(). Raises InvalidKeyError, ClosedError; LimitError: more keys than Limits.page_documents_max.
         """
         return list((await self._handle.get_many(keys, path)).documents)
 
     async def contains(self, key: str) -> bool:
-        """Is there a document of that key? Raises InvalidKeyError, LimitError, ClosedError."""
+        """Return whether there is a document of that key. Raises InvalidKeyError, LimitError, ClosedError."""
         return await self._handle.contains(key)
 
 
@@ -164,7 +164,7 @@ def scan_range(
 
 
 def next_range(keys: ScanRange, page: Page[T]) -> ScanRange | None:
-    """What is left of the range; None: nothing."""
+    """The rest of the range; None: nothing is left."""
     left = None if keys.limit is None else keys.limit - len(page.entries)
     if not page.more or left == 0:
         return None

@@ -115,7 +115,7 @@ def test_a_scan_shows_the_newest_document(db: Store) -> None:
 
 
 def test_writes_while_a_scan_goes_on(place: Place) -> None:
-    """What exists throughout comes exactly once, in order; what comes or goes meanwhile may come."""
+    """Keys that exist throughout come exactly once, in order; keys that come or go meanwhile may come."""
     names = [f"{number:03}" for number in range(60)]
     with place.open(Limits(page_documents_max=5)) as db:
         fill(db, names)

@@ -19,7 +19,7 @@ NAMES = [f"k{number:02}" for number in range(KEYS)]
 
 @contextmanager
 def writing(db: fluxdb.FluxDB) -> Iterator[None]:
-    """Others write on: round by round one document more, so that each revision has documents of its own."""
+    """Others write on: round by round one document more, so that no two revisions have the same documents."""
     done = threading.Event()
     counter = iter(range(10**9))
     lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""The entries of a page. Each is made when it is asked for: a value is parsed as its turn comes, and anew each time."""
+"""The entries of a page. Each is made on access: a value is parsed as its turn comes, and parsed again each time."""
 
 from collections.abc import Iterator, Sequence
 from typing import Generic, TypeVar, overload

@@ -1,7 +1,7 @@
 """Changes of the index.
 
 An insertion that meets a full node splits that one and begins again at the root, so each split finds room in the node
-above it. A key behind all others of its leaf begins a leaf of its own, so keys that come in order make full leaves. A
+above it. A key after all others of its leaf begins a new leaf, so keys that come in order make full leaves. A
 removal joins a node that became small with a neighbour, where both then leave room to spare.
 """
 
@@ -139,7 +139,7 @@ cdef inline size_t separator(const Pieces* lower, const Pieces* upper, uint8_t* 
 
 
 cdef int split_leaf(Index* index, Cursor* cursor, const uint8_t* key, size_t key_bytes) noexcept nogil:
-    """Make two leaves of one; one of them is empty where the key belongs before or behind all of the leaf's keys."""
+    """Make two leaves of one; one of them is empty if the key belongs before or after all of the leaf's keys."""
     cdef Pack* leaf = cursor.leaf
     cdef Pack** place = leaf_place(index, cursor)
     cdef uint32_t middle = leaf.count // 2
@@ -247,7 +247,7 @@ cdef void drop_child(Index* index, Inner* parent, uint32_t at, bint is_leaf) noe
 
 
 cdef bint join(Index* index, Inner* parent, uint32_t at, bint is_leaf) noexcept nogil:
-    """Put the child behind ``at`` into that one. False: together they are too large, or there is no memory."""
+    """Put the child after ``at`` into that one. False: together they are too large, or there is no memory."""
     if not (join_leaves(parent, at) if is_leaf else join_inner(index, parent, at)):
         return False
     parent.child[at].keys += parent.child[at + 1].keys

@@ -1,7 +1,7 @@
 """The order of the keys, as the state has it: nothing until it is first asked for, then an index that follows writes.
 
 Its invariant: once there is an index, its keys are those of the live documents in the table, at state.revision. While
-it is built the changes are noted, and put into it before it is shown. Where memory runs out the index goes, never a
+it is built the changes are noted, and put into it before it is shown. If memory runs out, the index is dropped, never a
 write: the next scan builds it again.
 """
 
@@ -18,7 +18,7 @@ cdef struct KeyChanges:
 
 # Guarded by the state's lock.
 cdef struct OrderedKeys:
-    bint followed           # there is an index, or one is built: changes must be told
+    bint followed           # there is an index, or one is built: changes must be noted
     bint failed             # a change could not be noted: the index that is built lacks it
     Index* index            # NULL: none yet
     KeyChanges changes      # since the building began

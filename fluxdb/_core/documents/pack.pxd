@@ -36,7 +36,7 @@ cdef inline uint32_t* pack_ends(const Pack* pack) noexcept nogil:
     return <uint32_t*>(pack_text(pack) + pack.capacity)
 
 cdef inline uint32_t pack_begin(const Pack* pack, uint32_t i) noexcept nogil:
-    """Where suffix i begins."""
+    """The offset at which suffix i begins."""
     return pack_ends(pack)[-<int>i] if i else pack.prefix_bytes
 
 cdef inline uint32_t pack_end(const Pack* pack, uint32_t i) noexcept nogil:
@@ -51,7 +51,7 @@ cdef inline Pieces pack_key(const Pack* pack, uint32_t i) noexcept nogil:
     key.second_bytes = pack_end(pack, i) - begin
     return key
 
-# Of what follows, NULL and -1 stand for: there is no memory, and nothing was changed.
+# NULL and -1 below mean: there is no memory, and nothing was changed.
 
 # An empty pack with room for so many bytes of prefix, suffixes and ends.
 cdef Pack* pack_new(size_t bytes_needed) noexcept nogil

@@ -118,7 +118,7 @@ cdef Pack* pack_slice(const Pack* pack, uint32_t first, uint32_t last) noexcept 
 
 
 cdef inline size_t bytes_at_prefix(const Pack* pack, size_t prefix_bytes) noexcept nogil:
-    """Of suffixes and ends, where the prefix were shorter."""
+    """The bytes of suffixes and ends if the prefix were shorter."""
     cdef size_t suffixes = pack.text_bytes - pack.prefix_bytes
     return suffixes + (pack.prefix_bytes - prefix_bytes) * pack.count + END_BYTES * <size_t>pack.count
 

@@ -1,7 +1,7 @@
 """Pages: documents of many keys, read in one hold of the state's lock, so all of them are at one revision.
 
-Within the hold short values are copied, and longer ones pinned; those are copied after it. What is copied is the page's
-own: nothing of the state is held once a page is filled.
+Within the hold short values are copied, and longer ones pinned; those are copied after it. The page owns the copies:
+nothing of the state is held once a page is filled.
 """
 
 from libc.stddef cimport size_t

@@ -332,7 +332,7 @@ cdef inline int take_documents(
 
 
 cdef void keep_place(Page* page, const PageEntry* last, Bound* after) noexcept nogil:
-    """Of an empty page: the last key that was looked at, which moves to the front, is where the next hold goes on."""
+    """Keep, at the front of an empty page, the last key that was looked at: the next hold goes on after it."""
     memmove(page.bytes, page.bytes + last.key, last.key_bytes)
     after.key = page.bytes
     after.key_bytes = last.key_bytes

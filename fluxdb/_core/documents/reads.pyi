@@ -8,7 +8,7 @@ from fluxdb._core.documents.documents import Documents
 from fluxdb._core.documents.entries import Entries
 
 class Reader:
-    """What there is to read in the documents, as it was acknowledged last. Safe from any thread.
+    """Reads of the documents as they were acknowledged last. Safe from any thread.
 
     A bound of a range is a str, "" included, or None; prefix "" is every key. ``page_documents_max`` bounds a page and
     the keys of one get_many; ``page_bytes_max`` the keys and values of a page, which one larger document may exceed.

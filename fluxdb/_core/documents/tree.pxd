@@ -4,7 +4,7 @@ A record moves with each write, so a pointer to it in the index would cost every
 overwrite costs nothing here, and a scan looks its keys up in the table, many at a time. Each inner node knows how many
 keys its children have, so that the number of keys in a range takes two descents, whatever the range.
 
-Guarded by whoever owns it: in the state, by the state's lock.
+Guarded by its owner: in the state, by the state's lock.
 """
 
 from libc.stddef cimport size_t
