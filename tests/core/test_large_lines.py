@@ -220,10 +220,11 @@ def threads_of_this_process() -> int:
     return len(os.listdir("/proc/self/task"))  # noqa: PTH208 - a count, many times over
 
 
-def filled(log: Log, byte_count: int) -> None:
+def filled(log: Log, byte_count: int, key: str = "large") -> None:
     """A document whose patches are large merges; no client sent it, so the thread for large lines is not there yet."""
     text = json.dumps({"filling": "x" * byte_count, "n": 0}, separators=(",", ":")).encode()
-    assert log.committer.write(Kind.SET, "large", text, -1) == (1, 1)
+    written = log.committer.write(Kind.SET, key, text, -1)
+    assert written is not None and written[0] == 1
 
 
 @needs_epoll
@@ -253,20 +254,25 @@ def test_a_small_patch_of_a_large_document_is_merged_by_the_thread_for_large_lin
 @needs_epoll
 @pytest.mark.guarantee(3)
 def test_g3_large_merges_of_many_clients_lose_no_update(roomy: Log) -> None:
-    filled(roomy, MIB // 2)
+    keys = ["large 0", "large 1"]
+    for key in keys:
+        filled(roomy, MIB // 2, key)
     loop = Loop(roomy, input_bytes_max=64 * MIB)
     sides = [Side(loop, **BOUNDS) for _ in range(6)]
     rounds = 8
     for number, side in enumerate(sides):
-        side.send(*[{"kind": "patch", "key": "large", "delta": {f"k{number}-{i}": i}} for i in range(rounds)])
-    versions = [reply["version"] for side in sides for reply in side.lines(rounds)]
-    assert sorted(versions) == list(range(2, 2 + len(versions)))
-    stored = roomy.documents.get("large")
-    assert stored is not None
-    found = json.loads(stored[0])
-    assert {name: found[name] for name in found if name.startswith("k")} == {
-        f"k{number}-{i}": i for number in range(len(sides)) for i in range(rounds)
-    }
+        key = keys[number % 2]
+        side.send(*[{"kind": "patch", "key": key, "delta": {f"k{number}-{i}": i}} for i in range(rounds)])
+    replies = [side.lines(rounds) for side in sides]
+    for half, key in enumerate(keys):
+        versions = [reply["version"] for of_one in replies[half::2] for reply in of_one]
+        assert sorted(versions) == list(range(2, 2 + 3 * rounds))
+        stored = roomy.documents.get(key)
+        assert stored is not None
+        found = json.loads(stored[0])
+        assert {name: found[name] for name in found if name.startswith("k")} == {
+            f"k{number}-{i}": i for number in range(half, 6, 2) for i in range(rounds)
+        }
     for side in sides:
         side.close()
     assert roomy.replayed()[0].digest() == roomy.documents.digest()
