@@ -169,7 +169,7 @@ class Answers:
             client.authenticate()
             reply(ticket, lines.reply({"kind": "ok"}, request_id))
         elif right is None:
-            reply(ticket, lines.error_words("auth", TOO_MANY, request_id))
+            reply(ticket, lines.error_reply("auth", TOO_MANY, request_id))
         else:
             logger.warning("%s: a wrong password", client.address)
-            reply(ticket, lines.error_words("auth", "this is not the password", request_id))
+            reply(ticket, lines.error_reply("auth", "this is not the password", request_id))

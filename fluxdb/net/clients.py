@@ -76,7 +76,7 @@ class Clients:
             Channel(service.engine.committer),
             events_bytes_max=EVENTS_BYTES_MAX,
             input_bytes_max=limits.input_bytes_max,
-            input_words=lines.too_much_input(limits.input_bytes_max),
+            input_message=lines.too_much_input(limits.input_bytes_max),
             unread_bytes_max=limits.unread_bytes_max,
             with_epoll=with_epoll,
         )

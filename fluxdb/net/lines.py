@@ -38,7 +38,7 @@ def error(problem: BaseException, request_id: bytes = b"") -> bytes:
     return b'{"kind":"error",%b%b}\n' % (error_members(problem), _id_member(request_id))
 
 
-def error_words(code: str, message: str, request_id: bytes = b"") -> bytes:
+def error_reply(code: str, message: str, request_id: bytes = b"") -> bytes:
     return b'{"kind":"error",%b%b}\n' % (error_text(code, message), _id_member(request_id))
 
 

@@ -205,7 +205,7 @@ class Server(Service):
         deadline = self.loop.time() + self.limits.drain_seconds
         while self._left and await self._wait_for_one(deadline - self.loop.time()):
             pass
-        self.hurry()
+        self.abort()
         while self._left:  # until the reactor has told of each
             await self._wait_for_one(1.0)
         self._ticking.cancel()
@@ -227,7 +227,7 @@ class Server(Service):
             return seconds > 0
         return True
 
-    def hurry(self) -> None:
+    def abort(self) -> None:
         """While close() waits for clients: wait no more."""
         if self._tls is not None:
             self._tls.abort()

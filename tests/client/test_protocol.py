@@ -102,13 +102,13 @@ def test_a_farewell_answers_no_request() -> None:
     protocol.request(b'{"kind":"set","key":"k","value":1', taken.append)
     protocol.feed(b'{"kind":"error","code":"too_large","message":"m","closing":true}\n')
     assert taken == []
-    assert protocol.last_words is not None
+    assert protocol.last_message is not None
 
 
 def test_an_error_that_answers_nothing_is_kept_as_the_last_words() -> None:
     protocol = Protocol(print)
     protocol.feed(b'{"kind":"error","message":"too many connections"}\n')
-    assert protocol.last_words == b'{"kind":"error","message":"too many connections"}'
+    assert protocol.last_message == b'{"kind":"error","message":"too many connections"}'
 
 
 def test_g11_a_line_without_an_end_is_bounded() -> None:

@@ -69,7 +69,7 @@ class Loop:
             Channel(log.committer),
             events_bytes_max=4096,
             input_bytes_max=input_bytes_max,
-            input_words=TOO_MUCH,
+            input_message=TOO_MUCH,
             unread_bytes_max=unread_bytes_max,
             with_epoll=with_epoll,
         )

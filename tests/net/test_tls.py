@@ -270,7 +270,7 @@ def test_to_hurry_closes_who_takes_nothing(tmp_path: Path) -> None:
         ending = threading.Thread(target=server.close)
         ending.start()
         until(lambda: server.server.closing)
-        server.call(server.server.hurry)
+        server.call(server.server.abort)
         ending.join(PATIENCE_SECONDS)
         assert not ending.is_alive()
 

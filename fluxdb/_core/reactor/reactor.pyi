@@ -17,7 +17,7 @@ class Reactor:
         *,
         events_bytes_max: int,  # unsent, of one socket, when it takes no more events
         input_bytes_max: int,  # of all sockets together, in large requests that are not whole;
-        input_words: bytes,  # and the line for who goes over that
+        input_message: bytes,  # and the line for who goes over that
         unread_bytes_max: int,  # of all sockets together, of what waits to be read; who goes over that is cut off
         with_epoll: bool = ...,  # where the system has it; else poll(2) waits for the sockets
     ) -> None:

@@ -42,7 +42,8 @@ cdef extern from "<unistd.h>" nogil:
 @cython.no_gc
 cdef class Reactor:
     def __cinit__(
-        self, Channel channel not None, *, size_t events_bytes_max, size_t input_bytes_max, bytes input_words not None,
+        self, Channel channel not None, *, size_t events_bytes_max, size_t input_bytes_max,
+        bytes input_message not None,
         size_t unread_bytes_max, bint with_epoll=FLUXDB_HAS_EPOLL,
     ):
         cdef ReactorState* state = &self.state
@@ -60,7 +61,7 @@ cdef class Reactor:
         state.input_bytes_max = input_bytes_max
         state.unread_bytes_max = unread_bytes_max
         state.received = <uint8_t*>malloc(RECEIVE_BYTES)
-        if state.received == NULL or not put_bytes(&state.input_words, input_words):
+        if state.received == NULL or not put_bytes(&state.input_message, input_message):
             raise MemoryError
         error = fluxdb_poller_open(&state.poller, with_epoll)
         error = error or fluxdb_bell_open(state.bell) or fluxdb_bell_open(state.news)
@@ -81,7 +82,7 @@ cdef class Reactor:
         free(state.sockets)
         switchboard_free(&state.board)
         free(state.received)
-        free(state.input_words.data)
+        free(state.input_message.data)
         fluxdb_bell_close(state.bell)
         fluxdb_bell_close(state.news)
         fluxdb_poller_close(&state.poller)

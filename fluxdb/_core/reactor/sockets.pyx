@@ -118,7 +118,7 @@ cdef void count_input(ReactorState* reactor, Socket* socket) noexcept nogil:
     reactor.input_bytes += counted - socket.counted_bytes
     socket.counted_bytes = counted
     if counted and reactor.input_bytes > reactor.input_bytes_max:
-        socket_send_away(reactor, socket, reactor.input_words.data, reactor.input_words.used)
+        socket_send_away(reactor, socket, reactor.input_message.data, reactor.input_message.used)
 
 
 # ---- replies ----

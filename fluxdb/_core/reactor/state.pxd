@@ -75,7 +75,7 @@ cdef struct ReactorState:
     size_t events_bytes_max     # unsent, of one socket, when it takes no more events: shared lines apart
     size_t input_bytes          # of all sockets, in requests that are not whole
     size_t input_bytes_max
-    Bytes input_words           # the last line for a client over the limit
+    Bytes input_message           # the last line for a client over the limit
     size_t unread_bytes         # of all sockets: their unread output, and shared lines, each once
     size_t unread_bytes_max
     uint64_t cut_off            # the number of clients closed for exceeding it

@@ -135,7 +135,7 @@ async def _run(serving: Serving, engine: Engine, signals: Signals) -> None:
         web_limits=serving.web_limits if serving.web is not None else None,
         version=fluxdb.__version__,
     )
-    signals.abort.append(server.hurry)
+    signals.abort.append(server.abort)
     watching: asyncio.Task[None] | None = None
     if certificate is not None:
         certificate.warn(server.limits.certificate_warning_days)
@@ -163,7 +163,7 @@ async def _run(serving: Serving, engine: Engine, signals: Signals) -> None:
                     count=server.count,
                     limits=serving.web_limits,
                 )
-            signals.abort.append(web.hurry)
+            signals.abort.append(web.abort)
             line(f"web page on {web.url}")
         if logger.isEnabledFor(logging.WARNING):
             standard_lines().note(f"database {folder_line(engine.info())}")

@@ -125,14 +125,14 @@ class Link(asyncio.Protocol):
     @property
     def why(self) -> str:
         """Why it was lost, in words."""
-        if self._protocol.last_words is not None:
-            return str(failure.failure(reply.members(self._protocol.last_words)))
+        if self._protocol.last_message is not None:
+            return str(failure.failure(reply.members(self._protocol.last_message)))
         return self._reason or "the server closed the connection"
 
     @property
     def lost_without_a_word(self) -> bool:
         """Nothing is known but that the other side closed it."""
-        return self.lost and not self._reason and self._protocol.last_words is None
+        return self.lost and not self._reason and self._protocol.last_message is None
 
     # Callbacks of the transport
 
@@ -148,7 +148,7 @@ class Link(asyncio.Protocol):
             broken, self._reason = True, str(error)
         finally:
             self._tell()
-        if broken or self._protocol.last_words is not None:
+        if broken or self._protocol.last_message is not None:
             self._give_up()
 
     def eof_received(self) -> None:

@@ -33,7 +33,7 @@ class Protocol:
         self._input = bytearray()
         self._searched = 0
         self._last_id = 0
-        self.last_words: bytes | None = None  # an error that answers nothing: why the server is about to close
+        self.last_message: bytes | None = None  # an error that answers nothing: why the server is about to close
 
     def __len__(self) -> int:
         """Requests without their reply."""
@@ -48,7 +48,7 @@ class Protocol:
     def feed(self, data: bytes) -> None:
         """Bytes that arrived, in whatever pieces. Raises UnexpectedReplyError where the stream can't be followed.
 
-        Where there are ``last_words`` afterwards, nothing comes any more.
+        Where there are ``last_message`` afterwards, nothing comes any more.
         """
         self._input += data
         lines, start = self._input, 0
@@ -73,7 +73,7 @@ class Protocol:
         if reply["kind"] in ("event", "evicted"):
             self._pushed(line)
         elif reply["kind"] == "error" and (reply.get("closing") is True or not self._waiting):
-            self.last_words = line
+            self.last_message = line
         elif self._waiting and self._answers_oldest(reply):
             self._waiting.popleft()[1](line)
         else:

@@ -89,7 +89,7 @@ class WebServer:
         deadline = loop.time() + drain_seconds
         while self._connections and (left := deadline - loop.time()) > 0:
             await self._wait_for_one(left)
-        self.hurry()
+        self.abort()
         while self._connections:  # until their connection_lost was called
             await self._wait_for_one(1.0)
         for task in self._sessions.values():  # perhaps in a write that a disk holds up
@@ -103,7 +103,7 @@ class WebServer:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._gone.wait(), seconds)
 
-    def hurry(self) -> None:
+    def abort(self) -> None:
         """While close() waits for connections: wait no more."""
         for connection in list(self._connections):
             connection.transport.abort()
