@@ -71,4 +71,4 @@ def test_a_worker_process_that_is_handed_a_database_says_so(tmp_path: Path) -> N
         ProcessPoolExecutor(1, mp_context=get_context("spawn")) as workers,
         pytest.raises(TypeError, match=DATABASE),
     ):
-        workers.submit(len, db).result(60)  # type: ignore[arg-type]
+        workers.submit(len, db).result(60)
