@@ -108,7 +108,7 @@ class Pump:
         self._loop.add_reader(self._outer.fileno(), self._run, self._shake_hands)
 
     def _run(self, step: Callable[[], object]) -> None:
-        """Do what the loop has called for. A client whose connection fails is closed; others go on."""
+        """Run a step that the loop has called for. A client whose connection fails is closed; others go on."""
         if self._closed:
             return
         try:

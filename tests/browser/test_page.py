@@ -212,7 +212,7 @@ def test_a_write_can_ask_for_a_version(make_server: MakeServer, open_window: Ope
     write(page, "set", "k", "1")
     wait_for_text(page, "#write-note", "stored: version 1")
     write(page, "patch", "k", '{"a": 1}')
-    wait_for_text(page, "#write-note", "version conflict: expected 0, the key is at 1")
+    wait_for_text(page, "#write-note", "version conflict: expected 0, key 'k' is at 1")
     page.fill("#if-version", "1")
     write(page, "delete", "k")
     wait_for_text(page, "#write-note", "deleted: version 2")

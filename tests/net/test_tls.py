@@ -71,7 +71,8 @@ def test_g11_a_connection_counts_once_from_its_first_moment_to_its_last(tmp_path
         server.until(lambda: server.server.connections == len(server.server.clients) == 0)
 
 
-def test_who_is_in_its_handshake_does_not_hold_up_the_end(tmp_path: Path) -> None:
+def test_who_is_in_its_handshake_does_not_hold_up_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tls, "HANDSHAKE_SECONDS", 3_600.0)
     with threaded(tmp_path, ServerLimits(drain_seconds=3_600)) as server, silent(server) as client:
         server.until(lambda: server.server.connections == 1)
         server.close()
@@ -189,6 +190,27 @@ def test_a_client_that_is_cut_off_is_no_error_and_leaves_nothing(
         server.until(lambda: server.server.connections == len(server.server.clients) == 0)
     assert server.engine.notify.subscribers == 0
     assert caplog.records == []
+
+
+def test_a_reset_behind_more_than_one_read_takes_is_noticed(server: Threaded) -> None:
+    client = Wire(server.port)
+    client.ask({"kind": "ping"})
+    held, go_on = threading.Event(), threading.Event()
+
+    def hold() -> bool:
+        held.set()
+        return go_on.wait(PATIENCE_SECONDS)
+
+    holding = threading.Thread(target=lambda: server.call(hold))  # the event loop
+    holding.start()
+    assert held.wait(PATIENCE_SECONDS)
+    for _ in range(300):
+        client.socket.sendall(b" ")  # a record of TLS each, which one read takes; a reply would notice, too
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+    go_on.set()
+    holding.join(PATIENCE_SECONDS)
+    server.until(lambda: server.server.connections == 0)
 
 
 # Bounds

@@ -16,7 +16,8 @@ from websockets.http11 import Request, Response
 from fluxdb.net.web.access import Access
 
 PAGE = Path(__file__).parent / "page"
-FILES = {"/": "index.html", "/page/page.css": "page.css", "/page/page.js": "page.js"}
+PARTS = ("page.css", "page.js", "keys.js", "connection.js", "json.js", "elements.js")
+FILES = {"/": "index.html"} | {f"/page/{name}": name for name in PARTS}
 CONTENT_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 WEBSOCKET_PATHS = ("/", "/ws")
 METHODS = ("GET", "HEAD")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -11,16 +10,14 @@ from functools import partial
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from fluxdb._core.documents.documents import NUMBER_MAX
-from fluxdb.engine.handle import ANY_VERSION
 from fluxdb.engine.local.loop import LoopEngine
-from fluxdb.errors import AuthError, FluxDBError, InvalidKeyError, LimitError
+from fluxdb.errors import AuthError, FluxDBError, LimitError
 from fluxdb.limits import WebLimits
-from fluxdb.net import lines
-from fluxdb.net.web import messages
+from fluxdb.net.web import members, messages
 from fluxdb.net.web.access import Access
+from fluxdb.net.web.commands import SECOND_NAMES, Commands
 from fluxdb.net.web.events import PageEvents
-from fluxdb.net.web.messages import RequestError
+from fluxdb.net.web.members import Members, RequestError
 
 logger = logging.getLogger("fluxdb.web")
 
@@ -28,9 +25,6 @@ GOING_AWAY = 1001  # close codes of RFC 6455
 POLICY_VIOLATION = 1008
 INTERNAL_ERROR = 1011
 WIRE_KINDS = {"delete": "del"}  # by type, where the wire has another name
-KEYLESS = ("auth", "info")
-TYPES = {"del": "delete"}  # second names
-
 
 Count = Callable[[str, bool], None]
 
@@ -66,11 +60,10 @@ class Session:
         self._sending = asyncio.Lock()
         self._backlog = engine.engine.notify.client_backlog(limits.client_event_bytes_max)
         self._events = PageEvents(self._send, self._end_events)
-        self._handlers: dict[str, Callable[[str, dict[str, str]], Awaitable[bytes]]] = {
-            "get": self._get,
-            "set": self._set,
-            "patch": self._patch,
-            "delete": self._delete,
+        commands = Commands(engine)
+        self._keyless = commands.keyless
+        self._keyed: dict[str, Callable[[str, Members], Awaitable[bytes]]] = {
+            **commands.keyed,
             "subscribe": self._subscribe,
             "unsubscribe": self._unsubscribe,
         }
@@ -107,18 +100,17 @@ class Session:
             await self._connection.close(GOING_AWAY)
 
     async def _take(self, message: str | bytes) -> None:
-        request: dict[str, str] = {}
+        request: Members = {}
         kind = ""
         try:
             if isinstance(message, bytes):
                 raise RequestError("a message is text: a JSON object")
-            request = messages.members(message)
-            kind = _string(request, "type")
-            kind = TYPES.get(kind, kind)
+            request = members.members_of(message)
+            kind = members.string(request, "type")
+            kind = SECOND_NAMES.get(kind, kind)
             answer = await self._answer(kind, request)
         except FluxDBError as error:
-            known = kind in KEYLESS or kind in self._handlers
-            self._count(WIRE_KINDS.get(kind, kind) if known else "invalid", True)
+            self._count(WIRE_KINDS.get(kind, kind) if kind in self._types else "invalid", True)
             await self._send(partial(messages.error_message, error, request))
             if self._auth_failures >= self._limits.auth_failures_max:
                 await self._connection.close(POLICY_VIOLATION, "wrong password")
@@ -126,26 +118,26 @@ class Session:
             self._count(WIRE_KINDS.get(kind, kind), False)
             await self._send(answer)
 
-    async def _answer(self, kind: str, request: dict[str, str]) -> Callable[[], bytes]:
+    @property
+    def _types(self) -> tuple[str, ...]:
+        return "auth", *self._keyless, *self._keyed
+
+    async def _answer(self, kind: str, request: Members) -> Callable[[], bytes]:
         """Do what is asked; what makes the answer."""
         id_text = request.get("id", "")
         if id_text and not messages.is_id(id_text):
             raise RequestError("the member id is a number or a string")
         if kind == "auth":
-            await self._authenticate(_string(request, "password"))
+            await self._authenticate(members.string(request, "password"))
             return partial(messages.response, "auth", "", id_text, b'{"kind":"ok"}')
         if not self._authenticated:
             raise AuthError("this server wants a password first")
-        if kind == "info":
-            return partial(messages.response, kind, "", id_text, await self._info())
-        handler = self._handlers.get(kind)
-        if handler is None:
-            raise RequestError(f"the type is none of {', '.join((*KEYLESS, *self._handlers))}")
-        key = _string(request, "key")
-        if not is_text(key):
-            raise InvalidKeyError("the key holds half a surrogate pair")
-        data = await handler(key, request)
-        return partial(messages.response, kind, key, id_text, data)
+        if kind in self._keyless:
+            return partial(messages.response, kind, "", id_text, await self._keyless[kind](request))
+        if kind not in self._keyed:
+            raise RequestError(f"the type is none of {', '.join(self._types)}")
+        key = members.key(request)
+        return partial(messages.response, kind, key, id_text, await self._keyed[kind](key, request))
 
     async def _send(self, make: Callable[[], bytes]) -> None:
         async with self._sending:
@@ -157,29 +149,7 @@ class Session:
             raise AuthError("the password is wrong")
         self._authenticated = True
 
-    # The work of a request, and the wire's reply to it.
-
-    async def _info(self) -> bytes:
-        return lines.reply({"kind": "info", "info": await self._engine.info()}).rstrip(b"\n")
-
-    async def _get(self, key: str, request: dict[str, str]) -> bytes:
-        return lines.document(await self._engine.get_text(key))
-
-    async def _set(self, key: str, request: dict[str, str]) -> bytes:
-        return lines.written(await self._engine.set(key, _text(request, "value"), _if_version(request)))
-
-    async def _patch(self, key: str, request: dict[str, str]) -> bytes:
-        remove_nulls = request.get("remove_nulls", "false")
-        if remove_nulls not in ("true", "false"):
-            raise RequestError("the member remove_nulls is true or false")
-        delta = _text(request, "delta")
-        written = self._engine.patch(key, delta, _if_version(request), remove_nulls=remove_nulls == "true")
-        return lines.written(await written)
-
-    async def _delete(self, key: str, request: dict[str, str]) -> bytes:
-        return lines.written(await self._engine.delete(key, _if_version(request)))
-
-    async def _subscribe(self, key: str, request: dict[str, str]) -> bytes:
+    async def _subscribe(self, key: str, request: Members) -> bytes:
         if key not in self._events:
             if len(self._events) >= self._limits.subscriptions_max:
                 raise LimitError(f"a connection has at most {self._limits.subscriptions_max} subscriptions")
@@ -187,7 +157,7 @@ class Session:
             self._events.add(key, await self._engine.subscribe([key], client=self._backlog))
         return b'{"kind":"subscribed","key":%s}' % request["key"].encode()
 
-    async def _unsubscribe(self, key: str, request: dict[str, str]) -> bytes:
+    async def _unsubscribe(self, key: str, request: Members) -> bytes:
         self._events.drop(key)
         return b'{"kind":"ok"}'
 
@@ -202,36 +172,3 @@ def peer_of(connection: ServerConnection) -> str:
     """The address of the other side."""
     address = connection.remote_address
     return str(address[0]) if address else ""
-
-
-def is_text(text: str) -> bool:
-    """Tell whether it can be written as UTF-8."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _string(request: dict[str, str], name: str) -> str:
-    text = _text(request, name)
-    value = json.loads(text) if text[:1] == b'"' else None
-    if not isinstance(value, str):
-        raise RequestError(f"the member {name} is a string")
-    return value
-
-
-def _text(request: dict[str, str], name: str) -> bytes:
-    text = request.get(name)
-    if text is None:
-        raise RequestError(f"the request has no member {name}")
-    return text.encode()
-
-
-def _if_version(request: dict[str, str]) -> int:
-    text = request.get("if_version")
-    if text is None:
-        return ANY_VERSION
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(NUMBER_MAX)) and int(text) <= NUMBER_MAX):
-        raise RequestError(f"the member if_version is a whole number from 0 to {NUMBER_MAX}")
-    return int(text)

@@ -1,266 +1,21 @@
-// FluxDB's live page. JSON values stay the text that they are: a number of 64 bits would not survive JSON.parse.
-// All data reaches the document by textContent alone.
+// FluxDB's live page. JSON values stay the text that they are. All data reaches the document by textContent alone.
+
+import { Connection } from "./connection.js";
+import { $, element, note, replaceKeepingFocus } from "./elements.js";
+import { KeyBrowser } from "./keys.js";
+import { linesOf, marked, membersOf, pretty, stringOf } from "./json.js";
 
 const COUNTER = "counter";
 const LOG_LINES_MAX = 200;
-const REPLY_SECONDS_MAX = 15;
 const HEARTBEAT_SECONDS = 20;
-const RETRY_MS = [200, 8000]; // the first and the longest wait before connecting again
-const DIFF_CELLS_MAX = 1_000_000; // lines before times lines after; beyond it all is marked
-
 const PAUSE_MS = 50; // where there is nothing to wait for
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-const $ = (id) => document.getElementById(id);
-
-function element(name, className, text) {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
-
-function note(target, text, kind = "") {
-  target.textContent = text;
-  target.className = `note ${kind}`;
-}
-
-// ---- JSON as text
-
-const WORD = /[^\s"{}[\],:]+/y; // a number, true, false, null
-
-function endOfString(text, at) {
-  for (;;) {
-    at = text.indexOf('"', at + 1);
-    if (at < 0) return text.length;
-    let slashes = 0;
-    while (text[at - 1 - slashes] === "\\") slashes++;
-    if (slashes % 2 === 0) return at + 1;
-  }
-}
-
-function tokensOf(text) {
-  const tokens = [];
-  for (let at = 0; at < text.length;) {
-    let end = at + 1;
-    if (text[at] === '"') end = endOfString(text, at);
-    else if (!"{}[],: \t\r\n".includes(text[at])) {
-      WORD.lastIndex = at;
-      end = at + WORD.exec(text)[0].length;
-    }
-    if (end > at + 1 || text[at].trim()) tokens.push(text.slice(at, end));
-    at = end;
-  }
-  return tokens;
-}
-
-// The members of a JSON object, each as the text that it is.
-function membersOf(text) {
-  const members = new Map();
-  const tokens = tokensOf(text);
-  for (let at = 1, depth = 0, name = null, parts = []; at < tokens.length; at++) {
-    const token = tokens[at];
-    if (depth === 0 && (token === "," || token === "}")) {
-      if (name !== null) members.set(name, parts.join(""));
-      name = null;
-      parts = [];
-    } else if (name === null) {
-      name = JSON.parse(token);
-      at++; // the colon
-    } else {
-      parts.push(token);
-      if (token === "{" || token === "[") depth++;
-      if (token === "}" || token === "]") depth--;
-    }
-  }
-  return members;
-}
-
-const stringOf = (text) => (text === undefined ? undefined : JSON.parse(text));
-
-// As lines of [kind, text] pairs, indented.
-function linesOf(text) {
-  const tokens = tokensOf(text);
-  const lines = [[]];
-  let depth = 0;
-  const put = (kind, words) => lines[lines.length - 1].push([kind, words]);
-  const turn = () => lines.push(depth ? [["indent", "  ".repeat(depth)]] : []);
-  tokens.forEach((token, at) => {
-    const next = tokens[at + 1];
-    if (token === "{" || token === "[") {
-      put("", token);
-      if (next !== "}" && next !== "]") { depth++; turn(); }
-    } else if (token === "}" || token === "]") {
-      if (tokens[at - 1] !== "{" && tokens[at - 1] !== "[") { depth--; turn(); }
-      put("", token);
-    } else if (token === ",") { put("", token); turn(); }
-    else if (token === ":") put("", ": ");
-    else if (token[0] === '"') put(next === ":" ? "name" : "string", token);
-    else put(/[tfn]/.test(token[0]) ? "word" : "number", token);
-  });
-  return lines;
-}
-
-const plain = (line) => line.map(([, words]) => words).join("");
-const pretty = (text) => linesOf(text).map(plain).join("\n");
-
-// Pairs of a mark ("", "added", "removed") and a line: the longest common subsequence stays.
-function marked(before, after) {
-  const same = (line) => plain(line).replace(/,$/, "");
-  const a = before.map(same), b = after.map(same);
-  let head = 0, tail = 0;
-  while (head < a.length && head < b.length && a[head] === b[head]) head++;
-  while (tail < a.length - head && tail < b.length - head && a.at(-1 - tail) === b.at(-1 - tail)) tail++;
-  const rows = a.length - head - tail, columns = b.length - head - tail;
-  const result = after.slice(0, head).map((line) => ["", line]);
-  const far = rows * columns > DIFF_CELLS_MAX;
-  const length = far ? [] : Array.from({ length: rows + 1 }, () => new Uint32Array(columns + 1));
-  for (let i = rows - 1; !far && i >= 0; i--) {
-    for (let j = columns - 1; j >= 0; j--) {
-      length[i][j] = a[head + i] === b[head + j] ? length[i + 1][j + 1] + 1 : Math.max(length[i + 1][j], length[i][j + 1]);
-    }
-  }
-  for (let i = 0, j = 0; i < rows || j < columns;) {
-    if (!far && i < rows && j < columns && a[head + i] === b[head + j]) { result.push(["", after[head + j]]); i++; j++; }
-    else if (i < rows && (far || j === columns || length[i + 1][j] >= length[i][j + 1])) result.push(["removed", before[head + i++]]);
-    else result.push(["added", after[head + j++]]);
-  }
-  return result.concat(after.slice(after.length - tail).map((line) => ["", line]));
-}
-
-// ---- the connection
-
-class RequestFailed extends Error {
-  constructor(message, code, lost = false) {
-    super(message);
-    this.code = code;
-    this.lost = lost; // whether it took effect is not known
-  }
-}
-
-class Connection {
-  #socket = null;
-  #waiting = new Map(); // id -> {resolve, reject, timer}
-  #nextId = 1;
-  #attempt = 0;
-  #timer = 0;
-  #password = null;
-  #lives = []; // who waits until it is live
-
-  constructor({ onState, onLive, onEvent, onEvicted, onLocked }) {
-    Object.assign(this, { state: "connecting", onState, onLive, onEvent, onEvicted, onLocked });
-  }
-
-  open() {
-    clearTimeout(this.#timer);
-    this.#turn("connecting", this.#attempt ? "reconnecting" : "connecting");
-    // Beside the page, which may be below a path that a proxy cuts off. As http(s): new URL keeps that when it resolves.
-    const socket = new WebSocket(new URL("ws", location.href).href.replace(/^http/, "ws"));
-    this.#socket = socket;
-    socket.onopen = () => this.#begin(socket);
-    socket.onmessage = ({ data }) => socket === this.#socket && this.#take(data);
-    socket.onclose = ({ reason }) => socket === this.#socket && this.#lost(reason);
-  }
-
-  retryNow() {
-    if (this.state === "offline") this.open();
-  }
-
-  signIn(password) {
-    this.#password = password;
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#begin(this.#socket);
-    else this.open();
-  }
-
-  live() {
-    return this.state === "live" ? Promise.resolve() : new Promise((resolve) => this.#lives.push(resolve));
-  }
-
-  // members: name -> JSON text. The reply's members.
-  request(type, members) {
-    if (this.#socket?.readyState !== WebSocket.OPEN) {
-      return Promise.reject(new RequestFailed("there is no connection: nothing was sent", "connection_lost"));
-    }
-    const id = this.#nextId++;
-    const parts = Object.entries({ type: JSON.stringify(type), id, ...members });
-    const socket = this.#socket;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#drop(socket), REPLY_SECONDS_MAX * 1000);
-      this.#waiting.set(String(id), { resolve, reject, timer });
-      socket.send(`{${parts.map(([name, text]) => `${JSON.stringify(name)}:${text}`).join(",")}}`);
-    });
-  }
-
-  async #begin(socket) {
-    try {
-      if (this.#password !== null) await this.request("auth", { password: JSON.stringify(this.#password) });
-      await this.onLive();
-    } catch (error) {
-      if (socket !== this.#socket || error.code === "connection_lost") return;
-      if (error.code === "auth") {
-        const wrong = this.#password !== null;
-        this.#password = null;
-        this.#turn("locked", "password needed");
-        this.onLocked(wrong);
-      } else {
-        this.#drop(socket);
-      }
-      return;
-    }
-    this.#attempt = 0;
-    this.#turn("live", "live");
-    this.#lives.splice(0).forEach((resolve) => resolve());
-  }
-
-  #take(text) {
-    const message = membersOf(text);
-    const waiting = this.#waiting.get(message.get("id"));
-    if (waiting) {
-      clearTimeout(waiting.timer);
-      this.#waiting.delete(message.get("id"));
-      if (stringOf(message.get("type")) === "error") {
-        const unknown = message.get("maybe_applied") === "true";
-        waiting.reject(new RequestFailed(stringOf(message.get("message")), stringOf(message.get("code")), unknown));
-      } else {
-        waiting.resolve(membersOf(message.get("data")));
-      }
-      return;
-    }
-    const type = stringOf(message.get("type"));
-    if (type === "event") this.onEvent(membersOf(membersOf(message.get("data")).get("event")));
-    if (type === "evicted") this.onEvicted(stringOf(message.get("key")));
-  }
-
-  // The server does not answer: don't wait for the closing handshake either.
-  #drop(socket) {
-    if (socket !== this.#socket) return;
-    socket.close();
-    this.#lost();
-  }
-
-  #lost(reason = "") {
-    this.#socket = null;
-    const words = reason ? `the server closed the connection: ${reason}` : "the connection was lost";
-    for (const { reject, timer } of this.#waiting.values()) {
-      clearTimeout(timer);
-      reject(new RequestFailed(words, "connection_lost", true));
-    }
-    this.#waiting.clear();
-    if (this.state === "locked") return; // signIn opens it again
-    const wait = Math.min(RETRY_MS[0] * 2 ** this.#attempt++, RETRY_MS[1]) * (0.75 + Math.random() / 2);
-    this.#turn("offline", "no connection, trying again");
-    this.#timer = setTimeout(() => this.open(), wait);
-  }
-
-  #turn(state, words) {
-    this.state = state;
-    this.onState(state, words);
-  }
-}
 
 // ---- what is watched
 
-// key -> {text (null: no document), version, known, before (the text that was shown), op, events, pinned}
+// key -> {text (null: no document), version, known, before (the text that was shown), op, events, pinned, passing}
+// A key that is passing was opened in the browser of keys: the next one takes its place, unless it is kept.
 const watched = new Map();
 let inspected = COUNTER;
 
@@ -275,6 +30,7 @@ const connection = new Connection({
       log("warning", key, "is not watched", error.message);
     })));
     if ($("login").open) $("login").close();
+    keys.refresh();
     showInfo().catch(() => {});
   },
   onEvent(event) {
@@ -298,6 +54,8 @@ const connection = new Connection({
     $("password").focus();
   },
 });
+
+const keys = new KeyBrowser({ request: (...asked) => connection.request(...asked), open: browseTo });
 
 const keyMember = (key) => ({ key: JSON.stringify(key) });
 
@@ -331,32 +89,45 @@ function change(key, text, version, op) {
   if (key === COUNTER) showCounter();
 }
 
-function watch(key, pinned = false) {
-  if (!watched.has(key)) {
-    watched.set(key, { text: null, version: null, known: false, before: undefined, op: "", events: 0, pinned });
-  }
-  sessionStorage.setItem("fluxdb-watched", JSON.stringify([...watched.keys()]));
+function watch(key, { pinned = false, passing = false } = {}) {
+  const entry = watched.get(key);
+  if (entry) entry.passing &&= passing;
+  else watched.set(key, { text: null, version: null, known: false, before: undefined, op: "", events: 0, pinned, passing });
+  remember();
   inspect(key);
+}
+
+function remember() {
+  const kept = [...watched].filter(([, entry]) => !entry.passing).map(([key]) => key);
+  sessionStorage.setItem("fluxdb-watched", JSON.stringify(kept));
+}
+
+function browseTo(key) {
+  for (const [other, entry] of watched) if (entry.passing && other !== key) unwatch(other);
+  const shown = subscribeTo(key, { passing: true });
+  const { top, bottom } = $("inspected-key").getBoundingClientRect();
+  if (top < 0 || bottom > innerHeight) $("inspector-card").scrollIntoView(); // on a phone it is below the keys
+  return shown;
 }
 
 function inspect(key) {
   inspected = key;
+  keys.choose(key);
   showWatched();
   showInspected();
 }
 
 async function unwatch(key) {
   watched.delete(key);
-  sessionStorage.setItem("fluxdb-watched", JSON.stringify([...watched.keys()]));
+  remember();
   if (inspected === key) inspect(COUNTER);
   showWatched();
   await connection.request("unsubscribe", keyMember(key)).catch(() => {}); // a new connection won't subscribe to it
 }
 
 function showWatched() {
-  const focused = document.activeElement?.dataset?.focus;
-  $("watched").replaceChildren(...[...watched].map(([key, entry]) => {
-    const item = element("li");
+  replaceKeepingFocus($("watched"), [...watched].map(([key, entry]) => {
+    const item = element("li", entry.passing ? "passing" : "");
     const open = element("button", "open");
     open.type = "button";
     open.dataset.focus = `open ${key}`;
@@ -364,8 +135,16 @@ function showWatched() {
     open.append(element("code", "", key), element("span", "badge", versionWords(entry)));
     open.onclick = () => inspect(key);
     item.append(open);
+    if (entry.passing) {
+      const keep = element("button", "quiet", "Keep");
+      keep.type = "button";
+      keep.dataset.focus = `keep ${key}`;
+      keep.setAttribute("aria-label", `keep watching ${key}`);
+      keep.onclick = () => watch(key);
+      item.append(keep);
+    }
     if (!entry.pinned) {
-      const end = element("button", "quiet", "Unsubscribe");
+      const end = element("button", "quiet", "Stop");
       end.type = "button";
       end.dataset.focus = `end ${key}`;
       end.setAttribute("aria-label", `unsubscribe ${key}`);
@@ -374,7 +153,6 @@ function showWatched() {
     }
     return item;
   }));
-  if (focused) document.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus();
 }
 
 function versionWords(entry) {
@@ -571,6 +349,7 @@ $("write").addEventListener("submit", async (event) => {
   try {
     note($("write-note"), await act(action, key), "good");
     offerToWatch(key);
+    if (action !== "get") keys.refresh();
   } catch (error) {
     note($("write-note"), error.lost ? `${error.message}: whether it was stored is not known` : error.message, "bad");
   }
@@ -583,10 +362,11 @@ $("watch").addEventListener("submit", (event) => {
   subscribeTo(key);
 });
 
-async function subscribeTo(key) {
+async function subscribeTo(key, { passing = false } = {}) {
   const isNew = !watched.has(key);
-  note($("watch-note"), key.endsWith("*") ? "A * stands for nothing else: this watches the one key of that name." : "");
-  watch(key);
+  const star = key.endsWith("*") && !passing;
+  note($("watch-note"), star ? "A * stands for nothing else: this watches the one key of that name." : "");
+  watch(key, { passing });
   if (!isNew || connection.state !== "live") return; // it is subscribed to when the connection is there
   try {
     await follow(key);
@@ -610,11 +390,12 @@ document.addEventListener("visibilitychange", () => document.hidden || connectio
 setInterval(() => {
   if (connection.state !== "live") return;
   refresh(COUNTER).catch(() => {});
+  keys.refresh();
   showInfo().catch(() => {});
 }, HEARTBEAT_SECONDS * 1000);
 
 const earlier = sessionStorage.getItem("fluxdb-watched");
-watch(COUNTER, true);
+watch(COUNTER, { pinned: true });
 if (earlier) JSON.parse(earlier).forEach((key) => watch(key));
 inspect(COUNTER);
 connection.open();
