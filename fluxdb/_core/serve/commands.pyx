@@ -1,6 +1,5 @@
 """One request, carried out."""
 
-from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from fluxdb._core.base.slice cimport Slice
@@ -8,7 +7,8 @@ from fluxdb._core.commit.outcome cimport (
     BATCH_TOO_LARGE, CLOSED, CONFLICT, KEY_TOO_LONG, MERGE_FIRST, MISSING, OK, WOULD_BLOCK, Outcome, outcome_with,
 )
 from fluxdb._core.commit.stage cimport writes_merge
-from fluxdb._core.commit.write cimport Write, write_free, write_prepare
+from fluxdb._core.commit.write cimport StageLimits, Write, write_free, write_prepare
+from fluxdb._core.documents.state cimport State
 from fluxdb._core.documents.table cimport table_hash
 from fluxdb._core.serve.batches cimport (
     Batch, batch_free, batch_parse, batch_prepare, batch_reply_bytes_max, batch_revision, fill_write, reply_batch,
@@ -19,18 +19,19 @@ from fluxdb._core.serve.connection cimport (
     peer_may_write, peer_owes_nothing, peer_seal_reply, peer_seal_write,
 )
 from fluxdb._core.serve.inflight cimport switchboard_offer, switchboard_submit
-from fluxdb._core.serve.large_lines cimport LARGE_LINE_BYTES, large_lines_merge, large_lines_merge_again
-from fluxdb._core.serve.reads cimport READ_OK, READ_TOO_LARGE, WantedKey, read_document, read_many, read_revision
+from fluxdb._core.serve.large_lines cimport (
+    LARGE_LINE_BYTES, large_lines_build_index, large_lines_merge, large_lines_merge_again,
+)
+from fluxdb._core.serve.reads cimport read_count, read_document, read_many, read_range, read_revision
 from fluxdb._core.serve.replies cimport (
     reply_conflict, reply_incremented, reply_nothing_deleted, reply_pong, reply_written,
 )
 from fluxdb._core.serve.state cimport ANY_KEY, KEY_MARKS, Handed, Switchboard
 from fluxdb._core.serve.wire cimport (
-    WIRE_AUTH, WIRE_BATCH, WIRE_DELETE, WIRE_EMPTY_KEY, WIRE_GET, WIRE_GET_MANY, WIRE_INCREMENT, WIRE_KEY_TOO_LONG,
-    WIRE_NONE, WIRE_OK, WIRE_PAGE_TOO_LARGE, WIRE_PATCH, WIRE_PING, WIRE_SET, WIRE_TOO_MANY, WIRE_UNAUTHENTICATED,
-    WIRE_WRONG_TYPE,
+    WIRE_AUTH, WIRE_BATCH, WIRE_COUNT, WIRE_DELETE, WIRE_EMPTY_KEY, WIRE_GET, WIRE_GET_MANY, WIRE_INCREMENT,
+    WIRE_KEY_TOO_LONG, WIRE_NONE, WIRE_NO_INDEX, WIRE_NO_MEMORY, WIRE_OK, WIRE_PATCH, WIRE_PING, WIRE_SCAN, WIRE_SET,
+    WIRE_UNAUTHENTICATED,
 )
-from fluxdb._core.serve.wire_members cimport Items, items_count, items_next, items_of, read_string
 
 cdef enum:
     WRITTEN_BYTES_MAX = 128         # of a write's reply, without its id
@@ -51,8 +52,8 @@ cdef int command_take(Peer* peer, int status, const WireRequest* wire, LargeLine
         return take_write(peer, wire, large)
     if wire.kind == WIRE_BATCH:
         return take_batch(peer, wire, large)
-    if wire.kind == WIRE_GET_MANY:
-        return take_many(peer, wire)
+    if wire.kind in (WIRE_GET_MANY, WIRE_SCAN, WIRE_COUNT):
+        return take_read(peer, wire)
     return take_other(peer, wire)
 
 
@@ -194,60 +195,34 @@ cdef int answer_nothing(Peer* peer, const WireRequest* wire, const Batch* batch)
     return DONE if peer_seal_reply(peer, done) == 0 else BROKEN
 
 
-cdef int take_many(Peer* peer, const WireRequest* wire) noexcept nogil:
-    cdef Switchboard* board = peer.board
-    cdef size_t count = items_count(&wire.items)
-    cdef WantedKey* keys
+cdef int take_read(Peer* peer, const WireRequest* wire) noexcept nogil:
+    """One that reads several documents: it sees the effects of what was before it, so that has to be over."""
+    cdef const StageLimits* limits = &peer.board.commit.limits
+    cdef State* state = peer.board.commit.state
     cdef WireRequest wrong = wire[0]
     cdef int status
     if not peer_owes_nothing(peer):
         return STALL
-    wrong.member = b"keys"
-    wrong.offset = board.commit.limits.page_documents_max
-    if count > wrong.offset:
-        return command_complain(peer, WIRE_TOO_MANY, &wrong)
-    keys = <WantedKey*>malloc(count * sizeof(WantedKey) + wire.items.bytes)
-    if keys == NULL:
-        return BROKEN
-    status = find_keys(&wire.items, keys, count, board.commit.limits.key_bytes_max, &wrong)
+    if wire.kind == WIRE_GET_MANY:
+        status = read_many(state, peer_begin_reply(peer), limits, &wrong)
+    elif wire.kind == WIRE_SCAN:
+        status = read_range(state, peer_begin_reply(peer), limits, wire)
+    else:
+        status = read_count(state, peer_begin_reply(peer), wire)
     if status == WIRE_OK:
-        status = read_many(
-            board.commit.state, peer_begin_reply(peer), keys, count, &wire.path, board.commit.limits.page_bytes_max,
-            &wire.id,
-        )
-        free(keys)
-        return seal_read(peer, status, &wrong)
-    free(keys)
-    return reject(peer, status, &wrong)
-
-
-cdef int find_keys(
-    const Slice* array, WantedKey* keys, size_t count, size_t key_bytes_max, WireRequest* wrong,
-) noexcept nogil:
-    """Into keys, which has room for the texts of the array behind them."""
-    cdef uint8_t* room = <uint8_t*>(keys + count)
-    cdef Items items = items_of(array)
-    cdef Slice item
-    cdef size_t i = 0
-    while items_next(&items, &item):
-        if not read_string(&item, &room, &keys[i].key):
-            return WIRE_WRONG_TYPE
-        if keys[i].key.bytes == 0:
-            return WIRE_EMPTY_KEY
-        if keys[i].key.bytes > key_bytes_max:
-            wrong.key = keys[i].key
-            return WIRE_KEY_TOO_LONG
-        i += 1
-    return WIRE_OK
-
-
-cdef int seal_read(Peer* peer, int status, WireRequest* wire) noexcept nogil:
-    if status == READ_TOO_LARGE:
-        wire.offset = peer.board.commit.limits.page_bytes_max
-        return command_complain(peer, WIRE_PAGE_TOO_LARGE, wire)
-    if status == READ_OK:
         peer.board.answered[wire.kind] += 1
-    return DONE if peer_seal_reply(peer, status == READ_OK) == 0 else BROKEN
+        return DONE if peer_seal_reply(peer, True) == 0 else BROKEN
+    return wait_for_index(peer, wire) if status == WIRE_NO_INDEX else reject(peer, status, &wrong)
+
+
+cdef int wait_for_index(Peer* peer, const WireRequest* wire) noexcept nogil:
+    """The thread for large lines builds the index, which takes long; then the line is taken again."""
+    if peer.large == NULL and not peer.index_failed:
+        peer.large = large_lines_build_index(&peer.board.large_lines, peer)
+        if peer.large != NULL:
+            return STALL
+    peer.index_failed = False
+    return command_complain(peer, WIRE_NO_MEMORY, wire)
 
 
 cdef int take_other(Peer* peer, const WireRequest* wire) noexcept nogil:

@@ -25,6 +25,7 @@ cdef struct LargeLine:
     uint8_t* buffer         # the line begins at begin; NULL once it is taken apart: what is left is a merge
     size_t begin
     size_t line_bytes
+    bint builds_index       # it is no line: the thread builds the index of the keys; status says how that went
     int status              # WireStatus
     WireRequest wire        # its slices point into kept; of a write the value is in write
     uint8_t* kept
@@ -60,6 +61,8 @@ cdef LargeLine* large_lines_merge(
 ) noexcept nogil
 # Another merge for the write of a line that is ready. False: there is no thread.
 cdef bint large_lines_merge_again(LargeLines* lines, LargeLine* line, const Outcome* outcome) noexcept nogil
+# The thread builds the index of the keys, which a scan needs; the peer waits as for a large line. NULL: as above.
+cdef LargeLine* large_lines_build_index(LargeLines* lines, void* peer) noexcept nogil
 # All that are ready since the last call, linked by next: those of peers that are gone are freed, and not among them.
 cdef LargeLine* large_lines_take(LargeLines* lines) noexcept nogil
 # For a ready line, or one of a peer that goes.

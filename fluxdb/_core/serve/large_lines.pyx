@@ -12,10 +12,11 @@ from fluxdb._core.base.slice cimport Slice
 from fluxdb._core.commit.outcome cimport OK
 from fluxdb._core.commit.stage cimport writes_merge
 from fluxdb._core.commit.write cimport write_free, write_prepare
+from fluxdb._core.documents.building cimport index_build
 from fluxdb._core.serve.batches cimport batch_free, batch_parse, batch_prepare, fill_write
 from fluxdb._core.serve.wire cimport (
-    WIRE_BATCH, WIRE_DELETE, WIRE_INCREMENT, WIRE_NO_MEMORY, WIRE_OK, WIRE_PATCH, WIRE_SET, wire_parse,
-    wire_scratch_bytes,
+    WIRE_BATCH, WIRE_COUNT, WIRE_DELETE, WIRE_INCREMENT, WIRE_NO_MEMORY, WIRE_OK, WIRE_PATCH, WIRE_SCAN, WIRE_SET,
+    wire_parse, wire_scratch_bytes,
 )
 
 cdef extern from "<unistd.h>" nogil:
@@ -50,6 +51,18 @@ cdef LargeLine* large_lines_add(
     line.buffer = buffer
     line.begin = begin
     line.line_bytes = line_bytes
+    if not enqueue(lines, line):
+        free(line)
+        return NULL
+    return line
+
+
+cdef LargeLine* large_lines_build_index(LargeLines* lines, void* peer) noexcept nogil:
+    cdef LargeLine* line = <LargeLine*>calloc(1, sizeof(LargeLine))
+    if line == NULL:
+        return NULL
+    line.peer = peer
+    line.builds_index = True
     if not enqueue(lines, line):
         free(line)
         return NULL
@@ -112,7 +125,9 @@ cdef void* thread_main(void* argument) noexcept nogil:
             continue
         lines.first = line.next
         pthread_mutex_unlock(&lines.lock)
-        if line.buffer != NULL:
+        if line.builds_index:
+            line.status = WIRE_OK if index_build(lines.state) == 0 else WIRE_NO_MEMORY
+        elif line.buffer != NULL:
             take_apart(lines, line)
         else:
             writes_merge(&line.write, 1, lines.limits, &line.outcome)
@@ -144,6 +159,8 @@ cdef void take_apart(LargeLines* lines, LargeLine* line) noexcept nogil:
     elif line.status == WIRE_OK and wire.kind in (WIRE_SET, WIRE_PATCH, WIRE_DELETE, WIRE_INCREMENT):
         fill_write(wire, &line.write)
         line.outcome.status = write_prepare(&line.write, lines.limits, lines.state, &line.outcome)
+    elif line.status == WIRE_OK and wire.kind in (WIRE_SCAN, WIRE_COUNT) and index_build(lines.state) != 0:
+        line.status = WIRE_NO_MEMORY
     if not keep(line):
         line.status = WIRE_NO_MEMORY
     free(scratch)
@@ -169,6 +186,7 @@ cdef bint keep(LargeLine* line) noexcept nogil:
     if wire.path.data != NULL:
         line.write.path = wire.path.data
     line.write.text = NULL
+    line.write.path = wire.path.data
     return line.kept != NULL
 
 

@@ -3,14 +3,11 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint64_t
 
+from fluxdb._core.commit.write cimport StageLimits
 from fluxdb._core.documents.state cimport State
 from fluxdb._core.serve.replies cimport Bytes
+from fluxdb._core.serve.wire cimport WireRequest
 from fluxdb._core.base.slice cimport Slice
-
-cdef enum ReadStatus:
-    READ_OK = 0
-    READ_NO_MEMORY = 1      # nothing was added
-    READ_TOO_LARGE = 2      # more than one document, and more bytes than a page may have: nothing was added
 
 # Reads the documents as they are now.
 cdef uint64_t read_revision(State* state) noexcept nogil
@@ -22,12 +19,7 @@ cdef bint read_document(
     State* state, Bytes* target, const uint8_t* key, size_t key_bytes, const Slice* path, const Slice* id,
 ) noexcept nogil
 
-# A key of a GETMANY.
-cdef struct WantedKey:
-    Slice key
-    uint64_t hash
-
-cdef int read_many(
-    State* state, Bytes* target, WantedKey* keys, size_t count, const Slice* path, size_t page_bytes_max,
-    const Slice* id,
-) noexcept nogil
+# Each adds one line, or nothing: WireStatus. Of GETMANY, SCAN and COUNT.
+cdef int read_many(State* state, Bytes* target, const StageLimits* limits, WireRequest* wire) noexcept nogil
+cdef int read_range(State* state, Bytes* target, const StageLimits* limits, const WireRequest* wire) noexcept nogil
+cdef int read_count(State* state, Bytes* target, const WireRequest* wire) noexcept nogil

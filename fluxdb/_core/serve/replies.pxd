@@ -22,9 +22,12 @@ cdef void put(Bytes* bytes, const void* data, size_t data_bytes) noexcept nogil
 cdef void put_number(Bytes* bytes, uint64_t number) noexcept nogil     # at most 20 digits
 cdef void put_end(Bytes* bytes, const Slice* id) noexcept nogil        # of a line: at most 8 bytes, and the id
 
-# Parts of a line: a document in a list, and behind the last item the end of the list and of the line.
+# Parts of a line. False: there is no memory.
+# A document of a list; a value and all that follows it in its document; the end of a list and its line; of the line.
 cdef bint put_document(Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version) noexcept nogil
+cdef bint put_value(Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version) noexcept nogil
 cdef bint put_list_end(Bytes* bytes, uint64_t revision, const Slice* id) noexcept nogil
+cdef bint put_revision(Bytes* bytes, uint64_t revision, const Slice* id) noexcept nogil
 
 # Each adds one line; id may be empty. False: there is no memory.
 cdef bint reply_written(Bytes* bytes, uint64_t version, uint64_t revision, const Slice* id) noexcept nogil

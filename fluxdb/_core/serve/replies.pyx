@@ -120,26 +120,28 @@ cdef bint reply_conflict(Bytes* bytes, const Outcome* outcome, const Slice* key,
     return True
 
 
-cdef inline void put_value(Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version) noexcept nogil:
-    """Write the end of a document; room for it was reserved."""
+cdef bint put_value(Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version) noexcept nogil:
+    if not bytes_reserve(bytes, FIXED_BYTES_MAX + value_bytes):
+        return False
     put(bytes, value, value_bytes)
     put(bytes, b',"version":', 11)
     put_number(bytes, version)
     put(bytes, b"}", 1)
-
-
-cdef bint put_document(Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version) noexcept nogil:
-    if not bytes_reserve(bytes, FIXED_BYTES_MAX + value_bytes):
-        return False
-    put(bytes, b'{"value":', 9)
-    put_value(bytes, value, value_bytes, version)
     return True
 
 
+cdef bint put_document(Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version) noexcept nogil:
+    return bytes_put(bytes, b'{"value":', 9) and put_value(bytes, value, value_bytes, version)
+
+
 cdef bint put_list_end(Bytes* bytes, uint64_t revision, const Slice* id) noexcept nogil:
+    return bytes_put(bytes, b"]", 1) and put_revision(bytes, revision, id)
+
+
+cdef bint put_revision(Bytes* bytes, uint64_t revision, const Slice* id) noexcept nogil:
     if not bytes_reserve(bytes, FIXED_BYTES_MAX + id.bytes):
         return False
-    put(bytes, b'],"revision":', 13)
+    put(bytes, b',"revision":', 12)
     put_number(bytes, revision)
     put_end(bytes, id)
     return True

@@ -11,7 +11,7 @@ from fluxdb._core.serve.large_lines cimport LARGE_LINE_BYTES, LargeLine, large_l
 from fluxdb._core.serve.refusals cimport FOREIGN_NONE, FOREIGN_OTHER, foreign_begin, has_method
 from fluxdb._core.serve.replies cimport Bytes, bytes_put, bytes_reserve, bytes_shrink
 from fluxdb._core.serve.state cimport Switchboard
-from fluxdb._core.serve.wire cimport WIRE_FOREIGN, WIRE_TOO_LONG, WireRequest, wire_parse, wire_scratch_bytes
+from fluxdb._core.serve.wire cimport WIRE_FOREIGN, WIRE_OK, WIRE_TOO_LONG, WireRequest, wire_parse, wire_scratch_bytes
 
 
 cdef int requests_feed(Peer* peer, const uint8_t* data, size_t data_bytes) noexcept nogil:
@@ -137,6 +137,11 @@ cdef int take_large(Peer* peer) noexcept nogil:
     cdef int step
     if not large.ready:
         return STALL
+    if large.builds_index:      # the line that needs it is still in the input
+        peer.index_failed = large.status != WIRE_OK
+        peer.large = NULL
+        large_line_release(&peer.board.large_lines, large)
+        return DONE
     step = command_take(peer, large.status, &large.wire, large)
     if step != STALL:
         peer.large = NULL

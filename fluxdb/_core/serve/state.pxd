@@ -78,6 +78,7 @@ cdef struct Peer:
     size_t scanned          # so many bytes from there hold no newline
     size_t line_bytes_max
     LargeLine* large        # a line that is taken apart elsewhere, or was: what is behind it waits for it
+    bint index_failed       # there was no memory for the index that its scan needs
     bint skipping           # the rest of a line that was too long
     bint first_line         # none was taken yet
     bint authenticated

@@ -56,6 +56,7 @@ cdef enum WireStatus:
     WIRE_TOO_MANY = 16      # offset: the limit; member: of which list
     WIRE_PAGE_TOO_LARGE = 17    # offset: the limit, of what GETMANY may read at once
     WIRE_KEY_TOO_LONG = 18
+    WIRE_NO_INDEX = 19      # the index of the keys is to be built first
 
 # Text data is NULL where the request does not say it, or says null.
 cdef struct WireRequest:

@@ -37,7 +37,7 @@ cdef struct KindRow:
 
 # A kind may have a second name: that of the command in the terminal.
 cdef enum:
-    NAMES_OF_KINDS = 17
+    NAMES_OF_KINDS = 19
     MEMBERS_NOTED = 24      # of a line; one with more is gone over again
 
 cdef KindRow[NAMES_OF_KINDS] KINDS
@@ -58,6 +58,8 @@ KINDS[13] = KindRow(b'"delete"', WIRE_DELETE, NEEDS_KEY | IN_BATCH)
 KINDS[14] = KindRow(b'"checkpoint"', WIRE_SNAPSHOT, 0)
 KINDS[15] = KindRow(b'"backup"', WIRE_BACKUP, NEEDS_FOLDER)
 KINDS[16] = KindRow(b'"increment"', WIRE_INCREMENT, NEEDS_KEY | TAKES_BY | TAKES_PATH | IN_BATCH)
+KINDS[17] = KindRow(b'"scan"', WIRE_SCAN, TAKES_PREFIX | TAKES_RANGE)
+KINDS[18] = KindRow(b'"count"', WIRE_COUNT, TAKES_PREFIX)
 
 
 cdef int wrong(WireRequest* request, int status, const char* member) noexcept nogil:
