@@ -9,8 +9,6 @@ import pytest
 from fluxdb import ClosedError, Document, InvalidKeyError, InvalidValueError, LimitError, Limits
 from tests.contract.engines import Place, Store
 
-pytestmark = pytest.mark.local
-
 
 def test_documents_come_in_the_order_of_the_keys(db: Store) -> None:
     for number in range(100):

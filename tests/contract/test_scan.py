@@ -10,8 +10,6 @@ import pytest
 from fluxdb import ClosedError, Document, InvalidKeyError, InvalidValueError, Limits
 from tests.contract.engines import Place, Store
 
-pytestmark = pytest.mark.local
-
 # Beginnings of each other, NUL and newline, code points of one to four bytes, NFC beside NFD, and the longest key.
 KEYS = [
     "a",

@@ -39,6 +39,8 @@ FORMS = st.one_of(
     st.fixed_dictionaries({"kind": st.just("get"), "key": KEYS}),
     st.fixed_dictionaries({"kind": st.just("get_many"), "keys": st.lists(KEYS, max_size=4)}),
     st.fixed_dictionaries({"kind": st.just("batch"), "ops": OPERATIONS}),
+    st.fixed_dictionaries({"kind": st.just("scan")}, optional={"reverse": st.booleans(), "after": KEYS, "start": KEYS}),
+    st.fixed_dictionaries({"kind": st.just("count")}),
     st.fixed_dictionaries({"kind": st.just("ping")}),
     st.fixed_dictionaries({"kind": st.sampled_from(["subscribe", "unsubscribe"]), "key": KEYS}),
     st.fixed_dictionaries({"kind": st.sampled_from(["info", "snapshot"])}),
@@ -59,6 +61,10 @@ class Model:
         kind, key = request["kind"], request.get("key", "")
         if kind == "get_many":
             return [self.reply({"kind": "get", "key": each}) for each in request["keys"]]
+        if kind == "count":
+            return len(self.documents)
+        if kind == "scan":
+            return self.scanned(request)
         if kind == "batch":
             return self.reply_to_batch(request["ops"])
         value, version = self.documents.get(key, (None, 0))
@@ -77,6 +83,13 @@ class Model:
             new = request["value"] if kind == "set" else self.patched(value, request)
             self.documents[key] = (new, self.versions[key])
         return self.versions[key]
+
+    def scanned(self, request: dict[str, Any]) -> list[Any]:
+        keys = sorted(self.documents, reverse=request.get("reverse", False))
+        after, start = request.get("after"), request.get("start", "")
+        if after is not None:
+            keys = [key for key in keys if (key < after if request.get("reverse") else key > after)]
+        return [(key, *self.documents[key]) for key in keys if key >= start]
 
     def reply_to_batch(self, operations: list[dict[str, Any]]) -> Any:
         trial = Model()
@@ -107,6 +120,10 @@ def summary(reply: dict[str, Any]) -> Any:
         return reply["doc"]
     if reply["kind"] == "error":
         return reply["code"]
+    if reply["kind"] == "page":
+        return [(entry["key"], entry["value"], entry["version"]) for entry in reply["entries"]]
+    if reply["kind"] == "count":
+        return reply["count"]
     if "versions" in reply:
         return reply["versions"]
     return reply.get("version", reply.get("deleted", reply["kind"]))

@@ -25,7 +25,7 @@ PASSWORD = b"secret"
 ROUNDS_MAX = 500  # with the same two databases; their documents add up meanwhile
 PATIENCE_SECONDS = 30
 
-KINDS = {"ok", "value", "values", "pong", "error", "python"}
+KINDS = {"ok", "value", "values", "page", "count", "pong", "error", "python"}
 CODES = {"invalid_request", "invalid_key", "invalid_value", "too_large", "version_conflict", "auth"}
 
 

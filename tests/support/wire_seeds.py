@@ -56,6 +56,12 @@ def seeds() -> list[bytes]:
         forms += [request(b"get_many", keys=keys), request(b"get_many", keys=keys, path=b'"/x"', id=b"1")]
     forms += [request(b"batch", ops=b"[%b]" % b",".join(ops), id=b"1") for ops in BATCHES]
     forms += [request(b"batch", ops=ops) for ops in (*LISTS, b"1", b"null")]
+    for bound in (b'"a"', b'""', b"null", b"1"):
+        forms += [request(b"scan", **{name: bound}) for name in ("prefix", "start", "end", "after")]
+        forms += [request(b"count", prefix=bound)]
+    forms += [request(b"scan", limit=limit, reverse=b"true", keys_only=b"true") for limit in (*VERSIONS, b"2")]
+    forms += [request(b"increment", key=b'"n"', by=by) for by in (*VERSIONS, b"-9223372036854775808", b'"1"')]
+    forms += [request(b"increment", key=b'"a"', path=path, id=b"1") for path in PATHS]
     forms += OTHERS
     pipelines = [b"\n".join(forms[at : at + 9]) for at in range(0, len(forms), 5)]
     return [form + b"\n" for form in forms] + [pipeline + b"\n" for pipeline in pipelines]

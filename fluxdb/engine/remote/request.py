@@ -42,7 +42,7 @@ def scan(keys: ScanRange, *, keys_only: bool = False) -> bytes:
     if keys.limit is not None and (type(keys.limit) is not int or not 1 <= keys.limit <= NUMBER_MAX):
         raise InvalidValueError(f"limit is a whole number from 1, or None, not {keys.limit!r:.60}")
     bounds = ("prefix", keys.prefix or None), ("start", keys.start), ("end", keys.end), ("after", keys.after)
-    members = [b',"%b":%b' % (name.encode(), _string(bound)) for name, bound in bounds if bound is not None]
+    members = [b',"%b":%b' % (name.encode(), _bound(bound)) for name, bound in bounds if bound is not None]
     if keys.limit is not None:
         members.append(b',"limit":%d' % keys.limit)
     members += [b',"reverse":true'] if keys.reverse else []
@@ -51,7 +51,7 @@ def scan(keys: ScanRange, *, keys_only: bool = False) -> bytes:
 
 
 def count(prefix: str = "") -> bytes:
-    return b'{"kind":"count","prefix":' + _string(prefix)
+    return b'{"kind":"count","prefix":' + _bound(prefix)
 
 
 def set(key: str, text: bytes, if_version: int) -> bytes:
@@ -125,9 +125,10 @@ def auth(password: str) -> bytes:
 
 def quoted(key: str) -> bytes:
     """The key as a JSON string. Raises InvalidKeyError."""
-    if not key_text(key):
+    text = key_text(key)
+    if not text:
         raise InvalidKeyError("a key can't be empty")
-    return _string(key)
+    return _string(text, "a key")
 
 
 def _path(path: str) -> bytes:
@@ -137,13 +138,17 @@ def _path(path: str) -> bytes:
     return b',"path":' + orjson.dumps(path)
 
 
-def _string(key: str) -> bytes:
-    """A key, or a bound of keys, as a JSON string. Raises InvalidKeyError."""
-    text = key_text(key)
+def _bound(text: str) -> bytes:
+    if not isinstance(text, str):
+        raise InvalidKeyError(f"a bound of a range is a str, not {type(text).__name__}")
+    return _string(str.__str__(text), "a bound of a range")
+
+
+def _string(text: str, name: str) -> bytes:
     try:
         return orjson.dumps(text)
     except orjson.JSONEncodeError:
-        raise InvalidKeyError(f"a key can't hold a lone surrogate: {key!a:.60}") from None
+        raise InvalidKeyError(f"{name} can't hold a lone surrogate: {text!a:.60}") from None
 
 
 def _condition(if_version: int) -> bytes:
