@@ -4,7 +4,8 @@ from libc.string cimport memset
 
 from fluxdb._core.base.slice cimport Slice
 from fluxdb._core.commit.outcome cimport (
-    BATCH_TOO_LARGE, CLOSED, CONFLICT, KEY_TOO_LONG, MERGE_FIRST, MISSING, OK, WOULD_BLOCK, Outcome, outcome_with,
+    BATCH_TOO_LARGE, CLOSED, CONFLICT, KEY_TOO_LONG, MERGE_FIRST, MISSING, OK, WOULD_BLOCK, Outcome, is_rejection,
+    outcome_with,
 )
 from fluxdb._core.commit.stage cimport writes_merge
 from fluxdb._core.commit.write cimport StageLimits, Write, write_free, write_prepare
@@ -16,7 +17,8 @@ from fluxdb._core.serve.batches cimport (
 )
 from fluxdb._core.serve.connection cimport (
     peer_begin_reply, peer_begin_write, peer_drop_write, peer_hand_over, peer_hold_get, peer_key_written,
-    peer_may_write, peer_owes_nothing, peer_seal_reply, peer_seal_write,
+    peer_may_write, peer_owes_nothing, peer_seal_failing, peer_seal_reply,
+    peer_seal_write,
 )
 from fluxdb._core.serve.inflight cimport switchboard_offer, switchboard_submit
 from fluxdb._core.serve.large_lines cimport (
@@ -24,7 +26,7 @@ from fluxdb._core.serve.large_lines cimport (
 )
 from fluxdb._core.serve.reads cimport read_count, read_document, read_many, read_range, read_revision
 from fluxdb._core.serve.replies cimport (
-    reply_conflict, reply_incremented, reply_nothing_deleted, reply_pong, reply_written,
+    bytes_reserve, reply_conflict, reply_incremented, reply_nothing_deleted, reply_pong, reply_written,
 )
 from fluxdb._core.serve.state cimport ANY_KEY, KEY_MARKS, Handed, Switchboard
 from fluxdb._core.serve.wire cimport (
@@ -86,7 +88,7 @@ cdef int take_write(Peer* peer, const WireRequest* wire, LargeLine* large) noexc
     if not peer_may_write(peer, mark):
         return STALL
     memset(&outcome, 0, sizeof(Outcome))
-    if peer_begin_write(peer, WRITTEN_BYTES_MAX + 2 * wire.id.bytes, &number) != 0:
+    if peer_begin_write(peer, WRITTEN_BYTES_MAX + wire.key.bytes + wire.path.bytes + 2 * wire.id.bytes, &number) != 0:
         return BROKEN
     if large == NULL:
         fill_write(wire, &own)
@@ -111,6 +113,9 @@ cdef int take_write(Peer* peer, const WireRequest* wire, LargeLine* large) noexc
         peer_drop_write(peer)
         outcome.status = status
         return STALL if status == WOULD_BLOCK else refuse_write(peer, wire, &outcome)
+    if is_rejection(outcome.status) and outcome.status != CONFLICT:
+        peer_seal_failing(peer, wire.kind, mark, &wire.key, &wire.path, -1, &wire.id)
+        return DONE
     if outcome.status == MISSING:
         reply_nothing_deleted(&peer.held, &wire.id)
     elif outcome.status == CONFLICT:
@@ -175,6 +180,8 @@ cdef int submit_batch(Peer* peer, const WireRequest* wire, Batch* batch, int sta
         peer_drop_write(peer)
         return STALL if status == WOULD_BLOCK else refuse_batch(peer, wire, batch, status)
     rejected = outcome_with(batch.outcomes, batch.count, CONFLICT) < batch.count
+    if not rejected and seal_failing(peer, wire, batch):
+        return DONE
     if rejected and not reply_conflicts(&peer.held, batch, &wire.id):
         return BROKEN
     if not rejected:
@@ -183,6 +190,30 @@ cdef int submit_batch(Peer* peer, const WireRequest* wire, Batch* batch, int sta
         peer.revision = max(peer.revision, batch_revision(batch))
     peer_seal_write(peer, WIRE_BATCH, ANY_KEY, rejected, &wire.id)
     return DONE
+
+
+cdef bint seal_failing(Peer* peer, const WireRequest* wire, const Batch* batch) noexcept nogil:
+    """A batch that is refused, for another reason than a conflict, once the writes that this rests on are durable."""
+    cdef WireRequest failed = wire[0]
+    cdef size_t i = 0
+    while i < batch.count and not is_rejection(batch.outcomes[i].status):
+        i += 1
+    if i == batch.count:
+        return False
+    name_operation(batch, i, &failed)
+    if not bytes_reserve(&peer.held, failed.key.bytes + failed.path.bytes + wire.id.bytes):
+        memset(&failed.key, 0, sizeof(Slice))
+        memset(&failed.path, 0, sizeof(Slice))
+    peer_seal_failing(peer, WIRE_BATCH, ANY_KEY, &failed.key, &failed.path, failed.index, &wire.id)
+    return True
+
+
+cdef void name_operation(const Batch* batch, size_t i, WireRequest* failed) noexcept nogil:
+    failed.index = <int64_t>i
+    failed.key.data = batch.writes[i].key
+    failed.key.bytes = batch.writes[i].key_bytes
+    failed.path.data = batch.writes[i].path
+    failed.path.bytes = batch.writes[i].path_bytes
 
 
 cdef int answer_nothing(Peer* peer, const WireRequest* wire, const Batch* batch) noexcept nogil:
@@ -275,14 +306,12 @@ cdef int refuse_key(Peer* peer, const WireRequest* wire) noexcept nogil:
 
 cdef int refuse_write(Peer* peer, const WireRequest* wire, const Outcome* outcome) noexcept nogil:
     cdef bint done
-    cdef Slice none
     cdef Handed* handed
-    memset(&none, 0, sizeof(Slice))
     peer.board.refused[wire.kind] += 1
     if outcome.status == CONFLICT:
         done = reply_conflict(peer_begin_reply(peer), outcome, &wire.key, &wire.id)
         return DONE if peer_seal_reply(peer, done) == 0 else BROKEN
-    handed = peer_hand_over(peer, WIRE_NONE, &wire.id, &wire.key, &none)
+    handed = peer_hand_over(peer, WIRE_NONE, &wire.id, &wire.key, &wire.path)
     if handed == NULL:
         return BROKEN
     handed.kind = wire.kind
@@ -302,9 +331,7 @@ cdef int refuse_batch(Peer* peer, const WireRequest* wire, const Batch* batch, i
     memset(&outcome, 0, sizeof(Outcome))
     if i < batch.count and status != BATCH_TOO_LARGE:
         outcome = batch.outcomes[i]
-        failed.index = <int64_t>i
-        failed.key.data = batch.writes[i].key
-        failed.key.bytes = batch.writes[i].key_bytes
+        name_operation(batch, i, &failed)
     elif batch.count:
         outcome = batch.outcomes[0]
     outcome.status = status

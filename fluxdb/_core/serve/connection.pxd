@@ -12,7 +12,7 @@ All peers of a switchboard are used by one thread at a time.
 """
 
 from libc.stddef cimport size_t
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 from fluxdb._core.serve.replies cimport Bytes
 from fluxdb._core.base.slice cimport Slice
@@ -82,10 +82,17 @@ cdef int peer_begin_write(Peer* peer, size_t reply_bytes_max, uint64_t* number) 
 cdef void peer_seal_write(
     Peer* peer, int wire_kind, uint8_t key_mark, bint rejected, const Slice* id,
 ) noexcept nogil
+# For one that is known to fail, with an error that Python finds then, and that names key, path and the operation's
+# index. There must be room for the texts, and for the id.
+cdef void peer_seal_failing(
+    Peer* peer, int wire_kind, uint8_t key_mark, const Slice* key, const Slice* path, int64_t index, const Slice* id,
+) noexcept nogil
 cdef void peer_drop_write(Peer* peer) noexcept nogil
 # A write that was submitted, and failed: its place waits for another line, by peer_hand_place. Its
 # WireKind; id points into the queue, until anything is added to it.
-cdef int peer_fail_write(Peer* peer, uint64_t number, Slice* id) noexcept nogil
+cdef int peer_fail_write(
+    Peer* peer, uint64_t number, Slice* id, Slice* key, Slice* path, int64_t* index,
+) noexcept nogil
 # A new place that Python is to fill, and what it will see: id, key and password may have no data.
 cdef Handed* peer_hand_over(
     Peer* peer, int wire_kind, const Slice* id, const Slice* key, const Slice* password,

@@ -192,9 +192,32 @@ cdef void peer_seal_write(
     peer.writes_of[key_mark] += 1
 
 
-cdef int peer_fail_write(Peer* peer, uint64_t number, Slice* id) noexcept nogil:
+cdef void peer_seal_failing(
+    Peer* peer, int wire_kind, uint8_t key_mark, const Slice* key, const Slice* path, int64_t index, const Slice* id,
+) noexcept nogil:
+    cdef Place* place = peer_place(peer, peer.first_place + peer.place_count - 1)
+    bytes_put(&peer.held, key.data, key.bytes)
+    bytes_put(&peer.held, path.data, path.bytes)
+    peer_seal_write(peer, wire_kind, key_mark, False, id)
+    place.bytes -= path.bytes
+    place.path_bytes = path.bytes
+    place.named = True
+    place.index = index
+
+
+cdef int peer_fail_write(
+    Peer* peer, uint64_t number, Slice* id, Slice* key, Slice* path, int64_t* index,
+) noexcept nogil:
     cdef Place* place = peer_place(peer, number)
-    id.data = peer.held.data + (place.start - peer.held_base) + place.bytes
+    cdef uint8_t* text = peer.held.data + (place.start - peer.held_base)
+    memset(key, 0, sizeof(Slice))
+    memset(path, 0, sizeof(Slice))
+    index[0] = -1
+    if place.named:
+        key.data, key.bytes = text, place.bytes
+        path.data, path.bytes = text + place.bytes, place.path_bytes
+        index[0] = place.index
+    id.data = text + place.bytes + place.path_bytes
     id.bytes = place.id_bytes
     peer.writes_of[place.key_mark] -= 1
     place.kind = PLACE_PYTHON

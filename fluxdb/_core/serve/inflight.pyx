@@ -1,6 +1,7 @@
 """All peers of one event loop, or of one reactor."""
 
 from libc.stdlib cimport free, malloc
+from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memset
 
 from fluxdb._core.base.durations cimport durations_count
@@ -220,20 +221,20 @@ cdef void forget_writer(Peer* peer) noexcept nogil:
 
 cdef void refuse(Peer* peer, uint64_t number, const Outcome* outcome) noexcept nogil:
     """The write failed: Python says why, but of a conflict, whose reply is there already."""
-    cdef Slice id
-    cdef Slice none
+    cdef Slice id, key, path
+    cdef int64_t index = -1
     cdef Handed* handed
     cdef int kind
     if outcome.status == CONFLICT:
         return
-    kind = peer_fail_write(peer, number, &id)
-    memset(&none, 0, sizeof(Slice))
+    kind = peer_fail_write(peer, number, &id, &key, &path, &index)
     peer.board.refused[kind] += 1
-    handed = peer_hand_place(peer, number, &id, &none, &none)
+    handed = peer_hand_place(peer, number, &id, &key, &path)
     if handed == NULL:
         peer.broken = True
         return
     handed.kind = kind
+    handed.index = index
     handed.outcome = outcome[0]
 
 

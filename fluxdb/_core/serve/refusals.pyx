@@ -31,7 +31,8 @@ cdef bytes error_line(const Handed* handed, const Commit* commit):
     cdef bytes members
     if handed.wire_status == WIRE_OK:
         key = handed.key.data[:handed.key.bytes].decode() if handed.key.data != NULL else None
-        error = outcome_exception(&handed.outcome, commit, key)
+        path = handed.password.data[:handed.password.bytes].decode() if handed.password.data != NULL else ""
+        error = outcome_exception(&handed.outcome, commit, key, path)
         if handed.index >= 0:
             error.index = handed.index
         members = error_members(error)

@@ -30,9 +30,11 @@ cdef struct Place:
     uint8_t key_mark        # PLACE_WRITE, PLACE_GET: the lowest bits of the key's hash, or ANY_KEY
     bint filled             # PLACE_PYTHON: line is there
     bint rejected           # PLACE_WRITE: the reply is an error, which rests on a write that is not durable yet
+    bint named              # PLACE_WRITE: it will fail; its bytes are the key and the path that the error names
+    int64_t index           # where it is named: the operation of the batch, or -1
     size_t start            # counted on from the peer's first byte; held_base is where held begins
     size_t bytes
-    size_t path_bytes       # PLACE_GET: the path lies behind the bytes,
+    size_t path_bytes       # PLACE_GET, and where it is named: the path lies behind the bytes,
     size_t id_bytes         # PLACE_WRITE, PLACE_GET: and the id behind that
     uint64_t began          # PLACE_WRITE, PLACE_GET: when it was taken
     uint64_t sequence       # PLACE_WRITE: of the channel's submits
@@ -56,7 +58,7 @@ cdef struct Handed:
     int64_t index           # of the operation of a batch that is at fault; -1: none
     Slice id                # these point behind the struct
     Slice key
-    Slice password
+    Slice password          # or the path that a refused write names
 
 cdef struct Peer:
     Switchboard* board

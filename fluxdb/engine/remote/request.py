@@ -32,8 +32,9 @@ def get(key: str, path: str = "") -> bytes:
 
 
 def get_many(keys: Iterable[str], path: str = "") -> bytes:
-    if isinstance(keys, str):
-        raise InvalidKeyError("the keys are a list of str, not one str")
+    if isinstance(keys, (str, bytes)):
+        name = type(keys).__name__
+        raise InvalidKeyError(f"get_many takes the keys one by one, not {name}: get_many([key, ...])")
     return b'{"kind":"get_many","keys":[%b]%b' % (b",".join(map(quoted, keys)), _path(path))
 
 
