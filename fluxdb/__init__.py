@@ -14,6 +14,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from fluxdb._core.base.model import Document, Event
+from fluxdb.api.batches import Batch, BatchResult
+from fluxdb.api.transactions import Transaction
 from fluxdb.errors import (
     AuthError,
     ClosedError,
@@ -45,6 +47,8 @@ __version__ = "0.1.0"
 __all__ = [
     "DEFAULT_LIMITS",
     "AuthError",
+    "Batch",
+    "BatchResult",
     "ClosedError",
     "ConnectionLostError",
     "CorruptionError",
@@ -64,6 +68,7 @@ __all__ = [
     "StorageError",
     "Subscription",
     "SubscriberEvictedError",
+    "Transaction",
     "VersionConflictError",
     "aio",
     "open",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from fluxdb._core.base.locked import Kept
 from fluxdb._core.base.model import Document, Event
 from fluxdb._core.events.stream import EventStream, TaskSubscriber
+from fluxdb.api.awaited_transactions import AwaitedBatches
 from fluxdb.api.reads import AwaitedReads
 from fluxdb.engine.events import PARSER, parse_event
 from fluxdb.engine.handle import ANY_VERSION, AsyncEngineHandle, AsyncSubscriber, EngineHandle
@@ -57,6 +58,7 @@ def wrap(db: Lender) -> FluxDB:
     """Return the twin of an open fluxdb.FluxDB, over the same engine. Closing it leaves ``db`` open."""
     twin = FluxDB(_on_loops(db.handle, closes_engine=False))
     twin.lender = db
+    twin._tries_max = db._tries_max
     return twin
 
 
@@ -70,6 +72,8 @@ def _on_loops(engine: EngineHandle, *, closes_engine: bool) -> AsyncEngineHandle
 
 class Lender(Protocol):
     """A blocking database, such as fluxdb.FluxDB."""
+
+    _tries_max: int
 
     @property
     def handle(self) -> EngineHandle: ...
@@ -110,14 +114,19 @@ class Opening(Uncopied, Awaited):
     async def _open(self) -> FluxDB:
         loop = running_loop()
         if is_url(self._path):
-            return FluxDB(await connect(self._path, self._limits, self._local, self._remote))
+            return self._made(await connect(self._path, self._limits, self._local, self._remote))
         opening = loop.run_in_executor(None, open_folder, self._path, self._limits, self._local, self._remote)
         try:
             engine = await asyncio.shield(opening)
         except asyncio.CancelledError:
             opening.add_done_callback(_close_unwanted)
             raise
-        return FluxDB(_on_loops(engine, closes_engine=True))
+        return self._made(_on_loops(engine, closes_engine=True))
+
+    def _made(self, handle: AsyncEngineHandle) -> FluxDB:
+        db = FluxDB(handle)
+        db._tries_max = self._limits.transaction_tries_max
+        return db
 
 
 def _close_unwanted(opening: asyncio.Future[Engine | ReadOnlyEngine]) -> None:
@@ -125,7 +134,7 @@ def _close_unwanted(opening: asyncio.Future[Engine | ReadOnlyEngine]) -> None:
         opening.result().close_aside()
 
 
-class FluxDB(AwaitedReads, Uncopied, Awaited):
+class FluxDB(AwaitedReads, AwaitedBatches, Uncopied, Awaited):
     """An open database, for the tasks of one event loop. Their writes become durable together.
 
     Use it as an asynchronous context manager, or close() it. A program that forgets to still ends, and keeps every

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fluxdb._core.base.locked import Kept, call_locked
 from fluxdb._core.base.model import Document, Event
 from fluxdb.api.reads import BlockingReads
+from fluxdb.api.transactions import BlockingBatches
 from fluxdb.engine.events import PARSER, parse_event
 from fluxdb.engine.feed import FeedSubscriber
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, Subscriber
@@ -64,10 +65,12 @@ def open(
     ``://`` by a pathlib.Path.
     """
     remote = Remote(password, timeout, tls, heartbeat_seconds)
-    return FluxDB(open_handle(path, limits, Local(create, read_only), remote))
+    db = FluxDB(open_handle(path, limits, Local(create, read_only), remote))
+    db._tries_max = limits.transaction_tries_max
+    return db
 
 
-class FluxDB(BlockingReads, Uncopied, Blocking):
+class FluxDB(BlockingReads, BlockingBatches, Uncopied, Blocking):
     """An open database. Safe to use from many threads at once; their writes become durable together.
 
     Use it as a context manager, or close() it. A program that forgets to still ends, and keeps every acknowledged

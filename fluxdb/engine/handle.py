@@ -13,19 +13,20 @@ from typing import Any, Final, Protocol
 
 from fluxdb._core.base.locked import Kept
 from fluxdb._core.base.model import Document
+from fluxdb.engine.operation import ANY_VERSION as ANY_VERSION
+from fluxdb.engine.operation import BatchWritten, Incremented, Operation
 from fluxdb.engine.ranges import Counted, Many, Page, ScanRange, StoredText
 from fluxdb.engine.uncopied import DATABASE, Uncopied
 from fluxdb.storage.progress import ProgressCallback
-
-ANY_VERSION: Final = -1  # as if_version: no condition
 
 NO_BACKUP: Final = (
     "a server makes a backup on its own disk, for clients on its machine: connect to its Unix socket (fluxdb+unix://),"
     " or stop it and run `fluxdb backup DIR DEST` there"
 )
 
-# kind, key, old, new, version, revision: shared by all subscribers, parsed by each that takes it
-RawEvent = tuple[int, str, bytes | None, bytes | None, int, int]
+# kind, key, old, new, version, revision, commit (the revision of the last write of its batch): shared by all
+# subscribers, parsed by each that takes it
+RawEvent = tuple[int, str, bytes | None, bytes | None, int, int, int]
 
 # version, revision
 Written = tuple[int, int]
@@ -90,6 +91,14 @@ class EngineHandle(Uncopied, ABC):
     @abstractmethod
     def delete(self, key: str, if_version: int = ANY_VERSION) -> Written | None:
         """The tombstone's version and revision, once it is durable; None where there was no such key."""
+
+    @abstractmethod
+    def batch(self, operations: Sequence[Operation]) -> BatchWritten:
+        """All of the operations or none, once they are durable; an error's ``index`` names the one at fault."""
+
+    @abstractmethod
+    def increment(self, key: str, by: int = 1, path: str = "", if_version: int = ANY_VERSION) -> Incremented:
+        """The sum of the integer at ``path`` (a JSON Pointer) and ``by``, with version and revision, once durable."""
 
     @abstractmethod
     def subscribe(self, keys: Sequence[str], kept: Kept | None = None) -> Subscriber:
@@ -167,6 +176,12 @@ class AsyncEngineHandle(Uncopied, ABC):
 
     @abstractmethod
     def delete(self, key: str, if_version: int = ANY_VERSION) -> Awaitable[Written | None]: ...
+
+    @abstractmethod
+    async def batch(self, operations: Sequence[Operation]) -> BatchWritten: ...
+
+    @abstractmethod
+    async def increment(self, key: str, by: int = 1, path: str = "", if_version: int = ANY_VERSION) -> Incremented: ...
 
     @abstractmethod
     async def subscribe(self, keys: Sequence[str], kept: Kept | None = None) -> AsyncSubscriber: ...

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from fluxdb.engine.handle import ANY_VERSION
+ANY_VERSION: Final = -1  # as if_version: no condition
 
 
 class Operation(NamedTuple):

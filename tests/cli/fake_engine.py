@@ -13,6 +13,7 @@ from fluxdb._core.base.locked import Kept
 from fluxdb._core.base.model import Document
 from fluxdb._core.json.pointer import find
 from fluxdb.engine.handle import ANY_VERSION, EngineHandle, RawEvent, Subscriber, Written
+from fluxdb.engine.operation import BatchWritten, Incremented, Operation
 from fluxdb.engine.ranges import Counted, Many, Page, ScanRange, StoredText
 from fluxdb.errors import ClosedError, FluxDBError, VersionConflictError
 from fluxdb.model import Kind
@@ -103,6 +104,26 @@ class FakeEngine(EngineHandle):
     def delete(self, key: str, if_version: int = ANY_VERSION) -> Written | None:
         return self._write(Kind.DELETE, key, None, if_version) if key in self.documents else None
 
+    def batch(self, operations: Sequence[Operation]) -> BatchWritten:
+        return BatchWritten(self.revision, [self._take(operation) for operation in operations])
+
+    def _take(self, operation: Operation) -> int | None:
+        kind, key, text, if_version = operation[:4]
+        if kind == Kind.CHECK:
+            return None
+        if kind == Kind.INCREMENT:
+            return self.increment(key, operation.by, operation.path, if_version).version
+        if kind == Kind.DELETE:
+            deleted = self.delete(key, if_version)
+            return None if deleted is None else deleted[0]
+        assert text is not None
+        return (self.set if kind == Kind.SET else self.patch)(key, text, if_version)[0]
+
+    def increment(self, key: str, by: int = 1, path: str = "", if_version: int = ANY_VERSION) -> Incremented:
+        assert not path
+        value = int(self.documents.get(key, (b"0", 0))[0]) + by
+        return Incremented(value, *self._write(Kind.INCREMENT, key, b"%d" % value, if_version))
+
     def check_open(self) -> None:
         """It is."""
 
@@ -139,7 +160,7 @@ class FakeEngine(EngineHandle):
         else:
             self.documents[key] = new, version + 1
         for subscriber in self.subscribers.get(key, []):
-            subscriber.queue.put((kind, key, old, new, version + 1, self.revision))
+            subscriber.queue.put((kind, key, old, new, version + 1, self.revision, self.revision))
         return version + 1, self.revision
 
     def _fail(self) -> None:

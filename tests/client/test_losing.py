@@ -154,7 +154,7 @@ def subscriber(*keys: str) -> RemoteSubscriber:
 def test_a_loss_is_told_while_the_last_event_is_being_taken() -> None:
     slow = subscriber()
     slow.active["k"] = 0
-    slow._queue = TakenFrom([(int(Kind.SET), "k", None, b"1", 1, 1)])  # type: ignore[assignment]
+    slow._queue = TakenFrom([(int(Kind.SET), "k", None, b"1", 1, 1, 1)])  # type: ignore[assignment]
     slow.interrupt(ConnectionLostError("lost"))
     with pytest.raises(ConnectionLostError):
         slow.take()
@@ -167,7 +167,7 @@ class FilledLate(deque[object]):
 
     def popleft(self) -> object:
         if not self and self._filled._end is None:
-            self._filled.push((int(Kind.SET), "k", None, b"1", 1, 1))
+            self._filled.push((int(Kind.SET), "k", None, b"1", 1, 1, 1))
             self._filled.tell()
             self._filled.end(ClosedError("closed"))
             raise IndexError

@@ -139,13 +139,15 @@ def test_no_document_is_none() -> None:
 def test_g12_an_events_texts_are_cut_out_as_they_are(key: str, old: Any, new: Any) -> None:
     head = b'{"kind":"event","event":{"key":%b,"old":%b,"new":%b' % (dumps(key), dumps(old), dumps(new))
     raw = reply.event(head + b',"version":7,"op":"patch","revision":9}}')
-    assert raw == (Kind.PATCH, key, None if old is None else dumps(old), dumps(new), 7, 9)
+    assert raw == (Kind.PATCH, key, None if old is None else dumps(old), dumps(new), 7, 9, 9)
+    joined = reply.event(head + b',"version":7,"op":"increment","revision":9,"commit":11}}')
+    assert joined == (Kind.INCREMENT, *raw[1:6], 11)
 
 
 @given(VALUES, VALUES)
 def test_an_event_with_only_what_every_server_tells_is_read_too(old: Any, new: Any) -> None:
     line = b'{"event":{"version":2,"new":%b,"old":%b,"key":"k"},"kind":"event"}' % (dumps(new), dumps(old))
-    kind, key, before, after, version, revision = reply.event(line)
+    kind, key, before, after, version, revision, _ = reply.event(line)
     assert (key, version, revision) == ("k", 2, 0)
     assert orjson.loads(before or b"null") == old
     assert orjson.loads(after or b"null") == new

@@ -29,7 +29,7 @@ class Bench:
     def read(self, revisions: Iterable[int], value: bytes = b"1") -> None:
         """All of one read."""
         for revision in revisions:
-            self.watchers.pushed(lines.event((1, "k", None, value, revision, revision)).rstrip())
+            self.watchers.pushed(lines.event((1, "k", None, value, revision, revision, revision)).rstrip())
         self.watchers.tell()
 
 
@@ -115,7 +115,7 @@ def test_no_event_of_a_read_is_taken_before_the_slow_are_found() -> None:
     keeps, falls = bench.subscriber(), bench.subscriber()
     bench.read([1, 2])
     assert revisions(keeps) == [1, 2]
-    bench.watchers.pushed(lines.event((1, "k", None, b"1", 3, 3)).rstrip())
+    bench.watchers.pushed(lines.event((1, "k", None, b"1", 3, 3, 3)).rstrip())
     assert keeps.take() is None
     bench.watchers.tell()
     assert revisions(keeps) == [3]
@@ -125,7 +125,7 @@ def test_no_event_of_a_read_is_taken_before_the_slow_are_found() -> None:
 def test_events_before_the_servers_eviction_in_one_read_are_told_first() -> None:
     bench = Bench(10)
     subscriber = bench.subscriber()
-    for line in (lines.event((1, "k", None, b"1", 1, 1)), lines.evicted("k", 1)):
+    for line in (lines.event((1, "k", None, b"1", 1, 1, 1)), lines.evicted("k", 1)):
         bench.watchers.pushed(line.rstrip())
     bench.watchers.tell()
     assert revisions(subscriber, 1) == [1]
@@ -135,7 +135,7 @@ def test_events_before_the_servers_eviction_in_one_read_are_told_first() -> None
 def test_who_closes_in_the_middle_of_a_read_gets_nothing_of_it() -> None:
     bench = Bench(10)
     subscriber = bench.subscriber()
-    bench.watchers.pushed(lines.event((1, "k", None, b"1", 1, 1)).rstrip())
+    bench.watchers.pushed(lines.event((1, "k", None, b"1", 1, 1, 1)).rstrip())
     subscriber.close()
     bench.watchers.tell()
     with pytest.raises(ClosedError):

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 import uvloop
 
 import fluxdb
-from fluxdb import DEFAULT_LIMITS, Document, Event, Limits
+from fluxdb import DEFAULT_LIMITS, BatchResult, Document, Event, Limits
 
 T = TypeVar("T")
 
@@ -26,6 +26,22 @@ class Subscribed(Protocol):
     def __iter__(self) -> Iterator[Event]: ...
     @property
     def last_revision(self) -> int: ...
+
+
+class Batched(Protocol):
+    """fluxdb.Batch's names."""
+
+    def check(self, key: str, version: int | None = None, *, exists: bool | None = None) -> None: ...
+    def set(self, key: str, value: Any, *, if_version: int | None = None) -> None: ...
+    def patch(self, key: str, delta: Any, *, if_version: int | None = None, remove_nulls: bool = False) -> None: ...
+    def delete(self, key: str, *, if_version: int | None = None) -> None: ...
+    def increment(self, key: str, by: int = 1, path: str = "", *, if_version: int | None = None) -> None: ...
+    def commit(self) -> BatchResult: ...
+    def __len__(self) -> int: ...
+    def __enter__(self) -> Batched: ...
+    def __exit__(self, *raised: Any) -> None: ...
+    @property
+    def result(self) -> BatchResult | None: ...
 
 
 class Store(Protocol):
@@ -58,6 +74,10 @@ class Store(Protocol):
     def set(self, key: str, value: Any, *, if_version: int | None = None) -> int: ...
     def patch(self, key: str, delta: Any, *, if_version: int | None = None, remove_nulls: bool = False) -> int: ...
     def delete(self, key: str, *, if_version: int | None = None) -> int | None: ...
+    def batch(self) -> Batched: ...
+    def increment(self, key: str, by: int = 1, path: str = "", *, if_version: int | None = None) -> Document: ...
+    def update(self, key: str, function: Callable[[Any], Any], default: Any = None) -> Document: ...
+    def transaction(self, function: Callable[[Any], T]) -> T: ...
     def subscribe(self, *keys: str) -> Subscribed: ...
     def checkpoint(self) -> int: ...
     def info(self) -> dict[str, Any]: ...
@@ -111,6 +131,46 @@ class AwaitedSubscription:
         self._thread.run(close())
 
 
+class AwaitedBatch:
+    """An awaited batch behind blocking names."""
+
+    def __init__(self, thread: LoopThread, batch: Any) -> None:
+        self._thread = thread
+        self._batch = batch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batch, name)
+
+    def __len__(self) -> int:
+        return len(self._batch)
+
+    def commit(self) -> BatchResult:
+        result: BatchResult = self._thread.run(self._batch.commit())
+        return result
+
+    def __enter__(self) -> AwaitedBatch:
+        self._thread.run(self._batch.__aenter__())
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self._thread.run(self._batch.__aexit__(*raised))
+
+
+class AwaitedTransaction:
+    """An awaited transaction behind blocking names: for a function that runs in a thread."""
+
+    def __init__(self, thread: LoopThread, transaction: Any) -> None:
+        self._thread = thread
+        self._transaction = transaction
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transaction, name)
+
+    def get(self, key: str) -> Document | None:
+        document: Document | None = self._thread.run(self._transaction.get(key))
+        return document
+
+
 class Awaited:
     """An asynchronous database behind blocking names."""
 
@@ -153,6 +213,22 @@ class Awaited:
 
     def delete(self, key: str, *, if_version: int | None = None) -> int | None:
         return self._thread.run(self._db.delete(key, if_version=if_version))
+
+    def batch(self) -> Any:
+        return AwaitedBatch(self._thread, self._db.batch())
+
+    def increment(self, key: str, by: int = 1, path: str = "", *, if_version: int | None = None) -> Document:
+        return self._thread.run(self._db.increment(key, by, path, if_version=if_version))
+
+    def update(self, key: str, function: Callable[[Any], Any], default: Any = None) -> Document:
+        return self._thread.run(self._db.update(key, function, default))
+
+    def transaction(self, function: Callable[[Any], T]) -> T:
+        async def call(transaction: Any) -> T:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(None, function, AwaitedTransaction(self._thread, transaction))
+
+        return self._thread.run(self._db.transaction(call))
 
     def subscribe(self, *keys: str) -> AwaitedSubscription:
         return AwaitedSubscription(self._thread, self._db.subscribe(*keys))

@@ -356,3 +356,30 @@ def test_pipelined_batches_are_each_in_one_group(make_log: MakeLog) -> None:
     joined = list(itertools.chain.from_iterable(groups))
     assert len(joined) == sum(1 + i % 9 for i in range(60))
     assert joined.count(False) == 60
+
+
+def test_events_of_a_batch_name_its_last_revision_and_come_in_one_piece(log: Any) -> None:
+    for key in ("a", "k7"):
+        log.committer.watch(key)
+    log.committer.write(Kind.SET, "a", b"0")
+    log.committer.write_batch([put("a"), put("b"), increment("a", 2)])
+    log.committer.write_batch([put("k7") for _ in range(600)])
+    events, _, _, more = log.committer.take_events()
+    assert [(event[0], event[5], event[6]) for event in events[:3]] == [
+        (Kind.SET, 1, 1),
+        (Kind.SET, 2, 4),
+        (Kind.INCREMENT, 4, 4),
+    ]
+    assert (len(events), more) == (603, False), "a piece has 256 events, and the rest of a batch"
+    assert {event[6] for event in events[3:]} == {604}
+
+
+def test_g8_events_of_a_batch_are_dropped_together(make_log: MakeLog) -> None:
+    log = make_log(event_bytes_max=8000)
+    log.committer.watch("a")
+    log.committer.write(Kind.SET, "a", b"0")
+    log.committer.write_batch([put("a", b'"%01000d"' % i) for i in range(10)])
+    events, lost, _, _ = log.committer.take_events()
+    assert [event[5] for event in events] == [1]
+    assert lost, "every subscriber is to be evicted"
+    assert log.committer.stats()["events_dropped"] == 10

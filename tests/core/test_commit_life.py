@@ -127,9 +127,9 @@ def test_events_of_watched_keys_come_in_the_order_of_commits(log: Any) -> None:
     write(Kind.SET, "a", b"null")
     assert log.committer.take_events() == (
         [
-            (Kind.PATCH, "a", b"1", b'{"x":null}', 2, 3),
-            (Kind.DELETE, "a", b'{"x":null}', None, 3, 4),
-            (Kind.SET, "a", None, b"null", 4, 5),
+            (Kind.PATCH, "a", b"1", b'{"x":null}', 2, 3, 3),
+            (Kind.DELETE, "a", b'{"x":null}', None, 3, 4, 4),
+            (Kind.SET, "a", None, b"null", 4, 5, 5),
         ],
         False,
         True,
@@ -151,7 +151,7 @@ def test_events_are_let_go_with_the_last_who_watches_any_key(log: Any) -> None:
     assert not committer.wait_for_events(0), "whoever waits would be woken for what nobody takes, for ever"
     committer.watch("a")
     committer.write(Kind.SET, "a", b"2")
-    assert committer.take_events()[0] == [(Kind.SET, "a", b"1", b"2", 2, 2)]
+    assert committer.take_events()[0] == [(Kind.SET, "a", b"1", b"2", 2, 2, 2)]
 
 
 def test_watched_keys_are_found_again_however_many_there_are(log: Any) -> None:
@@ -186,7 +186,7 @@ def test_g8_events_that_nobody_takes_are_dropped_and_that_is_told(make_log: Make
     assert [event[4] for event in events] == list(range(1, len(events) + 1)), "those kept are the oldest, without a gap"
     assert log.committer.stats()["events_dropped"] == 200 - len(events)
     log.committer.write(Kind.SET, "a", b"1")
-    assert log.committer.take_events()[:2] == ([(Kind.SET, "a", b'"' + b"x" * 500 + b'"', b"1", 201, 201)], False)
+    assert log.committer.take_events()[:2] == ([(Kind.SET, "a", b'"' + b"x" * 500 + b'"', b"1", 201, 201, 201)], False)
 
 
 def test_a_spare_segment_is_asked_for_and_used(make_log: MakeLog) -> None:

@@ -28,19 +28,20 @@ def parsed(members: bytes) -> dict[str, object]:
 @example(key="".join(map(chr, range(256))))
 @example(key="x" * 16 + "\u00e9" + 'y"' * 20)
 def test_any_key_of_an_event_is_spelled_as_values_are(key: str) -> None:
-    members = event_members((Kind.SET, key, None, b"1", 1, 1))
+    members = event_members((Kind.SET, key, None, b"1", 1, 1, 1))
     assert members.startswith(b'"key":' + orjson.dumps(key) + b',"old":null,"new":1,')
 
 
 def test_an_event_says_all_that_happened() -> None:
     largest = 2**63 - 1
-    assert parsed(event_members((Kind.PATCH, "k", b'{"x":1}', b"null", largest, largest))) == {
+    assert parsed(event_members((Kind.PATCH, "k", b'{"x":1}', b"null", largest, largest, largest))) == {
         "key": "k", "old": {"x": 1}, "new": None, "version": largest, "op": "patch", "revision": largest,
     }  # fmt: skip
-    assert parsed(event_members((Kind.DELETE, "k", b"1", None, 2, 3)))["new"] is None
+    assert parsed(event_members((Kind.DELETE, "k", b"1", None, 2, 3, 3)))["new"] is None
+    assert parsed(event_members((Kind.INCREMENT, "k", None, b"1", 2, 3, 5)))["commit"] == 5, "the last of its batch"
 
 
-@pytest.mark.parametrize("event", [(Kind.SET, "\ud800", None, b"1", 1, 1), (99, "k", None, b"1", 1, 1), (1, "k")])
+@pytest.mark.parametrize("event", [(Kind.SET, "\ud800", None, b"1", 1, 1, 1), (99, "k", None, b"1", 1, 1, 1), (1, "k")])
 def test_what_is_no_event_raises(event: tuple[object, ...]) -> None:
     with pytest.raises((ValueError, KeyError)):
         event_members(event)  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ BOTH = pytest.mark.parametrize("item", [DOCUMENT, EVENT], ids=["document", "even
 
 def test_it_shows_its_fields() -> None:
     assert repr(DOCUMENT) == "Document(value={'a': [1]}, version=2)"
-    assert repr(EVENT) == "Event(key='k', old=None, new={'a': [1]}, version=1, op='set', revision=7)"
+    assert repr(EVENT) == "Event(key='k', old=None, new={'a': [1]}, version=1, op='set', revision=7, commit=7)"
     assert Document(value={"a": [1]}, version=2) == DOCUMENT
     assert Event(key="k", old=None, new={"a": [1]}, version=1, op="set", revision=7) == EVENT
 

@@ -67,7 +67,7 @@ class Told:
         for key in keys:
             self.committer.revision += 1
             revision = self.committer.revision
-            self.committer.events.append((1, key, None, b"x" * value_bytes, revision, revision))
+            self.committer.events.append((1, key, None, b"x" * value_bytes, revision, revision, revision))
         self.dispatcher.dispatch()
 
     @property

@@ -13,7 +13,7 @@ PLACES = 16  # of events whose values are kept to be copied: those of revisions 
 
 
 def raw_event(key: str, revision: int) -> RawEvent:
-    return (1, key, None, json.dumps({"who": key}).encode(), 1, revision)
+    return (1, key, None, json.dumps({"who": key}).encode(), 1, revision, revision)
 
 
 def test_an_event_taken_while_another_is_parsed_is_told_under_its_own_key() -> None:

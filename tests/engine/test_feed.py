@@ -13,7 +13,7 @@ from fluxdb.errors import ClosedError, SubscriberEvictedError
 
 
 def event(revision: int) -> RawEvent:
-    return (1, "k", None, b"%d" % revision, revision, revision)
+    return (1, "k", None, b"%d" % revision, revision, revision, revision)
 
 
 def append(feed: Feed, *revisions: int, event_bytes: int = 10) -> list[FeedSubscriber]:

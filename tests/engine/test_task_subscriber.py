@@ -35,7 +35,7 @@ def test_tasks_that_share_a_subscription_leave_nothing_behind_however_often_they
         tasks = [asyncio.ensure_future(take()) for _ in range(3)]
         for revision in range(1, 101):
             await asyncio.sleep(0)
-            feed.append((1, "k", None, b"1", revision, revision), 10)
+            feed.append((1, "k", None, b"1", revision, revision, revision), 10)
         while len(taken) < 100:
             await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -56,7 +56,7 @@ def test_g8_a_task_that_was_cancelled_waits_no_more() -> None:
         cancelled.wait().cancel()
         waits.wait()
         for revision in range(1, 12):
-            feed.append((1, "k", None, b"1", revision, revision), 10)
+            feed.append((1, "k", None, b"1", revision, revision, revision), 10)
         assert feed.sweep() == [cancelled]
 
     asyncio.run(asyncio.wait_for(test(), 60))

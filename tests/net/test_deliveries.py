@@ -30,7 +30,7 @@ class Subscriber:
         self.sent_revision = self.after_revision = 0
         self.noted_sent = 0
         self.taken: list[RawEvent] = []
-        self.coming = [cast(RawEvent, (1, "k", None, b"1", 1, revision)) for revision in revisions]
+        self.coming = [cast(RawEvent, (1, "k", None, b"1", 1, revision, revision)) for revision in revisions]
 
     def take_many(self, bytes_max: int) -> list[RawEvent]:
         if self.closed:

@@ -19,7 +19,7 @@ def test_g5_an_error_of_unknown_outcome_says_so(maybe_applied: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [PoisonedError("p", maybe_applied=True), VersionConflictError("k", 1, 2), LimitError("too much")]
+    "error", [PoisonedError("p", maybe_applied=True), VersionConflictError("", 1, 2), LimitError("too much")]
 )
 def test_the_client_raises_what_the_server_met(error: FluxDBError) -> None:
     raised = failure(json.loads(lines.error(error)))

@@ -187,7 +187,7 @@ class _Client(asyncio.Protocol):
 
 
 def event_line(event: Any) -> bytes:
-    kind, key, old, new, version, revision = event
+    kind, key, old, new, version, revision, _ = event
     head = b'{"kind":"event","event":{"key":%b,"old":%b,"new":%b' % (orjson.dumps(key), old or b"null", new or b"null")
     tail = (version, OPERATION_OF[kind].encode(), revision)
     return head + b',"version":%d,"op":"%b","revision":%d}}\n' % tail

@@ -10,11 +10,13 @@ cdef class Document:
     cdef bint is_made
 
 cdef class Event:
-    cdef readonly object key, old, new, version, op, revision
+    cdef readonly object key, old, new, version, op, revision, commit
     cdef bint is_made
 
     cdef tuple fields(self)
 
 # The same as calling the classes with these, without the cost of a call from Python.
 cdef Document new_document(object value, uint64_t version)
-cdef Event new_event(object key, object old, object new, object version, object op, object revision)
+cdef Event new_event(
+    object key, object old, object new, object version, object op, object revision, object commit,
+)

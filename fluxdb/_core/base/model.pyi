@@ -25,14 +25,25 @@ class Event:
     """One committed change of a key.
 
     ``old`` and ``new`` are None where there was, or is, no document; and for null. Equal to an Event with equal fields;
-    hashable where ``old`` and ``new`` are.
+    hashable where ``old`` and ``new`` are. ``commit`` is the revision of the last write of its batch: events with the
+    same one were written together. Of a lone write it is its own revision.
     """
 
     __match_args__: ClassVar[
-        tuple[Literal["key"], Literal["old"], Literal["new"], Literal["version"], Literal["op"], Literal["revision"]]
+        tuple[
+            Literal["key"],
+            Literal["old"],
+            Literal["new"],
+            Literal["version"],
+            Literal["op"],
+            Literal["revision"],
+            Literal["commit"],
+        ]
     ]
 
-    def __init__(self, key: str, old: Any, new: Any, version: int, op: Operation, revision: int) -> None: ...
+    def __init__(
+        self, key: str, old: Any, new: Any, version: int, op: Operation, revision: int, commit: int | None = None
+    ) -> None: ...
     @property
     def key(self) -> str: ...
     @property
@@ -45,4 +56,6 @@ class Event:
     def op(self) -> Operation: ...
     @property
     def revision(self) -> int: ...
+    @property
+    def commit(self) -> int: ...
     def __hash__(self) -> int: ...

@@ -50,23 +50,25 @@ cdef class Event:
     """One committed change of a key.
 
     ``old`` and ``new`` are None where there was, or is, no document; and for null. Equal to an Event with equal fields;
-    hashable where ``old`` and ``new`` are.
+    hashable where ``old`` and ``new`` are. ``commit`` is the revision of the last write of its batch: events with the
+    same one were written together. Of a lone write it is its own revision.
     """
-    __match_args__ = ("key", "old", "new", "version", "op", "revision")
+    __match_args__ = ("key", "old", "new", "version", "op", "revision", "commit")
 
-    def __init__(self, key, old, new, version, op, revision):
+    def __init__(self, key, old, new, version, op, revision, commit=None):
         if self.is_made:
             raise TypeError("an Event can't be changed")
         self.key, self.old, self.new, self.version, self.op, self.revision = key, old, new, version, op, revision
+        self.commit = revision if commit is None else commit
         self.is_made = True
 
     cdef tuple fields(self):
-        return self.key, self.old, self.new, self.version, self.op, self.revision
+        return self.key, self.old, self.new, self.version, self.op, self.revision, self.commit
 
     def __repr__(self):
         return (
             f"Event(key={self.key!r}, old={self.old!r}, new={self.new!r}, version={self.version!r}, op={self.op!r}, "
-            f"revision={self.revision!r})"
+            f"revision={self.revision!r}, commit={self.commit!r})"
         )
 
     def __eq__(self, other):
@@ -87,7 +89,9 @@ cdef Document new_document(object value, uint64_t version):
     return made
 
 
-cdef Event new_event(object key, object old, object new, object version, object op, object revision):
+cdef Event new_event(
+    object key, object old, object new, object version, object op, object revision, object commit,
+):
     cdef Event made = Event.__new__(Event)
     made.key = key
     made.old = old
@@ -95,6 +99,7 @@ cdef Event new_event(object key, object old, object new, object version, object 
     made.version = version
     made.op = op
     made.revision = revision
+    made.commit = commit
     made.is_made = True
     return made
 

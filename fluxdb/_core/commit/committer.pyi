@@ -79,8 +79,9 @@ class Committer:
     def unwatch(self, key: str) -> None: ...
     def take_events(
         self,
-    ) -> tuple[list[tuple[int, str, bytes | None, bytes | None, int, int]], bool, bool, bool]:
-        """The next events, in revision order, as (kind, key, old, new, version, revision): 256, or 256 KiB and one.
+    ) -> tuple[list[tuple[int, str, bytes | None, bytes | None, int, int, int]], bool, bool, bool]:
+        """The next events, in revision order, as (kind, key, old, new, version, revision, commit): 256, or 256 KiB and
+        one, and the rest of its batch, whose last revision is commit.
 
         Then, were events dropped behind these, since event_bytes_max was reached (evict every subscriber)? Is the burst
         over: all that was there when its first events were taken, to the end of a commit group? Are there more?"""

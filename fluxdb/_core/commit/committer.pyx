@@ -351,6 +351,7 @@ cdef object to_event(Event* event):
         to_bytes(event_new(event), event.new_bytes) if event.has_new else None,
         event.version,
         event.revision,
+        event.commit,
     )
 
 

@@ -18,7 +18,7 @@ from fluxdb._core.base.platform cimport (
 from fluxdb._core.commit.stage cimport stage_writes, writes_merge
 from fluxdb._core.commit.write cimport writes_frame_bytes
 from fluxdb._core.documents.table cimport Record, record_key, table_clear, table_find_revision, table_remove
-from fluxdb._core.events.watch cimport watch_commit
+from fluxdb._core.events.watch cimport watch_begin, watch_commit
 
 cdef enum:
     APPLIED_MAX = 128               # records applied in one hold of the documents' lock, unless one batch has more
@@ -83,7 +83,9 @@ cdef int apply_batch(Commit* commit, Group* group, size_t first, size_t end) noe
     cdef State* state = commit.state
     cdef Operation* operation
     cdef Record* replaced
+    cdef uint64_t last_revision = group.operations[end - 1].outcome.revision
     cdef size_t i
+    watch_begin(&commit.watch)
     for i in range(first, end):
         operation = &group.operations[i]
         if operation.record == NULL:
@@ -95,7 +97,7 @@ cdef int apply_batch(Commit* commit, Group* group, size_t first, size_t end) noe
             forget_applied(group, i)
             return UNKNOWN
         state.revision = operation.record.revision
-        watch_commit(&commit.watch, operation.kind, replaced, operation.record)
+        watch_commit(&commit.watch, operation.kind, replaced, operation.record, last_revision)
         if replaced != NULL:
             state_release(state, replaced, operation.hash)
     return OK

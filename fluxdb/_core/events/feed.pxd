@@ -10,6 +10,7 @@ cdef class Node:
     cdef readonly uint64_t number
     cdef readonly uint64_t bytes_total  # of all events before this one
     cdef uint64_t revision
+    cdef uint64_t commit                # the revision of the last write of its batch
     cdef uint64_t bytes_held            # as the backlog counts it
     cdef Backlog backlog
 

@@ -7,7 +7,7 @@ from typing import Any
 from fluxdb._core.events.backlog import Backlog, ClientBacklog
 
 # kind, key, old, new, version, revision: shared by all subscribers, parsed by each that takes it
-_RawEvent = tuple[int, str, bytes | None, bytes | None, int, int]
+_RawEvent = tuple[int, str, bytes | None, bytes | None, int, int, int]
 
 class Node:
     """One event in the list, or the empty place at its end, with its number and the bytes of all before it."""

@@ -82,6 +82,7 @@ cdef class Feed:
         cdef FeedSubscriber subscriber
         node.event = event
         node.revision = event[5]
+        node.commit = event[6]
         node.bytes_held = event_bytes + EVENT_MEMORY_BYTES
         node.backlog = self.backlog
         self.backlog.bytes_held += node.bytes_held
@@ -208,7 +209,9 @@ cdef class FeedSubscriber:
                 self.client.bytes_waiting -= node.bytes_held
             self.at = node.next
             if node.revision > self.after_revision:
-                self.last_revision = node.revision
+                # All events of a batch are added in one go: what was taken counts when the last of them was.
+                if node.next.next is None or node.next.commit != node.commit:
+                    self.last_revision = node.commit
                 return node.event
 
     def next_revision(self):

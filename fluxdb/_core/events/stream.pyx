@@ -74,12 +74,12 @@ cdef class EventParser:
             parsed = self.parse_anew(raw)       # may run any code: that of a finalizer, or of another thread
             self.kept[place] = (raw, parsed)
         said = <Event>parsed
-        return new_event(said.key, copy_of(said.old), copy_of(said.new), said.version, said.op, said.revision)
+        return new_event(said.key, copy_of(said.old), copy_of(said.new), said.version, said.op, said.revision, said.commit)
 
     cdef Event parse_anew(self, tuple raw):
         old = raw[2] if raw[2] is None else parse_text(self.loads, <bytes>raw[2])
         new = raw[3] if raw[3] is None else parse_text(self.loads, <bytes>raw[3])
-        return new_event(raw[1], old, new, raw[4], self.operations[raw[0]], raw[5])
+        return new_event(raw[1], old, new, raw[4], self.operations[raw[0]], raw[5], raw[6])
 
     def take(self, FeedSubscriber subscriber not None):
         raw = subscriber.take()

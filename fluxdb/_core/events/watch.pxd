@@ -20,6 +20,7 @@ cdef struct Event:
     uint64_t group
     uint64_t version
     uint64_t revision
+    uint64_t commit         # revision of the last write of the batch
     size_t key_bytes
     size_t old_bytes
     size_t new_bytes
@@ -33,6 +34,7 @@ cdef struct Watch:
     pthread_cond_t arrived
     Event* first
     Event* last
+    Event* last_whole       # the last one before the batch that is being applied, NULL if there is none
     size_t bytes            # of the events that wait
     size_t bytes_max
     bint overflowed         # the latest events were dropped
@@ -67,4 +69,7 @@ cdef Event* watch_take(
     Watch* watch, size_t events_max, size_t bytes_max, bint applying, bint* burst_over,
 ) noexcept nogil
 # If the key is watched: put its change (old may be NULL) at the end of the queue. True if it is watched.
-cdef bint watch_commit(Watch* watch, uint8_t kind, Record* old, Record* new) noexcept nogil
+cdef bint watch_commit(Watch* watch, uint8_t kind, Record* old, Record* new, uint64_t commit) noexcept nogil
+# Before the first write of a batch: events of one batch are kept together or dropped together.
+cdef inline void watch_begin(Watch* watch) noexcept nogil:
+    watch.last_whole = watch.last

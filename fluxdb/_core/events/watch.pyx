@@ -6,7 +6,7 @@ from libc.string cimport memcpy, memset
 from fluxdb._core.base.platform cimport fluxdb_cond_init, pthread_cond_destroy, pthread_cond_signal
 from fluxdb._core.documents.state cimport state_unpin
 from fluxdb._core.documents.table cimport (
-    PINS_MAX, RECORD_TOMBSTONE, record_key, record_value, table_find, table_free, table_hash, table_init, table_put,
+    PINS_MAX, RECORD_DEAD, RECORD_TOMBSTONE, record_key, record_value, table_find, table_free, table_hash, table_init, table_put,
     table_remove,
 )
 
@@ -95,7 +95,9 @@ cdef Event* watch_take(
     cdef size_t taken_bytes = 0
     if not watch.in_burst:
         watch.burst_group = watch.group
-    while next != NULL and next.group <= watch.burst_group and events < events_max and taken_bytes < bytes_max:
+    while next != NULL and next.group <= watch.burst_group and (
+        (events < events_max and taken_bytes < bytes_max) or (last != NULL and last.commit == next.commit)
+    ):
         events += 1
         taken_bytes += event_bytes(next)
         last = next
@@ -113,7 +115,7 @@ cdef Event* watch_take(
     return first
 
 
-cdef bint watch_commit(Watch* watch, uint8_t kind, Record* old, Record* new) noexcept nogil:
+cdef bint watch_commit(Watch* watch, uint8_t kind, Record* old, Record* new, uint64_t commit) noexcept nogil:
     cdef uint64_t hash
     cdef Event* event
     if watch.keys.used == 0:
@@ -126,10 +128,11 @@ cdef bint watch_commit(Watch* watch, uint8_t kind, Record* old, Record* new) noe
     event = NULL if watch.overflowed else event_new_of(watch, old, new)     # behind one that was dropped all are
     if event == NULL:
         watch.overflowed = True
-        watch.dropped += 1
+        watch.dropped += 1 + drop_half(watch)
         pthread_cond_signal(&watch.arrived)
         return True
     event.kind = kind
+    event.commit = commit
     event.group = watch.group
     if watch.last == NULL:
         watch.first = event
@@ -139,6 +142,36 @@ cdef bint watch_commit(Watch* watch, uint8_t kind, Record* old, Record* new) noe
     watch.last = event
     watch.bytes += event_bytes(event)
     return True
+
+
+cdef uint64_t drop_half(Watch* watch) noexcept nogil:
+    """Drop the events that were kept of the batch that is being applied. Returns how many."""
+    cdef Event* event = watch.first if watch.last_whole == NULL else watch.last_whole.next
+    cdef Event* next
+    cdef uint64_t dropped = 0
+    if watch.last_whole == NULL:
+        watch.first = NULL
+    else:
+        watch.last_whole.next = NULL
+    watch.last = watch.last_whole
+    while event != NULL:
+        next = event.next
+        watch.bytes -= event_bytes(event)
+        unpin(event.old)
+        unpin(event.new)
+        free(event)
+        dropped += 1
+        event = next
+    return dropped
+
+
+cdef inline void unpin(Record* record) noexcept nogil:
+    """With the documents' lock held."""
+    if record == NULL:
+        return
+    record.pins -= 1
+    if record.flags & RECORD_DEAD and record.pins == 0:
+        free(record)
 
 
 cdef Event* event_new_of(const Watch* watch, Record* old, Record* new) noexcept nogil:

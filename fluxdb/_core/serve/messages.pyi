@@ -12,5 +12,8 @@ def error_members(problem: BaseException) -> bytes:
 def error_text(code: str, message: str) -> bytes:
     """``"code":...,"message":...`` of an error that is no exception."""
 
-def event_members(event: tuple[int, str, bytes | None, bytes | None, int, int]) -> bytes:
-    """``"key":...,"old":...,"new":...,"version":...,"op":...,"revision":...``, put together from stored text."""
+def event_members(event: tuple[int, str, bytes | None, bytes | None, int, int, int]) -> bytes:
+    """``"key":...,"old":...,"new":...,"version":...,"op":...,"revision":...``, put together from stored text.
+
+    Then ``"commit"``, where that is another revision: of an event of a batch, but not of its last write.
+    """

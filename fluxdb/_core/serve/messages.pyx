@@ -47,7 +47,7 @@ cpdef bytes error_text(str code, str message):
 
 cpdef bytes event_members(tuple event):
     cdef Bytes line
-    kind, key, old, new, version, revision = event
+    kind, key, old, new, version, revision, commit = event
     memset(&line, 0, sizeof(Bytes))
     try:
         put_constant(&line, b'"key":')
@@ -62,6 +62,9 @@ cpdef bytes event_members(tuple event):
         put_constant(&line, OPERATION_JSON[kind])
         put_constant(&line, b',"revision":')
         put_whole(&line, revision)
+        if commit != revision:
+            put_constant(&line, b',"commit":')
+            put_whole(&line, commit)
         return PyBytes_FromStringAndSize(<char*>line.data, <Py_ssize_t>line.used)
     finally:
         free(line.data)

@@ -73,7 +73,7 @@ class Words:
         return "\n".join(render.help_text(topic))
 
     def event(self, raw: RawEvent) -> str:
-        kind, key, old, new, version, _ = raw
+        kind, key, old, new, version, _, _ = raw
         return render.event(OPERATION_OF[kind], key, _text(old), _text(new), version)
 
     def error(self, problem: FluxDBError, place: str) -> str:

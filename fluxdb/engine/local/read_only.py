@@ -21,6 +21,7 @@ from fluxdb.engine.local.awaiting import done_aside
 from fluxdb.engine.local.backup import Backup
 from fluxdb.engine.local.reader import ReadActor
 from fluxdb.engine.local.reading import ReadingEngine, ReadingLoopEngine
+from fluxdb.engine.operation import BatchWritten, Incremented, Operation
 from fluxdb.errors import ClosedError, ReadOnlyError, closed_error
 from fluxdb.limits import Limits
 from fluxdb.storage.backup.backup import Source, copy_database
@@ -68,6 +69,12 @@ class ReadOnlyEngine(ReadingEngine):
         self._reject()
 
     def delete(self, key: str, if_version: int = ANY_VERSION) -> Written | None:
+        self._reject()
+
+    def batch(self, operations: Sequence[Operation]) -> BatchWritten:
+        self._reject()
+
+    def increment(self, key: str, by: int = 1, path: str = "", if_version: int = ANY_VERSION) -> Incremented:
         self._reject()
 
     def subscribe(self, keys: Sequence[str], kept: Kept | None = None) -> Subscriber:
@@ -158,6 +165,12 @@ class ReadOnlyLoopEngine(ReadingLoopEngine):
         self._opened()._reject()
 
     def delete(self, key: str, if_version: int = ANY_VERSION) -> Awaitable[Written | None]:
+        self._opened()._reject()
+
+    async def batch(self, operations: Sequence[Operation]) -> BatchWritten:
+        self._opened()._reject()
+
+    async def increment(self, key: str, by: int = 1, path: str = "", if_version: int = ANY_VERSION) -> Incremented:
         self._opened()._reject()
 
     async def subscribe(self, keys: Sequence[str], kept: Kept | None = None) -> AsyncSubscriber:

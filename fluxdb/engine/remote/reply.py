@@ -21,7 +21,7 @@ from fluxdb.engine.ranges import Counted, Many, Page, StoredText
 from fluxdb.engine.remote import failure
 from fluxdb.errors import ConnectionLostError, LimitError
 from fluxdb.limits import TEXT_DEPTH_MAX
-from fluxdb.model import Kind
+from fluxdb.model import OPERATION_OF
 from fluxdb.values import decode
 
 T = TypeVar("T")
@@ -32,10 +32,10 @@ _DOCUMENT_END = re.compile(rb',"version":([0-9]+)\}(?:,"id":[0-9]+)?\}$')
 _END_BYTES_MAX = 96
 _OWN_ID = re.compile(rb',"id":[0-9]+\}$')
 _EVENT = re.compile(rb'\{"kind":"event","event":\{"key":("[^"\\]*(?:\\.[^"\\]*)*"),"old":')
-_EVENT_END = re.compile(rb',"version":([0-9]+),"op":"(set|patch|delete)","revision":([0-9]+)\}\}$')
+_EVENT_END = re.compile(rb',"version":([0-9]+),"op":"([a-z]+)","revision":([0-9]+)(?:,"commit":([0-9]+))?\}\}$')
 _NEW = b',"new":'
 _BRACKETS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[][{}]', re.DOTALL)
-_KINDS = {"set": int(Kind.SET), "patch": int(Kind.PATCH), "delete": int(Kind.DELETE)}
+_KINDS = {operation: int(kind) for kind, operation in reversed(OPERATION_OF.items())}  # "patch": plain PATCH
 
 
 class UnexpectedReplyError(ConnectionLostError):
@@ -183,7 +183,7 @@ def _cut_event(line: bytes) -> RawEvent | None:
     old, new = line[start.end() : old_end], line[old_end + len(_NEW) : end.start()]
     for text in (old, new):  # the taker parses them: that must not be where he hears of a stream that is broken
         compact(text, TEXT_DEPTH_MAX)
-    return _raw(end[2].decode(), orjson.loads(start[1]), old, new, int(end[1]), int(end[3]))
+    return _raw(end[2].decode(), orjson.loads(start[1]), old, new, int(end[1]), int(end[3]), int(end[4] or end[3]))
 
 
 def _parsed_event(line: bytes) -> RawEvent:
@@ -192,13 +192,15 @@ def _parsed_event(line: bytes) -> RawEvent:
     operation = told.get("op", "delete" if told["new"] is None else "set")
     if not isinstance(told["key"], str):
         raise TypeError
-    return _raw(operation, told["key"], old, new, _whole(told["version"]), _whole(told.get("revision", 0)))
+    revision = _whole(told.get("revision", 0))
+    commit = _whole(told.get("commit", revision))
+    return _raw(operation, told["key"], old, new, _whole(told["version"]), revision, commit)
 
 
-def _raw(operation: str, key: str, old: bytes, new: bytes, version: int, revision: int) -> RawEvent:
+def _raw(operation: str, key: str, old: bytes, new: bytes, version: int, revision: int, commit: int) -> RawEvent:
     """The wire has null for no document and for a null alike; only of a delete it is sure which."""
     after = None if operation == "delete" else new
-    return _KINDS[operation], key, None if old == b"null" else old, after, version, revision
+    return _KINDS[operation], key, None if old == b"null" else old, after, version, revision, commit
 
 
 def _old_end(line: bytes, start: int, end: int) -> int | None:

@@ -158,7 +158,9 @@ class RemoteSubscriber:
         if isinstance(item, FluxDBError):
             raise failure.copy_of(item)
         self._bytes_out += event_bytes(item)
-        self.last_revision = item[5]
+        following = self._queue[0] if self._queue else None
+        if item[5] == item[6] or (isinstance(following, tuple) and following[6] != item[6]):
+            self.last_revision = item[6]  # of a batch when all of it was taken, as far as is known
         return item
 
     def close(self) -> None:
@@ -179,7 +181,7 @@ class RemoteSubscriber:
 
 def event_bytes(event: RawEvent) -> int:
     """Return roughly what an event holds."""
-    _, key, old, new, _, _ = event
+    key, old, new = event[1:4]
     return len(key) + len(old or b"") + len(new or b"")
 
 
