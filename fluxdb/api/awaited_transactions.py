@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from fluxdb._core.base.model import Document
 from fluxdb.api.batches import AwaitedBatch, check_step, condition
@@ -79,9 +79,13 @@ class AwaitedBatches:
                 return Document(value, version)
             await asyncio.sleep(pause)
 
-    async def transaction(
-        self, function: Callable[[AwaitedTransaction], Awaitable[T]] | Callable[[AwaitedTransaction], T]
-    ) -> T:
+    @overload
+    async def transaction(self, function: Callable[[AwaitedTransaction], Awaitable[T]]) -> T: ...
+
+    @overload
+    async def transaction(self, function: Callable[[AwaitedTransaction], T]) -> T: ...
+
+    async def transaction(self, function: Callable[[AwaitedTransaction], Any]) -> Any:
         """Call ``function`` with a transaction, commit what it wrote if nothing it read has changed; return its result.
 
         ``function`` may be a coroutine function. On a conflict it is called again with a new transaction: it may run
@@ -91,7 +95,7 @@ class AwaitedBatches:
         tries = Tries(self._tries_max)
         while True:
             transaction = AwaitedTransaction(self._handle)
-            result: T = await _awaited(function(transaction))
+            result = await _awaited(function(transaction))
             try:
                 await transaction._commit()
             except VersionConflictError as conflict:

@@ -125,7 +125,7 @@ def test_each_key_is_told_from_its_own_subscription_on() -> None:
     watchers.answered("a", [subscriber], b'{"kind":"subscribed","key":"a","revision":1}')
     watchers.answered("b", [subscriber], b'{"kind":"subscribed","key":"b","revision":3}')
     for key, revision in (("a", 2), ("b", 3), ("b", 4)):
-        subscriber.push((int(Kind.SET), key, None, b"1", revision, revision))
+        subscriber.push((int(Kind.SET), key, None, b"1", revision, revision, revision))
     subscriber.judge()
     subscriber.tell()
     told = [subscriber.take(), subscriber.take(), subscriber.take()]

@@ -228,7 +228,8 @@ class Awaited:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(None, function, AwaitedTransaction(self._thread, transaction))
 
-        return self._thread.run(self._db.transaction(call))
+        result: T = self._thread.run(self._db.transaction(call))
+        return result
 
     def subscribe(self, *keys: str) -> AwaitedSubscription:
         return AwaitedSubscription(self._thread, self._db.subscribe(*keys))

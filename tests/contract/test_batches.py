@@ -16,8 +16,6 @@ from fluxdb import (
 )
 from tests.contract.engines import Place, Store
 
-pytestmark = pytest.mark.local
-
 
 def test_a_batch_takes_effect_in_order(db: Store) -> None:
     db.set("c", 0)

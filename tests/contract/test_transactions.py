@@ -10,8 +10,6 @@ import pytest
 from fluxdb import ClosedError, Document, LimitError, Limits
 from tests.contract.engines import Place, Store
 
-pytestmark = pytest.mark.local
-
 
 def test_update_stores_what_the_function_makes(db: Store) -> None:
     assert db.update("n", lambda n: n + 1, 0) == Document(1, 1)
@@ -48,7 +46,7 @@ def test_update_is_called_again_if_the_key_was_written_meanwhile(db: Store) -> N
 
 
 def move(amount: int) -> Any:
-    def transfer(tx: Any) -> int:
+    def transfer(tx: Any) -> Any:
         source, target = tx.get("source").value, tx.get("target").value
         tx.set("source", source - amount)
         tx.patch("target", {"n": target["n"] + amount})
@@ -79,7 +77,7 @@ def test_g3_concurrent_transactions_keep_the_sum(db: Store) -> None:
 
 def test_what_a_transaction_read_must_still_hold_even_if_it_writes_nothing(db: Store) -> None:
     db.set("a", 1)
-    runs = []
+    runs: list[Any] = []
     with ThreadPoolExecutor(1) as pool:
 
         def look(tx: Any) -> tuple[Any, Any]:

@@ -8,7 +8,7 @@ from fluxdb._core.commit.state cimport Commit
 
 # The write points into key and text: they must outlive it. Raises InvalidKeyError, ValueError.
 cdef int write_from_arguments(Write* write, int kind, object key, bytes text, int64_t if_version) except -1
-# The exception for an outcome that is one; key may be None. path: of an INCREMENT.
+# The exception for an outcome that is one; key may be None. path: of an INCREMENT, None if it is not at hand.
 cdef object outcome_exception(const Outcome* outcome, const Commit* commit, object key, object path=*)
 # Why no writes are taken, or None.
 cdef object displaced_words(const Commit* commit)

@@ -64,7 +64,7 @@ cdef object of_key(key):
 
 
 cdef object increment_exception(const Outcome* outcome, const Commit* commit, object key, object path):
-    place = f"at path {path!r:.80}" if path else "as the value"
+    place = "at the path" if path is None else f"at path {path!r:.80}" if path else "as the value"
     if outcome.status == PATH_TOO_DEEP:
         bound = commit.limits.depth_max
         return LimitError(f"the path{of_key(key)} has {outcome.offset} names, over the limit of {bound} (depth_max)")
@@ -91,7 +91,7 @@ cdef object batch_too_large(const Outcome* outcome, const Commit* commit):
     )
 
 
-cdef object outcome_exception(const Outcome* outcome, const Commit* commit, object key, object path=""):
+cdef object outcome_exception(const Outcome* outcome, const Commit* commit, object key, object path=None):
     """The exception for an outcome that is one."""
     status = outcome.status
     if status == CONFLICT:

@@ -74,7 +74,9 @@ cdef class EventParser:
             parsed = self.parse_anew(raw)       # may run any code: that of a finalizer, or of another thread
             self.kept[place] = (raw, parsed)
         said = <Event>parsed
-        return new_event(said.key, copy_of(said.old), copy_of(said.new), said.version, said.op, said.revision, said.commit)
+        return new_event(
+            said.key, copy_of(said.old), copy_of(said.new), said.version, said.op, said.revision, said.commit
+        )
 
     cdef Event parse_anew(self, tuple raw):
         old = raw[2] if raw[2] is None else parse_text(self.loads, <bytes>raw[2])

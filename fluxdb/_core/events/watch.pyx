@@ -6,8 +6,8 @@ from libc.string cimport memcpy, memset
 from fluxdb._core.base.platform cimport fluxdb_cond_init, pthread_cond_destroy, pthread_cond_signal
 from fluxdb._core.documents.state cimport state_unpin
 from fluxdb._core.documents.table cimport (
-    PINS_MAX, RECORD_DEAD, RECORD_TOMBSTONE, record_key, record_value, table_find, table_free, table_hash, table_init, table_put,
-    table_remove,
+    PINS_MAX, RECORD_DEAD, RECORD_TOMBSTONE, record_key, record_value, table_find, table_free, table_hash, table_init,
+    table_put, table_remove,
 )
 
 cdef enum:

@@ -35,7 +35,9 @@ _EVENT = re.compile(rb'\{"kind":"event","event":\{"key":("[^"\\]*(?:\\.[^"\\]*)*
 _EVENT_END = re.compile(rb',"version":([0-9]+),"op":"([a-z]+)","revision":([0-9]+)(?:,"commit":([0-9]+))?\}\}$')
 _NEW = b',"new":'
 _BRACKETS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[][{}]', re.DOTALL)
-_KINDS = {operation: int(kind) for kind, operation in reversed(OPERATION_OF.items())}  # "patch": plain PATCH
+_KINDS: dict[str, int] = {
+    operation: int(kind) for kind, operation in reversed(OPERATION_OF.items())
+}  # "patch": plain PATCH
 
 
 class UnexpectedReplyError(ConnectionLostError):
