@@ -39,7 +39,7 @@ class AwaitedTransaction(Reads):
 
 
 class AwaitedBatches:
-    """Of fluxdb.aio.FluxDB: the same names. See BlockingBatches."""
+    """The batches of fluxdb.aio.FluxDB, with the same names as BlockingBatches."""
 
     _handle: AsyncEngineHandle
     _tries_max: int = DEFAULT_LIMITS.transaction_tries_max

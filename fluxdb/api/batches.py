@@ -74,7 +74,7 @@ class Operations:
         self._add(Operation(kind, key, encode(delta), condition(if_version)))
 
     def delete(self, key: str, *, if_version: int | None = None) -> None:
-        """Delete the document. Of a missing key it writes nothing."""
+        """Delete the document. For a missing key nothing is written."""
         self._add(Operation(Kind.DELETE, key, None, condition(if_version)))
 
     def increment(self, key: str, by: int = 1, path: str = "", *, if_version: int | None = None) -> None:

@@ -65,7 +65,9 @@ class Reads(Operations):
 
 
 class Transaction(Reads):
-    """What FluxDB.transaction() hands to its function: reads, and writes that take effect at its end, or not at all."""
+    """The view that FluxDB.transaction() passes to its function: reads, and writes that take effect at its end, or not
+    at all.
+    """
 
     def __init__(self, handle: EngineHandle) -> None:
         super().__init__()
@@ -88,7 +90,7 @@ class Transaction(Reads):
 
 
 class BlockingBatches:
-    """Of fluxdb.FluxDB."""
+    """The batches of fluxdb.FluxDB."""
 
     _handle: EngineHandle
     _tries_max: int = DEFAULT_LIMITS.transaction_tries_max
@@ -132,7 +134,7 @@ class BlockingBatches:
         On a conflict ``function`` is called again with a new Transaction: it may run several times, at most
         Limits.transaction_tries_max, then LimitError. So it should do nothing but read and write through it. Two reads
         of different keys may be of different moments; then the commit fails and it runs again. If it raises, nothing is
-        written. Conditions of its own (check(), if_version) count as conflicts, too. Errors as of Batch.commit().
+        written. Its own conditions (check(), if_version) count as conflicts too. Errors as of Batch.commit().
         """
         tries = Tries(self._tries_max)
         while True:

@@ -26,7 +26,7 @@ class Event:
 
     ``old`` and ``new`` are None where there was, or is, no document; and for null. Equal to an Event with equal fields;
     hashable where ``old`` and ``new`` are. ``commit`` is the revision of the last write of its batch: events with the
-    same one were written together. Of a lone write it is its own revision.
+    same one were written together. For a lone write it is its own revision.
     """
 
     __match_args__: ClassVar[

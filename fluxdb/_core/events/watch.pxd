@@ -34,7 +34,7 @@ cdef struct Watch:
     pthread_cond_t arrived
     Event* first
     Event* last
-    Event* last_whole       # the last one before the batch that is being applied, NULL if there is none
+    Event* last_whole       # the last one before the batch that is being applied, NULL without one
     size_t bytes            # of the events that wait
     size_t bytes_max
     bint overflowed         # the latest events were dropped

@@ -19,7 +19,7 @@ cdef bint read_document(
     State* state, Bytes* target, const uint8_t* key, size_t key_bytes, const Slice* path, const Slice* id,
 ) noexcept nogil
 
-# Each adds one line, or nothing: WireStatus. Of GETMANY, SCAN and COUNT.
+# Each adds one line, or nothing: WireStatus. For GETMANY, SCAN and COUNT.
 cdef int read_many(State* state, Bytes* target, const StageLimits* limits, WireRequest* wire) noexcept nogil
 cdef int read_range(State* state, Bytes* target, const StageLimits* limits, const WireRequest* wire) noexcept nogil
 cdef int read_count(State* state, Bytes* target, const WireRequest* wire) noexcept nogil
