@@ -24,6 +24,8 @@ cdef enum:
     LOOKED_AT_MAX = 8192        # keys in one hold, where none of them has a document to show
     ENTRIES_MIN = 64
     BYTES_MIN = 4096
+    ENTRIES_AHEAD_MAX = 1024
+    BYTES_AHEAD = 96            # of a small document and its key
     PREFIX_ON_STACK = 1024
 
 
@@ -77,6 +79,18 @@ cdef bint page_add_key(Page* page, const uint8_t* key, size_t key_bytes) noexcep
         return False
     memcpy(page.bytes + page.used, key, key_bytes)
     add_entry(page, key_bytes)
+    return True
+
+
+cdef bint page_reserve(Page* page, size_t documents_max) noexcept nogil:
+    """Room for as many small documents as most pages have. False: there is no memory."""
+    cdef size_t entries = documents_max if documents_max < ENTRIES_AHEAD_MAX else ENTRIES_AHEAD_MAX
+    page.bytes = <uint8_t*>malloc(entries * BYTES_AHEAD)
+    page.entries = <PageEntry*>malloc(entries * sizeof(PageEntry))
+    if page.bytes == NULL or page.entries == NULL:
+        return False
+    page.capacity = entries * BYTES_AHEAD
+    page.entries_capacity = entries
     return True
 
 
@@ -242,6 +256,8 @@ cdef bint find_ranks(Index* index, const KeyRange* keys, uint64_t* low, uint64_t
 cdef int page_fill_range(Page* page, State* state, const KeyRange* keys, const PageBounds* bounds) noexcept nogil:
     cdef KeyRange rest = keys[0]
     cdef int status
+    if page.entries == NULL and not page_reserve(page, bounds.documents_max):
+        return PAGE_NO_MEMORY
     while True:
         pthread_mutex_lock(&state.lock)
         status = fill_range(page, state, &rest, bounds)

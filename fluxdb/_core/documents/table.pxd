@@ -106,11 +106,20 @@ cdef inline void table_fetch(const Table* table, uint64_t hash) noexcept nogil:
     cdef Shard* shard = &table.shards[table_shard_of(table, hash)]
     fluxdb_fetch_slot(<void* const*>&shard.slots, &shard.mask, home_of(hash))
 
+cdef inline bint slot_may_match(uint64_t slot, uint64_t hash) noexcept nogil:
+    return (slot >> 48) == ((hash >> 32) & 0xFFFF)
+
 cdef inline Record* slot_record(uint64_t slot) noexcept nogil:
     return <Record*><size_t>(slot & 0x0000FFFFFFFFFFFFULL)
 
-# Begins to fetch the record that most likely has that hash. With the lock held, after table_fetch.
+# Begins to fetch the first record whose slot may be the key's, as table_find will look for it: nearly always the record
+# of the key. With the lock held, after table_fetch.
 cdef inline void table_fetch_record(const Table* table, uint64_t hash) noexcept nogil:
     cdef Shard* shard = &table.shards[table_shard_of(table, hash)]
-    if shard.slots != NULL:
-        fluxdb_fetch_bytes(slot_record(shard.slots[home_of(hash) & shard.mask]), FETCHED_BYTES)
+    cdef uint32_t at
+    if shard.slots == NULL:
+        return
+    at = home_of(hash) & shard.mask
+    while shard.slots[at] != 0 and not slot_may_match(shard.slots[at], hash):
+        at = (at + 1) & shard.mask
+    fluxdb_fetch_bytes(slot_record(shard.slots[at]), FETCHED_BYTES)

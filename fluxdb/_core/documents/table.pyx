@@ -15,10 +15,6 @@ cdef inline uint64_t make_slot(Record* record, uint64_t hash) noexcept nogil:
     return (hash >> 32 << 48) | <uint64_t><size_t>record
 
 
-cdef inline bint slot_may_match(uint64_t slot, uint64_t hash) noexcept nogil:
-    return (slot >> 48) == ((hash >> 32) & 0xFFFF)
-
-
 cdef inline uint32_t home_of_slot(const Table* table, uint64_t slot, uint32_t mask) noexcept nogil:
     cdef Record* record
     if mask <= 0xFFFF:
