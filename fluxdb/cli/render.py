@@ -106,6 +106,11 @@ def _help_all() -> Iterator[str]:
 _OPTIONS = {
     "--if-version": "--if-version N  only if the key's version is N (0: only if it does not exist)",
     "--remove-nulls": "--remove-nulls  a null in the delta removes the member (RFC 7396), instead of being stored",
+    "--limit": "--limit N  at most so many keys",
+    "--reverse": "--reverse  from the last key to the first",
+    "--after": "--after key  only keys after this one, in the direction of the scan",
+    "--start": "--start key  only this key and those after it",
+    "--end": "--end key  only keys before this one",
     "--value": "--value  only the value, as one line of JSON; a missing key is an error",
 }
 
@@ -118,6 +123,8 @@ def _help_one(syntax: Syntax) -> Iterator[str]:
         yield f"Also: {', '.join(syntax.aliases)}"
     if syntax.usage.endswith("json"):
         yield "The rest of the line is JSON as typed: strings and member names in double quotes."
+    if "/path" in syntax.usage:
+        yield "The path is a JSON Pointer, the rest of the line: /address/city, /tags/0."
     if syntax.takes_key:
         yield 'A key with spaces, or that begins with -- or a quote, is quoted as in JSON ("my key") or by \'.'
     yield f"For example: {syntax.example}"

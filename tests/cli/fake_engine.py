@@ -52,6 +52,8 @@ class FakeEngine(EngineHandle):
         self.revision = 0
         self.subscribers: dict[str, list[FakeSubscriber]] = {}
         self.fail_with: Exception | None = None
+        self.ranges: list[ScanRange] = []  # that were asked for
+        self.batches: list[list[Operation]] = []
 
     def get(self, key: str, path: str = "") -> Document | None:
         found = self.get_text(key, path)
@@ -73,12 +75,14 @@ class FakeEngine(EngineHandle):
         return Page([entry.key for entry in page.entries], page.more, page.revision, page.last)
 
     def scan_text(self, keys: ScanRange) -> Page[StoredText]:
+        """Pages of two documents."""
         self._fail()
+        self.ranges.append(keys)
         prefix, start, end, after, limit, reverse = keys
         found = sorted((key for key in self.documents if key.startswith(prefix)), reverse=reverse)
         found = [key for key in found if (start is None or key >= start) and (end is None or key < end)]
         found = [key for key in found if after is None or (key < after if reverse else key > after)]
-        entries = [StoredText(key, *self.documents[key]) for key in found[:limit]]
+        entries = [StoredText(key, *self.documents[key]) for key in found[: min(2, limit or 2)]]
         return Page(entries, len(entries) < len(found), self.revision, entries[-1].key if entries else None)
 
     def count(self, prefix: str = "") -> Counted:
@@ -105,7 +109,10 @@ class FakeEngine(EngineHandle):
         return self._write(Kind.DELETE, key, None, if_version) if key in self.documents else None
 
     def batch(self, operations: Sequence[Operation]) -> BatchWritten:
-        return BatchWritten(self.revision, [self._take(operation) for operation in operations])
+        self._fail()
+        self.batches.append(list(operations))
+        versions = [self._take(operation) for operation in operations]
+        return BatchWritten(self.revision, versions)
 
     def _take(self, operation: Operation) -> int | None:
         kind, key, text, if_version = operation[:4]
@@ -120,7 +127,6 @@ class FakeEngine(EngineHandle):
         return (self.set if kind == Kind.SET else self.patch)(key, text, if_version)[0]
 
     def increment(self, key: str, by: int = 1, path: str = "", if_version: int = ANY_VERSION) -> Incremented:
-        assert not path
         value = int(self.documents.get(key, (b"0", 0))[0]) + by
         return Incremented(value, *self._write(Kind.INCREMENT, key, b"%d" % value, if_version))
 

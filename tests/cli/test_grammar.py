@@ -10,19 +10,27 @@ from hypothesis import strategies as st
 from fluxdb.cli.shell.commands import (
     NAMES,
     SYNTAX,
+    Abort,
+    Batch,
+    Check,
     Checkpoint,
+    Commit,
+    Count,
     Delete,
     Exit,
     Get,
     Help,
+    Increment,
     Info,
     Patch,
+    Scan,
     Set,
     Subscribe,
     Unsubscribe,
 )
 from fluxdb.cli.shell.grammar import GrammarError, is_unfinished, parse, split_statements
 from fluxdb.cli.text import escape_text, quote_key
+from fluxdb.engine.ranges import ScanRange
 
 KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
@@ -121,6 +129,18 @@ def test_the_largest_version_is_taken_and_the_next_is_refused() -> None:
         ("GET", 4, "expected a key"),
         ("GET   \n", 4, "expected a key"),
         ("SET", 4, "expected a key"),
+        ("GET k x", 7, "expected a path that begins with /"),
+        ("INCREMENT k 1.5", 13, "expected a whole number of 64 bits, or a path"),
+        ("INCREMENT k --5", 13, "expected a whole number of 64 bits, or a path"),
+        ("INCREMENT k 1 x", 15, "expected a path"),
+        (f"INCREMENT k {2**63}", 13, "expected a whole number of 64 bits"),
+        ("SCAN --limit 0 a", 14, "expected a number of keys after --limit, a whole number (from 1)"),
+        ("SCAN a b", 8, "expected nothing more"),
+        ("KEYS --after", 13, "expected a key"),
+        ("COUNT --limit 3", 7, "COUNT takes no option"),
+        ("CHECK k", 8, "expected a version, EXISTS or MISSING"),
+        ("CHECK k maybe", 9, "expected a version, EXISTS or MISSING"),
+        ("COMMIT now", 8, "expected nothing more"),
         ("SET k", 6, "expected JSON"),
         ("SET k v", 7, "double quotes"),
         ("SET k 'v'", 7, "double quotes"),
@@ -173,7 +193,38 @@ def test_any_line_is_a_command_or_a_grammar_error_of_one_harmless_line(start: st
 
 @pytest.mark.parametrize("syntax", SYNTAX.values(), ids=SYNTAX.keys())
 def test_each_example_is_a_command_of_its_name(syntax: object) -> None:
-    assert type(parse(syntax.example)).__name__.upper() == syntax.name  # type: ignore[attr-defined]
+    command = parse(syntax.example)  # type: ignore[attr-defined]
+    name = "KEYS" if isinstance(command, Scan) and command.keys_only else type(command).__name__.upper()
+    assert name == syntax.name  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("GET k /a b/0", Get("k", path="/a b/0")),
+        ("GET --value k /", Get("k", True, "/")),
+        ("INCREMENT k", Increment("k")),
+        ("incr k -5", Increment("k", -5)),
+        ("INCREMENT --if-version 2 k +5 /a", Increment("k", 5, "/a", 2)),
+        ("INCREMENT k /a", Increment("k", path="/a")),
+        ("KEYS", Scan(ScanRange(), keys_only=True)),
+        ("SCAN user:", Scan(ScanRange("user:"))),
+        (
+            "SCAN --limit 10 --REVERSE --after=user:7 --start 'a b' --end c user:",
+            Scan(ScanRange("user:", "a b", "c", "user:7", 10, True)),
+        ),
+        ("COUNT", Count()),
+        ('COUNT "a b"', Count("a b")),
+        ("CHECK k 3", Check("k", 3)),
+        ("CHECK k missing", Check("k", 0)),
+        ("CHECK k EXISTS", Check("k", None)),
+        ("batch", Batch()),
+        ("COMMIT", Commit()),
+        ("Abort", Abort()),
+    ],
+)
+def test_reads_of_many_and_batches_are_read(line: str, command: object) -> None:
+    assert parse(line) == command
 
 
 def test_the_examples_in_errors_are_commands() -> None:

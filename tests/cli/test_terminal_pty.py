@@ -158,6 +158,33 @@ def test_tab_completes_commands_and_keys_of_the_session(terminal: Terminal) -> N
     assert leave(child) == 0
 
 
+def test_a_batch_waits_for_commit_and_ranges_are_shown(terminal: Terminal) -> None:
+    child = terminal()
+    run(child, "BATCH", "ok, 0 operations to COMMIT or ABORT")
+    run(child, "CHECK user:2 MISSING", "ok, 1 operation to COMMIT or ABORT")
+    run(child, 'SET user:2 {"a": [5, 6]}', "ok, 2 operations to COMMIT or ABORT")
+    child.send("SET user:1 {\r")  # open JSON goes on, in a batch, too
+    child.expect_exact("...>")
+    run(child, "}", "ok, 3 operations to COMMIT or ABORT")
+    run(child, "COUNT", "0")
+    run(child, "COMMIT", "ok, revision 2, versions nil, 1, 1")
+    run(child, "KEYS --reverse user:", "user:2\r\nuser:1\r\n")
+    run(child, "GET user:2 /a/1", "Document { value: 6, version: 1 }")
+    run(child, "INCREMENT hits 5", "ok, 5, version 1")
+    run(child, "BATCH", "ok, 0 operations to COMMIT or ABORT")
+    run(child, "SET lost 1", "ok, 1 operation to COMMIT or ABORT")
+    assert leave(child) == 0
+    assert "error: the batch was not committed: nothing of it was written" in child.screen.text
+    child = terminal()
+    run(child, "COUNT lost", "0")
+    write(child, "SCAN us")
+    child.send(TAB)
+    see(child, "er:")  # what the stored keys have in common
+    child.send("1\r")
+    child.expect_exact("user:1: Document { value: {}, version: 1 }")
+    assert leave(child) == 0
+
+
 def test_an_event_arrives_while_a_line_is_typed_and_the_line_survives(terminal: Terminal, tmp_path: Path) -> None:
     child = terminal("-m", "tests.cli.terminal_driver", str(tmp_path / "trigger"))
     run(child, "SUBSCRIBE user", "ok, subscribed to user")

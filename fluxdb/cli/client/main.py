@@ -2,51 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 import ssl
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
-from click.types import StringParamType
 
 import fluxdb
 from fluxdb._core.documents.documents import NUMBER_MAX
-from fluxdb.cli.connecting import DEFAULT_ADDRESS, QUOTING, Seconds, Server, server_url
+from fluxdb.cli.client.parameters import Command, JsonText, Key, Prefix
+from fluxdb.cli.connecting import DEFAULT_ADDRESS, Seconds, Server, server_url
 from fluxdb.cli.folder import ExpandedPath
 from fluxdb.cli.own_variables import warn_of_misspelt
 from fluxdb.cli.password import read_password
 from fluxdb.cli.program import Program
-from fluxdb.cli.shell.grammar import json_problem, lacks_quotes
-
-
-class Key(StringParamType):
-    """A key as the shell passes it: bytes that are not UTF-8 arrive as surrogates."""
-
-    name = "key"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        key = str(value)
-        try:
-            key.encode()
-        except UnicodeEncodeError:
-            self.fail("the key is not valid UTF-8", param, ctx)
-        return key
-
-
-class JsonText(StringParamType):
-    """JSON as typed. It is checked here, as in the shell: invalid JSON is sent to no server."""
-
-    name = "json"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        text = str(value)
-        problem = json_problem(text)
-        if problem:
-            self.fail(f"{problem} ({QUOTING})" if lacks_quotes(text) else problem, param, ctx)
-        return text
-
+from fluxdb.cli.shell import commands
+from fluxdb.engine.ranges import ScanRange
 
 KEY = click.argument("key", type=Key())
 JSON = click.argument("json", metavar="JSON", type=JsonText())
@@ -56,30 +28,8 @@ IF_VERSION = click.option(
 )
 
 
-class Command(click.Command):
-    """A command whose JSON may begin with a minus; an argument that begins with two is an option, up to ``--``."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        own, before = _options(self, ctx), _options(main, ctx)
-        for word in itertools.takewhile(lambda word: word != "--", args):
-            name = word.partition("=")[0]
-            if word.startswith("--") and name not in own:
-                hint = "it stands before the command" if name in before else "put such a key after --"
-                raise click.UsageError(f"No such option: {name} ({hint})", ctx)
-        try:
-            return super().parse_args(ctx, args)
-        except click.UsageError as error:
-            if type(error) is click.UsageError and any(parameter.name == "json" for parameter in self.params):
-                raise click.UsageError(f"{error.message} ({QUOTING})", ctx) from None
-            raise
-
-
-def _options(command: click.Command, ctx: click.Context) -> set[str]:
-    return {name for parameter in command.get_params(ctx) for name in parameter.opts}
-
-
 _NAMES = {"del": "delete", "snapshot": "checkpoint"}  # second names, as on the wire
-_TOOLS = frozenset({"check", "repair", "dump", "load"})  # commands of fluxdb, for a folder
+_TOOLS = frozenset({"check", "repair", "backup"})  # commands of fluxdb, for a folder
 
 
 class Client(Program):
@@ -164,8 +114,9 @@ def _command(name: str, *parameters: Callable[[Any], Any], as_json: bool = True)
             context = click.get_current_context()
             if as_json:
                 arguments["raw"] = arguments["raw"] or context.obj.raw
-            elif context.obj.raw and name == "shell":
-                raise click.UsageError("--json is for one command: the shell prints for people", context)
+            elif context.obj.raw:
+                reason = "it prints for people" if name == "shell" else "it says nothing on stdout"
+                raise click.UsageError(f"--json is not for {name}: {reason}", context)
             context.exit(function(context.obj, **arguments))
 
         run.__doc__ = function.__doc__
@@ -217,6 +168,102 @@ def _get(server: Server, key: str, value_only: bool, raw: bool) -> int:
     if raw and value_only:
         raise click.UsageError("--value prints the value, --json the whole reply: choose one")
     return remote.get(server, key, value_only=value_only, raw=raw)
+
+
+PREFIX = click.argument("prefix", default="", type=Prefix())
+_RANGE = (
+    click.option("--limit", type=click.IntRange(1, NUMBER_MAX), metavar="N", help="At most so many."),
+    click.option("--reverse", is_flag=True, help="From the last key to the first."),
+    click.option("--after", type=Key(), metavar="KEY", help="Only after this key, in the direction of the scan."),
+    click.option("--start", type=Key(), metavar="KEY", help="Only this key and those after it."),
+    click.option("--end", type=Key(), metavar="KEY", help="Only keys before this one."),
+    PREFIX,
+)
+
+
+@_command("keys", *_RANGE)
+def _keys(server: Server, raw: bool, **bounds: Any) -> int:
+    """Print the keys that begin with PREFIX, in order."""
+    from fluxdb.cli.client import run as remote
+
+    return remote.run(server, commands.Scan(ScanRange(**bounds), keys_only=True), raw=raw)
+
+
+@_command("scan", *_RANGE)
+def _scan(server: Server, raw: bool, **bounds: Any) -> int:
+    """Print the documents whose keys begin with PREFIX, in key order.
+
+    With --json, a line for each page, as the server replies.
+    """
+    from fluxdb.cli.client import run as remote
+
+    return remote.run(server, commands.Scan(ScanRange(**bounds)), raw=raw)
+
+
+@_command("count", PREFIX)
+def _count(server: Server, prefix: str, raw: bool) -> int:
+    """Print the number of documents whose keys begin with PREFIX."""
+    from fluxdb.cli.client import run as remote
+
+    return remote.run(server, commands.Count(prefix), raw=raw)
+
+
+@_command(
+    "increment",
+    IF_VERSION,
+    click.option("--path", default="", metavar="/PATH", help="The number's place in the document, a JSON Pointer."),
+    KEY,
+    click.argument("by", type=click.IntRange(-NUMBER_MAX, NUMBER_MAX), default=1),
+)
+def _increment(server: Server, key: str, by: int, path: str, if_version: int | None, raw: bool) -> int:
+    """Add BY, or 1, to the number of KEY.
+
+    With --path, to a number inside its document. A missing one counts as 0.
+    """
+    from fluxdb.cli.client import run as remote
+
+    return remote.run(server, commands.Increment(key, by, path, if_version), raw=raw)
+
+
+@_command("batch", click.argument("source", metavar="[FILE]", default="-", type=click.File("rb")))
+def _batch(server: Server, source: BinaryIO, raw: bool) -> int:
+    """Write what the lines of FILE say, all or nothing.
+
+    FILE is stdin by default. Each line is SET, PATCH, DELETE, INCREMENT or CHECK, as in the shell. If one of them is
+    wrong, nothing is sent.
+    """
+    from fluxdb.cli.client import run as remote
+
+    return remote.batch(server, source, raw=raw)
+
+
+@_command(
+    "dump",
+    click.argument("target", metavar="FILE", type=ExpandedPath(path_type=Path)),
+    click.option("--prefix", default="", type=Prefix(), help="Only keys that begin with it."),
+    as_json=False,
+)
+def _dump(server: Server, target: Path, prefix: str) -> int:
+    """Write the documents to FILE as JSON Lines.
+
+    A line has key, value and version; - is stdout. It is read page by page while others write, and each page is at one
+    revision. fluxdb load makes a database of it.
+    """
+    from fluxdb.cli.client import transfer
+
+    return transfer.dump(server, target, prefix)
+
+
+@_command("load", click.argument("source", metavar="FILE", type=click.File("rb")), as_json=False)
+def _load(server: Server, source: BinaryIO) -> int:
+    """Store the documents of FILE, such as a dump.
+
+    A line is JSON, with key and value; - is stdin. They are written in batches, in the order of the lines, over what is
+    there; each key gets its next version.
+    """
+    from fluxdb.cli.client import transfer
+
+    return transfer.load(server, source)
 
 
 @_command("checkpoint")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from fluxdb import __version__
 from fluxdb._core.serve.messages import event_members
@@ -13,15 +13,17 @@ from fluxdb.cli import exits, render
 from fluxdb.cli.output import Lines, standard_lines
 from fluxdb.cli.password import PASSWORD_VARIABLE
 from fluxdb.cli.shell import commands
+from fluxdb.cli.shell.answers import WORDS, Answers, Replies
 from fluxdb.cli.shell.events import EventsInStep
 from fluxdb.cli.shell.events_in_turn import EventsInTurn
+from fluxdb.cli.shell.grammar import GrammarError, parse
 from fluxdb.cli.shell.script import run_lines
 from fluxdb.cli.shell.session import Session
 from fluxdb.cli.text import escape_text
 from fluxdb.engine.handle import ANY_VERSION, RawEvent, Subscriber
 from fluxdb.engine.remote import failure, reply, request
 from fluxdb.engine.remote.engine import RemoteEngine
-from fluxdb.errors import AuthError, ConnectionLostError
+from fluxdb.errors import AuthError, ConnectionLostError, FluxDBError
 from fluxdb.limits import DEFAULT_LIMITS
 from fluxdb.opening import Local, Remote, open_handle
 from fluxdb.values import star_note
@@ -133,11 +135,55 @@ def event_json(event: RawEvent) -> str:
     return f"{{{event_members(event).decode()}}}"
 
 
-def _run(server: Server, command: commands.Command) -> int:
+def run(server: Server, command: commands.Command, *, raw: bool) -> int:
+    """Run a command; ``raw``: print each answer, also an error, as the line of JSON that a server replies."""
+    return _answering(server, raw, lambda session: session.run(command))
+
+
+def batch(server: Server, source: BinaryIO, *, raw: bool) -> int:
+    """Write the batch that the lines of ``source`` describe. A line that is no write of a batch sends nothing."""
+    writes = []
+    for number, line in enumerate(source, 1):
+        try:
+            command = parse(line.decode("utf-8", "surrogateescape"))
+        except GrammarError as error:
+            return _usage_error(f"line {number}: {error}")
+        if isinstance(command, commands.Write):
+            writes.append(command)
+        elif command is not None:
+            return _usage_error(f"line {number}: a batch takes SET, PATCH, DELETE, INCREMENT and CHECK")
+
+    def write(session: Session) -> None:
+        session.batch.begin()
+        for each in writes:
+            session.batch.add(each)
+        session.run(commands.Commit())
+
+    return _answering(server, raw, write)
+
+
+def _usage_error(message: str) -> int:
+    standard_lines().error(render.error(message))
+    return exits.USAGE
+
+
+def _answering(server: Server, raw: bool, work: Callable[[Session], object]) -> int:
     lines: Lines = standard_lines()
+    answers: Answers = Replies() if raw else WORDS
     with connected(server) as handle:
-        Session(handle, EventsInStep(lines.event, lines.error), lines.line).run(command)
+        session = Session(handle, EventsInStep(lines.event, lines.error, answers), lines.line, answers)
+        try:
+            work(session)
+        except FluxDBError as error:
+            if not raw:
+                raise
+            lines.line(answers.error(error, ""))
+            return exits.exit_code(error)
     return exits.OK
+
+
+def _run(server: Server, command: commands.Command) -> int:
+    return run(server, command, raw=False)
 
 
 def _print_raw(server: Server, body: bytes, *, changes: bool = False) -> int:

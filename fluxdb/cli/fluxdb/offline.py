@@ -5,23 +5,18 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 import orjson
 
 from fluxdb.cli import exits, render
-from fluxdb.cli.output import naming_stream, standard_lines
+from fluxdb.cli.dump_file import STANDARD_STREAM, writing_dump
+from fluxdb.cli.output import standard_lines
 from fluxdb.cli.progress import progress_bar
-from fluxdb.cli.text import escape_text, one_line
-from fluxdb.errors import StorageError
+from fluxdb.cli.text import one_line
 from fluxdb.limits import WIDEST_LIMITS
-from fluxdb.storage.system.oserrors import storage_errors
-
-STANDARD_STREAM = "-"
 
 
 def info(directory: Path, as_json: bool) -> int:
@@ -93,7 +88,7 @@ def dump(directory: Path, target: Path) -> int:
 
     to_stdout = str(target) == STANDARD_STREAM
     mixed = to_stdout and sys.stdout.isatty()  # a bar would appear between the lines
-    with progress_bar("writing") as progress, _writer(target) as write:
+    with progress_bar("writing") as progress, writing_dump(target) as write:
         dumped = dump_database(directory, write, progress=None if mixed else progress)
     keys, deleted = _count(dumped.documents, "document"), _count(dumped.tombstones, "deleted key")
     standard_lines().note(f"dumped {keys} and {deleted} at revision {dumped.revision:,}")
@@ -132,36 +127,3 @@ def backup(directory: Path, destination: Path) -> int:
 
 def _count(number: int, name: str) -> str:
     return f"{number:,} {name}{'' if number == 1 else 's'}"
-
-
-@contextmanager
-def _writer(target: Path) -> Iterator[Callable[[bytes], object]]:
-    """Takes the lines of a dump.
-
-    If this ends without an error, the file is complete and durable; otherwise it is unchanged.
-    """
-    if str(target) == STANDARD_STREAM:
-        with naming_stream("stdout"):
-            if sys.stdout.isatty():
-                yield lambda line: sys.stdout.write(escape_text(line.decode()))
-            else:
-                yield sys.stdout.buffer.write
-            sys.stdout.flush()
-        return
-    if target.is_dir():
-        raise StorageError(f"can't write {target}: it is a folder: name a file")
-    if target.exists() and not target.is_file():  # a device or a named pipe
-        with target.open("wb") as stream:
-            yield stream.write
-        return
-    with storage_errors(f"can't write {target}"):
-        descriptor, beside = tempfile.mkstemp(dir=target.parent, prefix=f"{target.name}.", suffix=".tmp")
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                yield stream.write
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(beside).replace(target)
-        except BaseException:
-            Path(beside).unlink()
-            raise

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
+import orjson
+
 from fluxdb.cli import render
 from fluxdb.cli.text import escape_text, quote_key
 from fluxdb.engine.handle import RawEvent, Written
+from fluxdb.engine.operation import BatchWritten, Incremented
+from fluxdb.engine.ranges import Counted, Page, StoredText
 from fluxdb.errors import FluxDBError
 from fluxdb.model import OPERATION_OF
 from fluxdb.net import lines
@@ -35,6 +39,19 @@ class Answers(Protocol):
     def written(self, outcome: Written | None) -> str:
         """Answer a DELETE; None: the key did not exist."""
 
+    def incremented(self, done: Incremented) -> str: ...
+    def page(self, page: Page[StoredText]) -> str:
+        """Return "" if there is nothing to print."""
+
+    def keys(self, page: Page[str]) -> str:
+        """As page()."""
+
+    def count(self, counted: Counted) -> str: ...
+    def collected(self, count: int) -> str:
+        """``count``: how many operations of a batch there are."""
+
+    def aborted(self, count: int) -> str: ...
+    def batch_written(self, done: BatchWritten) -> str: ...
     def checkpoint(self, revision: int) -> str: ...
     def subscribed(self, key: str, *, is_new: bool) -> str: ...
     def unsubscribed(self, key: str, *, was_subscribed: bool) -> str: ...
@@ -53,6 +70,30 @@ class Words:
 
     def written(self, outcome: Written | None) -> str:
         return f"{render.NIL}, no such key: nothing was written" if outcome is None else render.written(outcome[0])
+
+    def incremented(self, done: Incremented) -> str:
+        return f"ok, {done.value}, version {done.version}"
+
+    def page(self, page: Page[StoredText]) -> str:
+        return "\n".join(
+            f"{quote_key(found.key)}: {render.document(found.text.decode(), found.version)}" for found in page.entries
+        )
+
+    def keys(self, page: Page[str]) -> str:
+        return "\n".join(map(quote_key, page.entries))
+
+    def count(self, counted: Counted) -> str:
+        return str(counted.count)
+
+    def collected(self, count: int) -> str:
+        return f"ok, {_operations(count)} to COMMIT or ABORT"
+
+    def aborted(self, count: int) -> str:
+        return f"ok, nothing of {_operations(count)} was written"
+
+    def batch_written(self, done: BatchWritten) -> str:
+        versions = ", ".join(render.NIL if version is None else str(version) for version in done.versions)
+        return f"ok, revision {done.revision}, versions {versions or render.NIL}"
 
     def checkpoint(self, revision: int) -> str:
         return f"ok, revision {revision}"
@@ -92,6 +133,27 @@ class Replies:
     def written(self, outcome: Written | None) -> str:
         return _line(lines.written(outcome))
 
+    def incremented(self, done: Incremented) -> str:
+        return _line(lines.reply({"kind": "ok", **done._asdict()}))
+
+    def page(self, page: Page[StoredText]) -> str:
+        return _page(page, [stored_line(found) for found in page.entries])
+
+    def keys(self, page: Page[str]) -> str:
+        return _page(page, [b'{"key":%b}' % orjson.dumps(key) for key in page.entries])
+
+    def count(self, counted: Counted) -> str:
+        return _line(lines.reply({"kind": "count", "count": counted.count, "revision": counted.revision}))
+
+    def collected(self, count: int) -> str:
+        return _line(lines.reply({"kind": "ok", "collected": count}))
+
+    def aborted(self, count: int) -> str:
+        return _line(lines.reply({"kind": "ok", "aborted": count}))
+
+    def batch_written(self, done: BatchWritten) -> str:
+        return _line(lines.reply({"kind": "ok", "versions": done.versions, "revision": done.revision}))
+
     def checkpoint(self, revision: int) -> str:
         return _line(lines.reply({"kind": "ok", "revision": revision}))
 
@@ -112,6 +174,20 @@ class Replies:
 
     def error(self, problem: FluxDBError, place: str) -> str:
         return _line(lines.error(problem))
+
+
+def stored_line(found: StoredText) -> bytes:
+    """Return a document as an entry of a page, and as a line of a dump: its JSON text goes through unchanged."""
+    return b'{"key":%b,"value":%b,"version":%d}' % (orjson.dumps(found.key), found.text, found.version)
+
+
+def _page(page: Page[Any], entries: list[bytes]) -> str:
+    more = b"true" if page.more else b"false"
+    return _line(b'{"kind":"page","entries":[%b],"more":%b,"revision":%d}' % (b",".join(entries), more, page.revision))
+
+
+def _operations(count: int) -> str:
+    return f"{count} operation{'' if count == 1 else 's'}"
 
 
 def _line(reply: bytes) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
@@ -11,12 +11,20 @@ from fluxdb.cli.shell.commands import NAMES, SYNTAX
 from fluxdb.cli.shell.recent import RecentKeys
 from fluxdb.cli.text import quote_key
 
+Stored = Callable[[str], Iterable[str]]
+
+
+def no_keys(prefix: str) -> Iterable[str]:
+    return ()
+
 
 class CommandCompleter(Completer):
     """Completes the word before the cursor, in the case in which it was begun."""
 
-    def __init__(self, keys: RecentKeys) -> None:
+    def __init__(self, keys: RecentKeys, stored: Stored = no_keys) -> None:
+        """``stored`` returns some of the database's keys that begin with a prefix."""
         self._keys = keys
+        self._stored = stored
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
         words = document.text_before_cursor.lstrip().split(" ")
@@ -37,8 +45,15 @@ class CommandCompleter(Completer):
         if typed.startswith("--") and all(word.startswith("--") or word.isdigit() for word in arguments):
             return [(word, "") for word in options if word.startswith(typed.lower())]
         if SYNTAX[name].takes_keys or _expects_key(arguments):
-            return [(word, "") for word in map(quote_key, self._keys) if word.startswith(typed)]
+            return [(word, "") for word in self._known_keys(typed)]
         return []
+
+    def _known_keys(self, typed: str) -> Iterable[str]:
+        """Those of this session first, the newest first; then those of the database, in their order."""
+        recent = [word for word in map(quote_key, self._keys) if word.startswith(typed)]
+        prefix = typed.removeprefix('"')
+        stored = [] if "\\" in prefix else [quote_key(key) for key in self._stored(prefix)]
+        return dict.fromkeys(recent + [word for word in stored if word.startswith(typed)])
 
     def _commands(self, typed: str) -> Iterable[tuple[str, str]]:
         for word, name in NAMES.items():

@@ -1,8 +1,13 @@
 """The grammar of terminal, pipes and the client's shell: from one line of text to one command, without any I/O.
 
     line    = [ command ] | "#" anything
-    command = name { option } [ key [ json ] | key { key } ]
-    option  = "--if-version" ( " " | "=" ) number | "--remove-nulls" | "--value"
+    command = name { option } [ key [ json | path | by [ path ] | state ] | key { key } ]
+    option  = ( "--if-version" | "--limit" ) is number | ( "--after" | "--start" | "--end" ) is key
+            | "--remove-nulls" | "--value" | "--reverse"
+    is      = " " | "="
+    by      = a whole number, with a sign or without
+    path    = "/" anything: a JSON Pointer
+    state   = number | "EXISTS" | "MISSING"
     key     = word | '"' JSON string '"' | "'" the same with ' instead of " "'"
 
 Names are accepted in any case. A word ends at the next space. Options come before the key, so that everything after the
@@ -17,8 +22,9 @@ import orjson
 
 from fluxdb._core.documents.documents import NUMBER_MAX
 from fluxdb.cli.shell import commands
-from fluxdb.cli.shell.commands import IF_VERSION, NAMES, SYNTAX, Command, Syntax
+from fluxdb.cli.shell.commands import IF_VERSION, LIMIT, NAMES, SYNTAX, VALUED, Command, Syntax
 from fluxdb.cli.text import closest, short
+from fluxdb.engine.ranges import ScanRange
 
 _OPTIONS_FIRST = "options come before the key"
 _SPACE = " \t\r\n"
@@ -104,6 +110,8 @@ class _Line:
         self.position = _skip_spaces(line, position)
         self.syntax = syntax
         self.if_version: int | None = None
+        self.limit: int | None = None
+        self.bounds: dict[str, str] = {}  # of a range: its keys, by their options
         self.switches: set[str] = set()  # the options that take no value
 
     def command(self) -> Command:
@@ -116,7 +124,15 @@ class _Line:
         if name == "DELETE":
             return self.end(commands.Delete(self.key(), self.if_version))
         if name == "GET":
-            return self.end(commands.Get(self.key(), commands.VALUE in self.switches))
+            return commands.Get(self.key(), commands.VALUE in self.switches, self.path())
+        if name == "INCREMENT":
+            return commands.Increment(self.key(), self.by(), self.path(), self.if_version)
+        if name in ("KEYS", "SCAN"):
+            return self.end(commands.Scan(self.range(), keys_only=name == "KEYS"))
+        if name == "COUNT":
+            return self.end(commands.Count(self.prefix()))
+        if name == "CHECK":
+            return self.end(commands.Check(self.key(), self.state()))
         if name == "SUBSCRIBE":
             return commands.Subscribe(self.keys())
         if name == "UNSUBSCRIBE":
@@ -124,6 +140,9 @@ class _Line:
         if name == "HELP":
             return self.end(commands.Help(self.topic()))
         plain: dict[str, Command] = {
+            "BATCH": commands.Batch(),
+            "COMMIT": commands.Commit(),
+            "ABORT": commands.Abort(),
             "CHECKPOINT": commands.Checkpoint(),
             "INFO": commands.Info(),
             "EXIT": commands.Exit(),
@@ -134,25 +153,66 @@ class _Line:
         while self.line.startswith("--", self.position) and self.syntax.takes_key:
             word = _match(_WORD, self.line, self.position)
             option, equals, _ = word.partition("=")
-            if option.lower() not in self.syntax.options or (equals and option.lower() != IF_VERSION):
+            name = option.lower()
+            if name not in self.syntax.options or (equals and name not in VALUED):
                 known = " or ".join(self.syntax.options) or "no option"
                 raise self.error(f"{short(word)}: {self.syntax.name} takes {known} (quote a key that begins with --)")
-            if option.lower() != IF_VERSION:
-                self.switches.add(option.lower())
+            if name not in VALUED:
+                self.switches.add(name)
                 self.advance(len(word))
                 continue
             self.advance(len(option) + len(equals))
-            self.if_version = self.version()
+            if name == IF_VERSION:
+                self.if_version = self.number("a version", "0: the key must not exist", 0)
+            elif name == LIMIT:
+                self.limit = self.number("a number of keys", "from 1", 1)
+            else:
+                self.bounds[name] = self.key()
 
-    def version(self) -> int:
+    def number(self, what: str, note: str, least: int) -> int:
+        """Take the value of an option."""
         word = _match(_WORD, self.line, self.position)
-        if not (word.isascii() and word.isdigit() and len(word) < 20 and int(word) <= NUMBER_MAX):
+        if not (_is_number(word) and int(word) >= least):
+            option = IF_VERSION if what == "a version" else LIMIT
             raise self.error(
-                f"expected a version after {IF_VERSION}, a whole number (0: the key must not exist)",
-                example=self.example_with_option(),
+                f"expected {what} after {option}, a whole number ({note})", example=self.example_with_option()
             )
         self.advance(len(word))
         return int(word)
+
+    def range(self) -> ScanRange:
+        start, end, after = (self.bounds.get(name) for name in (commands.START, commands.END, commands.AFTER))
+        return ScanRange(self.prefix(), start, end, after, self.limit, commands.REVERSE in self.switches)
+
+    def prefix(self) -> str:
+        return self.key() if self.position < len(self.line) else ""
+
+    def by(self) -> int:
+        """Take what is added, if it is there."""
+        word = _match(_WORD, self.line, self.position)
+        if not word or word.startswith("/"):
+            return 1
+        if not (_is_number(word.lstrip("+-")) and len(word) - len(word.lstrip("+-")) <= 1):
+            raise self.error("expected a whole number of 64 bits, or a path that begins with /")
+        self.advance(len(word))
+        return int(word)
+
+    def path(self) -> str:
+        """Take the rest of the line as a JSON Pointer, if there is any."""
+        rest = self.line[self.position :]
+        if rest and not rest.startswith("/"):
+            if self.line.startswith("--", self.position) and self.syntax.options:
+                raise self.error(_OPTIONS_FIRST, example=self.example_with_option())
+            raise self.error("expected a path that begins with /, or nothing more (quote a key with spaces)")
+        return rest
+
+    def state(self) -> int | None:
+        word = _match(_WORD, self.line, self.position)
+        states = {"EXISTS": None, "MISSING": 0}
+        if not (_is_number(word) or word.upper() in states):
+            raise self.error("expected a version, EXISTS or MISSING")
+        self.advance(len(word))
+        return int(word) if _is_number(word) else states[word.upper()]
 
     def key(self) -> str:
         if self.position == len(self.line):
@@ -223,7 +283,7 @@ class _Line:
 
     def example_with_option(self) -> str:
         option = self.syntax.options[0]
-        written = f"{option} 3" if option == IF_VERSION else option
+        written = f"{option} 3" if option in (IF_VERSION, LIMIT) else option
         return f"{self.syntax.name} {written} {self.syntax.example.partition(' ')[2]}"
 
     def advance(self, count: int) -> None:
@@ -233,6 +293,10 @@ class _Line:
         self, reason: str, *, example: str | None = None, kind: type[GrammarError] = GrammarError
     ) -> GrammarError:
         return kind(reason, self.position + 1, example or self.syntax.example)
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdigit() and len(word) < 20 and int(word) <= NUMBER_MAX
 
 
 def _skip_spaces(line: str, position: int) -> int:

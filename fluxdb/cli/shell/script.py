@@ -9,11 +9,13 @@ from typing import BinaryIO
 from fluxdb.cli import exits, render
 from fluxdb.cli.shell import commands
 from fluxdb.cli.shell.answers import WORDS, Answers
+from fluxdb.cli.shell.collected import BatchStateError
 from fluxdb.cli.shell.grammar import GrammarError, parse
 from fluxdb.cli.shell.session import Print, Session
 from fluxdb.errors import FluxDBError
 from fluxdb.limits import TERMINAL_LINE_BYTES_MAX
 
+UNFINISHED_BATCH = "the batch was not committed: nothing of it was written"
 _RANK = (exits.OK, exits.USAGE, exits.REFUSED, exits.NOT_AUTHENTICATED, exits.NO_CONNECTION, exits.STORAGE)
 
 
@@ -37,6 +39,10 @@ def run_lines(session: Session, lines: BinaryIO, print_error: Print) -> int:
             print_error(render.error(str(error), f"line {number}"))
             code = exits.USAGE if isinstance(error, GrammarError) else exits.exit_code(error)
             gravest = max(gravest, code, key=_RANK.index)
+            session.batch.spoil(f"line {number}")
+    if session.batch:
+        print_error(render.error(UNFINISHED_BATCH))
+        gravest = max(gravest, exits.REFUSED, key=_RANK.index)
     return gravest
 
 
@@ -50,6 +56,9 @@ def run_arguments(session: Session, arguments: Sequence[str], print_error: Print
         except FluxDBError as error:
             print_error(answers.error(error, _place(number, arguments)))
             return exits.exit_code(error)
+    if session.batch:
+        print_error(answers.error(BatchStateError(UNFINISHED_BATCH), ""))
+        return exits.REFUSED
     return exits.OK
 
 

@@ -20,6 +20,7 @@ from fluxdb.cli.shell.completion import CommandCompleter
 from fluxdb.cli.shell.events_in_turn import EventsInTurn, Printers
 from fluxdb.cli.shell.grammar import GrammarError, is_unfinished, parse, split_statements
 from fluxdb.cli.shell.history import FileHistory, history_path
+from fluxdb.cli.shell.script import UNFINISHED_BATCH
 from fluxdb.cli.shell.session import Session
 from fluxdb.cli.text import one_line
 from fluxdb.engine.handle import EngineHandle
@@ -57,12 +58,14 @@ def _converse(editor: PromptSession[str], session: Session, answers: Lines) -> N
         except KeyboardInterrupt:  # the line is abandoned, not the terminal
             continue
         except EOFError:
-            return
+            break
         try:
             if not _run(text, session, answers):
-                return
+                break
         except KeyboardInterrupt:
             answers.error(render.error("interrupted: a write in flight may have taken effect"))
+    if session.batch:
+        answers.error(render.error(UNFINISHED_BATCH))
 
 
 def _run(text: str, session: Session, answers: Lines) -> bool:
@@ -80,7 +83,8 @@ def _run(text: str, session: Session, answers: Lines) -> bool:
 def _editor(session: Session, history: History) -> PromptSession[str]:
     return PromptSession(
         history=history,
-        completer=CommandCompleter(session.recent_keys),
+        completer=CommandCompleter(session.recent_keys, session.stored_keys),
+        complete_in_thread=True,  # a database that does not answer must not hold up typing
         complete_while_typing=False,
         reserve_space_for_menu=MENU_ROWS,
         key_bindings=_key_bindings(),
