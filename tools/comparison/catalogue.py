@@ -12,6 +12,7 @@ from tools.comparison.setting import Setting
 NETWORK = "Over the network"
 PROCESS = "In process"
 LARGE = "Large databases"
+RANGES = "Ranges and batches"
 TOLD = "Subscribers"
 PEERS = "Other stores, for orientation"
 
@@ -96,6 +97,25 @@ FIGURES = (
          "plain:numbers_rate", ">= 5x", ">= 20x"),
     ),
     *_rows(
+        RANGES,
+        ("scan-full", "full scan, parsed", "py-lmdb cursor and orjson", "k/s", "ranges:scan_rate",
+         ">= 0.7x", ">= 1.2x"),
+        ("scan-keys", "all keys in order", "py-lmdb cursor of keys", "k/s", "ranges:keys_rate", ">= 0.8x", ">= 1.5x"),
+        ("scan-range-100", "100 documents from a random place on, parsed", "py-lmdb cursor and orjson", "us",
+         "ranges:range_time", "<= 1x", "<= 0.7x"),
+        ("net-scan-100", "100 documents from a random place on, one connection", "Redis ZRANGEBYLEX, MGET", "/s",
+         "ranges:network_range_time", ">= 1x", ">= 1.5x"),
+        ("get-many-100", "100 random keys of 5,000,000 in one get_many", "our GET, one by one", "k/s",
+         "scale:get_many_rate", ">= 2x", ">= 3x"),
+        ("batch-10", "a batch of 10, p50", "bare write + fdatasync", "us", "batches:bare_10", "", ""),
+        ("batch-100", "a batch of 100, p50", "bare write + fdatasync", "us", "batches:bare_100", "<= 2x", "<= 1.3x"),
+        ("batch-1000", "a batch of 1,000, p50", "RocksDB WriteBatch, synced", "us", "batches:rocksdb_1000",
+         "<= 0.9x", "<= 0.5x"),
+        ("batch-1000-bare", "a batch of 1,000, p50", "bare write + fdatasync", "us", "batches:bare_1000", "", ""),
+        ("batch-1000-sqlite", "a batch of 1,000, p50", "SQLite WAL FULL", "us", "batches:sqlite_1000", "", ""),
+        ("batch-1000-lmdb", "a batch of 1,000, p50", "LMDB", "us", "batches:lmdb_1000", "", ""),
+    ),
+    *_rows(
         TOLD,
         ("told-10000", "events of writes to 10,000 subscribers in process", "", "k/s",
          "telling:in_process", ">= 500", ">= 2000"),
@@ -106,6 +126,11 @@ FIGURES = (
         LARGE,
         ("memory", "memory per document", "Redis used_memory per key", "B", "snapshots:bytes_per_document",
          "<= 1.2x", "<= 1x"),
+        ("memory-own", "memory per document", "", "B", "snapshots:own_bytes_per_document", "<= 121", "<= 105"),
+        ("index-memory", "memory of the index of keys, per document", "", "B", "snapshots:index_bytes_per_document",
+         "<= 24", "<= 12"),
+        ("backup-p99", "100 coroutines, p99 of SET during a backup", "p99 without", "us", "checkpointing:p99_backup",
+         "<= 5x", "<= 1.5x"),
         ("checkpoint", "a checkpoint", "Redis SAVE", "s", "snapshots:checkpoint", "<= 1.5x", "<= 0.8x"),
         ("open-snapshot", "opening a snapshot", "Redis loads its RDB", "s", "snapshots:open_snapshot",
          "<= 1.5x", "<= 0.8x"),

@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +25,9 @@ from tools.comparison.writes import THREADS, rate_of, rate_of_threads
 
 SELECT = "SELECT value FROM documents WHERE key = ?"
 UPSERT = "INSERT OR REPLACE INTO documents (key, value) VALUES (?, ?)"
+
+
+Pairs = Iterable[tuple[str, Any]]
 
 
 class Store(Protocol):
@@ -59,6 +62,12 @@ class SqliteStore:
 
     def set(self, key: str, value: Any) -> None:
         self._execute(UPSERT, (key, orjson.dumps(value)))
+
+    def set_many(self, pairs: Pairs) -> None:
+        """In one transaction."""
+        self._execute("BEGIN")
+        self._connection.executemany(UPSERT, ((key, orjson.dumps(value)) for key, value in pairs))
+        self._execute("COMMIT")
 
     def get(self, key: str) -> Any:
         return orjson.loads(self._execute(SELECT, (key,)).fetchone()[0])
@@ -105,6 +114,23 @@ class LmdbStore:
         with self._environment.begin(write=True) as transaction:
             transaction.put(key.encode(), orjson.dumps(value))
 
+    def set_many(self, pairs: Pairs) -> None:
+        """In one transaction."""
+        with self._environment.begin(write=True) as transaction:
+            for key, value in pairs:
+                transaction.put(key.encode(), orjson.dumps(value))
+
+    def items_from(self, start: str) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and JSON texts in order, from the first key that is not before ``start``."""
+        with self._environment.begin() as transaction, transaction.cursor() as cursor:
+            if cursor.set_range(start.encode()) if start else cursor.first():
+                yield from cursor.iternext()
+
+    def keys_from(self, start: str) -> Iterator[str]:
+        with self._environment.begin() as transaction, transaction.cursor() as cursor:
+            if cursor.set_range(start.encode()) if start else cursor.first():
+                yield from (key.decode() for key in cursor.iternext(values=False))
+
     def get(self, key: str) -> Any:
         with self._environment.begin() as transaction:
             return orjson.loads(transaction.get(key.encode()))
@@ -127,9 +153,17 @@ class RocksStore:
         synced = rocksdict.WriteOptions()
         synced.sync = True
         self._database.set_write_options(synced)
+        self._batch = rocksdict.WriteBatch
 
     def set(self, key: str, value: Any) -> None:
         self._database.put(key.encode(), orjson.dumps(value))
+
+    def set_many(self, pairs: Pairs) -> None:
+        """In one synced WriteBatch."""
+        batch = self._batch(raw_mode=True)
+        for key, value in pairs:
+            batch.put(key.encode(), orjson.dumps(value))
+        self._database.write(batch)
 
     def get(self, key: str) -> Any:
         return orjson.loads(self._database.get(key.encode()))

@@ -28,6 +28,7 @@ from tools.comparison.writes import COROUTINES, rate_of_coroutines
 
 LARGE = 5_000_000
 SMALL = 10_000
+MANY = 100  # keys of one get_many
 
 FILL_AT_ONCE = 250_000
 WORKS = ("get", "set")
@@ -41,6 +42,13 @@ def get_rate(setting: Setting) -> Measurement:
 def set_rate(setting: Setting) -> Measurement:
     """SETs per second of 100 coroutines."""
     return _measurement(setting, "set", 1)
+
+
+def get_many_rate(setting: Setting) -> Measurement:
+    """Thousands of documents per second by get_many of 100 keys, against as many GETs, both among many documents."""
+    count, found = _found(setting)
+    turns = [Turn(many / 1e3, single / 1e3) for many, (single, _) in zip(found["many"], found["get"], strict=True)]
+    return Measurement(turns, [f"{count} documents, keys at random, in the same turns"])
 
 
 def get_rate_of_dict(setting: Setting) -> Measurement:
@@ -79,12 +87,12 @@ def _run(setting: Setting, count: int) -> dict[str, Any]:
 # In the child.
 
 
-def measure(folder: str, count: int, turns: int, gets: int, sets_each: int) -> dict[str, list[tuple[float, float]]]:
+def measure(folder: str, count: int, turns: int, gets: int, sets_each: int) -> dict[str, Any]:
     return asyncio.run(_measure(folder, count, turns, gets, sets_each))
 
 
 async def _measure(folder: str, count: int, turns: int, gets: int, sets_each: int) -> dict[str, Any]:
-    found: dict[str, list[tuple[float, float]]] = {"get": [], "dict": [], "set": []}
+    found: dict[str, list[Any]] = {"get": [], "many": [], "dict": [], "set": []}
     with (
         fluxdb.open(f"{folder}/large", limits=NO_CHECKPOINTS) as large,
         fluxdb.open(f"{folder}/small", limits=NO_CHECKPOINTS) as small,
@@ -96,6 +104,7 @@ async def _measure(folder: str, count: int, turns: int, gets: int, sets_each: in
         for _ in range(turns + 1):
             get_large, get_small = (_get_rate(db.get, size, gets) for db, size in sides)
             found["get"].append((get_large, get_small))
+            found["many"].append(_get_many_rate(large, count, gets))
             dict_large, dict_small = (_get_rate(lookup, size, gets) for lookup, size in lookups)
             found["dict"].append((dict_large, dict_small))
             set_large, set_small = [await _set_rate(db, size, sets_each) for db, size in sides]
@@ -124,6 +133,14 @@ def _get_rate(get: Callable[[str], Any], size: int, count: int) -> float:
     for key in keys:
         get(key)
     return count / (time.perf_counter() - begin)
+
+
+def _get_many_rate(db: fluxdb.FluxDB, size: int, count: int) -> float:
+    lists = [[documents.key(random.randrange(size)) for _ in range(MANY)] for _ in range(count // MANY)]
+    begin = time.perf_counter()
+    for keys in lists:
+        db.get_many(keys)
+    return len(lists) * MANY / (time.perf_counter() - begin)
 
 
 async def _set_rate(db: fluxdb.FluxDB, size: int, each: int) -> float:

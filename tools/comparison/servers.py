@@ -129,6 +129,32 @@ class Redis:
                 waiting = 0
         self._exchange(batch, waiting)
 
+    def index(self, keys: Iterable[bytes]) -> None:
+        """Put all keys into one sorted set, of equal scores: what ZRANGEBYLEX needs."""
+        batch = bytearray()
+        waiting = 0
+        for key in keys:
+            batch += b"*4\r\n$4\r\nZADD\r\n$4\r\nkeys\r\n$1\r\n0\r\n$%d\r\n%b\r\n" % (len(key), key)
+            waiting += 1
+            if len(batch) >= PIPELINE_BYTES:
+                self._exchange(batch, waiting, b":1")
+                waiting = 0
+        self._exchange(batch, waiting, b":1")
+
+    def range(self, start: bytes, count: int) -> list[bytes]:
+        """The values of the next keys: ZRANGEBYLEX, then MGET of what it said."""
+        keys = self._array(b"ZRANGEBYLEX", b"keys", b"[" + start, b"+", b"LIMIT", b"0", b"%d" % count)
+        return self._array(b"MGET", *keys)
+
+    def _array(self, *words: bytes) -> list[bytes]:
+        self._socket.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(w), w) for w in words))
+        count = int(self._line()[1:])
+        found: list[bytes] = []
+        for _ in range(count):
+            size = int(self._line()[1:])
+            found.append(self._reader.read(size + 2)[:-2])
+        return found
+
     def memory(self) -> dict[str, int]:
         """``used_memory`` and ``used_memory_rss``, in bytes."""
         time.sleep(CRON_SECONDS)
@@ -188,13 +214,13 @@ class Redis:
             time.sleep(0.02)
         raise MissingPeerError("redis-server did not answer in time")
 
-    def _exchange(self, batch: bytearray, waiting: int) -> None:
+    def _exchange(self, batch: bytearray, waiting: int, expected: bytes = b"+OK") -> None:
         self._socket.sendall(batch)
         batch.clear()
         for _ in range(waiting):
             answer = self._line()
-            if answer != b"+OK":
-                raise RuntimeError(f"redis-server refused a SET: {answer!r}")
+            if answer != expected:
+                raise RuntimeError(f"redis-server rejected a write: {answer!r}")
 
     def _line(self) -> bytes:
         line: bytes = self._reader.readline()

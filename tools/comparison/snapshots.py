@@ -36,6 +36,21 @@ def bytes_per_document(setting: Setting) -> Measurement:
     return Measurement(turns, notes)
 
 
+def own_bytes_per_document(setting: Setting) -> Measurement:
+    """The same against a bound of our own."""
+    folder = setting.snapshotted()
+    grown = [setting.child("builds:open_existing", folder=str(folder)) for _ in range(setting.pick(3, 1))]
+    turns = [Turn(each["resident_bytes"] / setting.documents) for each in grown]
+    return Measurement(turns, ["the index of keys included, which the first scan makes"])
+
+
+def index_bytes_per_document(setting: Setting) -> Measurement:
+    """Growth of a process that has opened a snapshot at its first scan, per document."""
+    folder = setting.snapshotted()
+    grown = [setting.child("builds:open_existing", folder=str(folder)) for _ in range(setting.pick(3, 1))]
+    return Measurement([Turn(each["index_bytes"] / setting.documents) for each in grown])
+
+
 def redis_pairs(count: int) -> Iterator[tuple[bytes, bytes]]:
     for number in range(count):
         yield documents.key(number).encode(), orjson.dumps(documents.value(number))

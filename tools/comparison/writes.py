@@ -33,20 +33,20 @@ MIXED_NOTE = "both sides are ours; all four operations of MIXED count alike"
 class BareLog:
     """Records at consecutive offsets of one file. It starts over at its beginning where the file is full."""
 
-    def __init__(self, folder: Path, *, size: int = 16 * 2**20) -> None:
+    def __init__(self, folder: Path, *, size: int = 16 * 2**20, record_bytes: int = RECORD_BYTES) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._descriptor = os.open(folder / "bare.log", os.O_RDWR | os.O_CREAT, 0o600)
         os.posix_fallocate(self._descriptor, 0, size)
         os.fsync(self._descriptor)
         self._size = size
         self._offset = 0
-        self._record = os.urandom(RECORD_BYTES)
+        self._record = os.urandom(record_bytes)
 
     def write(self) -> None:
         os.pwrite(self._descriptor, self._record, self._offset)
         os.fdatasync(self._descriptor)
-        self._offset += RECORD_BYTES
-        if self._offset + RECORD_BYTES > self._size:
+        self._offset += len(self._record)
+        if self._offset + len(self._record) > self._size:
             self._offset = 0
 
     def write_many(self, count: int) -> None:
