@@ -383,3 +383,21 @@ def test_g8_events_of_a_batch_are_dropped_together(make_log: MakeLog) -> None:
     assert [event[5] for event in events] == [1]
     assert lost, "every subscriber is to be evicted"
     assert log.committer.stats()["events_dropped"] == 10
+
+
+def test_g4_a_batch_that_is_cut_anywhere_is_recovered_whole_or_not_at_all(log: Any) -> None:
+    log.committer.write_batch([put(key) for key in "abc"])
+    before = log.replayed()[0].digest()
+    log.committer.write_batch([put("a", b'"%0300d"' % 2), delete("b"), increment("c", 5), put("d", b'"%0700d"' % 3)])
+    after = log.replayed()[0].digest()
+    path = log.folder / segment_name(1)
+    whole_bytes = path.read_bytes()
+    begin = SEGMENT_HEADER_BYTES + 512
+    header = read_group_header(whole_bytes, begin)
+    assert header is not None and header.records == 4
+    seen = []
+    for cut in range(begin, begin + header.group_bytes + 1, 7):
+        path.write_bytes(whole_bytes[:cut].ljust(len(whole_bytes), b"\0"))
+        seen.append(log.replayed()[0].digest())
+    path.write_bytes(whole_bytes)
+    assert set(seen) == {before} and log.replayed()[0].digest() == after
