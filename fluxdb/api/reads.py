@@ -35,8 +35,7 @@ class BlockingReads:
         begin (with ``reverse``: below which). ``limit``: no more documents than that.
         The documents come in pages of at most Limits.page_documents_max and page_bytes_max, each as of one revision.
         Writers go on meanwhile: every key that exists throughout comes exactly once, in order. A page's values are
-        parsed as their turn comes. The first scan of an open database sorts its keys, which takes about 0.1
-        microseconds a key.
+        parsed as their turn comes. The first scan of an open database sorts its keys, which takes its time.
         Raises InvalidKeyError, InvalidValueError, ClosedError.
         """
         keys = scan_range(prefix, start, end, after, limit, reverse)
@@ -59,7 +58,7 @@ class BlockingReads:
     def count(self, prefix: str = "") -> int:
         """Return the number of documents whose key begins with ``prefix``. Raises InvalidKeyError, ClosedError.
 
-        It takes a microsecond, however many there are, once the keys are sorted (see scan()); of all documents always.
+        Its time does not depend on how many there are, once the keys are sorted (see scan()).
         """
         return self._handle.count(prefix).count
 

@@ -44,7 +44,7 @@ class Reader:
     def count(self, prefix: str = "") -> tuple[int, int]:
         """The number of documents whose key begins with ``prefix``, and the revision at which they were counted."""
 
-    # The index of the keys is built by the first call that needs it, which takes about 0.1 microseconds a document.
+    # The index of the keys is built by the first call that needs it.
     @property
     def has_index(self) -> bool: ...
     def build_index(self) -> None: ...
