@@ -391,8 +391,8 @@ def test_g4_a_batch_that_is_cut_anywhere_is_recovered_whole_or_not_at_all(log: A
     log.committer.write_batch([put("a", b'"%0300d"' % 2), delete("b"), increment("c", 5), put("d", b'"%0700d"' % 3)])
     after = log.replayed()[0].digest()
     path, begin = log.folder / segment_name(1), SEGMENT_HEADER_BYTES + 512
-    whole_bytes = path.read_bytes()
-    assert (header := read_group_header(whole_bytes, begin)) is not None and header.records == 4
+    header = read_group_header(whole_bytes := path.read_bytes(), begin)
+    assert header is not None and header.records == 4
     for cut in range(begin, begin + header.group_bytes + 1, 7):
         path.write_bytes(whole_bytes[:cut].ljust(len(whole_bytes), b"\0"))
         assert log.replayed()[0].digest() == before
