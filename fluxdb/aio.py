@@ -27,7 +27,7 @@ from fluxdb.limits import DEFAULT_LIMITS, Limits
 from fluxdb.opening import HEARTBEAT_SECONDS, TIMEOUT_SECONDS, Local, Remote, check_options, connect, open_folder
 from fluxdb.target import Target, is_url
 from fluxdb.twin import OPEN_IT, Awaited
-from fluxdb.values import check_version, encode, warn_of_stars
+from fluxdb.values import Ttl, check_version, encode, ttl_ms, warn_of_stars
 
 if TYPE_CHECKING:
     import ssl
@@ -166,24 +166,59 @@ class FluxDB(AwaitedReads, AwaitedBatches, Uncopied, Awaited):
         """
         return await self._get(key, path)
 
-    async def set(self, key: str, value: Any, *, if_version: int | None = None) -> int:
+    async def set(
+        self,
+        key: str,
+        value: Any,
+        *,
+        if_version: int | None = None,
+        ttl: Ttl | None = None,
+        keep_ttl: bool = False,
+    ) -> int:
         """Store ``value`` (None, bool, int, float, str, list, tuple, dict); return its version, once it is durable.
 
         Subclasses of these (OrderedDict, IntEnum) are stored as the plain values that they equal.
         ``if_version``: write only if this is the current version; 0: only if the key does not exist.
+        ``ttl``: seconds (or a timedelta) after which the document expires, with the precision of a millisecond; without
+        it the document never expires, with ``keep_ttl`` it expires when it did before.
         Raises InvalidKeyError, InvalidValueError, LimitError, VersionConflictError, ClosedError, StorageError.
         """
         text = encode(value)
-        return (await self._set(key, text, ANY_VERSION if if_version is None else check_version(if_version)))[0]
+        condition = ANY_VERSION if if_version is None else check_version(if_version)
+        if ttl is None and not keep_ttl:
+            return (await self._set(key, text, condition))[0]
+        lifetime_ms = ttl_ms(ttl, keep_ttl=keep_ttl)
+        return (await self._handle.set(key, text, condition, ttl_ms=lifetime_ms, keep_ttl=keep_ttl))[0]
 
-    async def patch(self, key: str, delta: Any, *, if_version: int | None = None, remove_nulls: bool = False) -> int:
+    async def patch(
+        self,
+        key: str,
+        delta: Any,
+        *,
+        if_version: int | None = None,
+        remove_nulls: bool = False,
+        ttl: Ttl | None = None,
+    ) -> int:
         """Merge ``delta`` into the document, objects member by member at every depth; return the version, once durable.
 
         Anything but an object overwrites, even null; with ``remove_nulls`` a null removes the member (RFC 7396).
-        A missing key starts from nothing. ``if_version`` and errors as in set().
+        A missing key starts from nothing. The document expires when it did before, unless ``ttl`` names another time.
+        ``if_version`` and errors as in set().
         """
         condition = ANY_VERSION if if_version is None else check_version(if_version)
-        return (await self._handle.patch(key, encode(delta), condition, remove_nulls=remove_nulls))[0]
+        lifetime_ms = ttl_ms(ttl)
+        written = await self._handle.patch(key, encode(delta), condition, remove_nulls=remove_nulls, ttl_ms=lifetime_ms)
+        return written[0]
+
+    async def touch(self, key: str, ttl: Ttl | None, *, if_version: int | None = None) -> int | None:
+        """Have the document expire after ``ttl`` seconds (None: never); return its version, once that is durable, or
+        None if the key does not exist.
+
+        ``if_version`` and errors as in set().
+        """
+        condition = ANY_VERSION if if_version is None else check_version(if_version)
+        written = await self._handle.touch(key, ttl_ms(ttl), condition)
+        return None if written is None else written[0]
 
     async def delete(self, key: str, *, if_version: int | None = None) -> int | None:
         """Delete the document; return the version of the deletion, once it is durable, or None if the key did not

@@ -12,6 +12,7 @@ KIB = 1024
 MIB = 1024 * KIB
 SETTINGS_PREFIX = "web_"  # the page's limits, as settings of a server
 
+TTL_SECONDS_MAX = 3_155_760_000  # of a document that expires: 100 years
 FIRST_SEGMENT_BYTES = 64 * KIB  # of a new database; later segments are larger
 
 

@@ -81,12 +81,28 @@ class EngineHandle(Uncopied, ABC):
         """The same as compact JSON text, each with its version."""
 
     @abstractmethod
-    def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Written:
-        """Store any JSON text. Version and revision, once it is durable."""
+    def set(
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, ttl_ms: int = 0, keep_ttl: bool = False
+    ) -> Written:
+        """Store any JSON text. Version and revision, once it is durable.
+
+        The document expires after ``ttl_ms`` milliseconds (0: never), with ``keep_ttl`` when it did before.
+        """
 
     @abstractmethod
-    def patch(self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False) -> Written:
-        """Merge any JSON text into the document. Version and revision, once it is durable."""
+    def patch(
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False, ttl_ms: int = 0
+    ) -> Written:
+        """Merge any JSON text into the document. Version and revision, once it is durable.
+
+        The document expires when it did before, unless ``ttl_ms`` (above 0) names another time.
+        """
+
+    @abstractmethod
+    def touch(self, key: str, ttl_ms: int = 0, if_version: int = ANY_VERSION) -> Written | None:
+        """Have the document expire after ``ttl_ms`` milliseconds (0: never). Version and revision, once it is durable;
+        None if the key does not exist.
+        """
 
     @abstractmethod
     def delete(self, key: str, if_version: int = ANY_VERSION) -> Written | None:
@@ -167,12 +183,17 @@ class AsyncEngineHandle(Uncopied, ABC):
     async def get_many_text(self, keys: Iterable[str], path: str = "") -> Many[tuple[bytes, int]]: ...
 
     @abstractmethod
-    def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Awaitable[Written]: ...
+    def set(
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, ttl_ms: int = 0, keep_ttl: bool = False
+    ) -> Awaitable[Written]: ...
 
     @abstractmethod
     def patch(
-        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False, ttl_ms: int = 0
     ) -> Awaitable[Written]: ...
+
+    @abstractmethod
+    def touch(self, key: str, ttl_ms: int = 0, if_version: int = ANY_VERSION) -> Awaitable[Written | None]: ...
 
     @abstractmethod
     def delete(self, key: str, if_version: int = ANY_VERSION) -> Awaitable[Written | None]: ...

@@ -11,6 +11,7 @@ class Operation(NamedTuple):
     """An operation of a batch. ``kind`` is a number of fluxdb.model.Kind; fields that it has no use for are unset.
 
     SET and PATCH need ``text``, any JSON text. INCREMENT adds ``by`` to the number at ``path`` (a JSON Pointer).
+    SET, PATCH and TOUCH take ``ttl_ms``, SET takes ``keep_ttl``, as the methods of a handle do.
     CHECK writes nothing: it is a condition, either ``if_version`` (0: the key must not exist) or ``exists``.
     Every other kind takes ``if_version`` as well: it sees what the operations before it in the batch do.
     """
@@ -22,6 +23,8 @@ class Operation(NamedTuple):
     exists: bool = False  # of a CHECK: the key must exist, whatever its version
     by: int = 1
     path: str = ""
+    ttl_ms: int = 0
+    keep_ttl: bool = False
 
 
 class BatchWritten(NamedTuple):

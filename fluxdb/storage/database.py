@@ -167,8 +167,13 @@ class Database:
     def look(self) -> None:
         """Check that the folder is in place. If it is not, reject writes until it is back, and log that.
 
-        Cheap enough to call often: a few system calls, none of which waits.
+        Also log a clock that jumped ahead. Cheap enough to call often: a few system calls, none of which waits.
         """
+        if self.documents.expiring and self.documents.take_clock_jump():
+            log.error(
+                "the system's clock jumped ahead by more than an hour: documents that expire by then are hidden, and "
+                "removed in a minute, unless it is put right"
+            )
         found = call_locked(self._looking, -1, self._look)
         if found is None:
             return

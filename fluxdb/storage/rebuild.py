@@ -9,9 +9,11 @@ from pathlib import Path
 
 from fluxdb._core.base.descriptor import owned
 from fluxdb._core.documents.documents import Documents
+from fluxdb._core.documents.view import View
 from fluxdb._core.log.segment import SegmentHeader, create_segment, segment_name
 from fluxdb.limits import FIRST_SEGMENT_BYTES
 from fluxdb.storage.base import FIRST_POSITION
+from fluxdb.storage.snapshot.format import Times
 from fluxdb.storage.snapshot.writer import BLOCK_BYTES_MIN, SnapshotWriter
 from fluxdb.storage.system.durable import sync_directory
 from fluxdb.storage.system.files import open_folder
@@ -33,7 +35,7 @@ def write_database(
     """
     position = FIRST_POSITION._replace(revision=revision)
     writer_of = partial(SnapshotWriter, directory, database_id, position)
-    with documents.open_view() as view, closing(writer_of(view.floors())) as writer:
+    with documents.open_view() as view, closing(writer_of(view.floors(), times=_times(view))) as writer:
         while True:
             payload, records = view.read_block(BLOCK_BYTES_MIN, naps=False)
             if not records:
@@ -49,6 +51,10 @@ def write_database(
                 (directory / segment_name(position.segment)).unlink()
                 sync_directory(directory)
             raise
+
+
+def _times(view: View) -> Times:
+    return Times(view.clock_ms, view.forgotten_revision)
 
 
 def _begin_log(directory: Path, header: SegmentHeader) -> None:

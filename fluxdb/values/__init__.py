@@ -12,5 +12,16 @@ json.dumps would store with a loss: namedtuples, whose names would go, and objec
 from fluxdb._core.json.parse import decode
 from fluxdb.values.encoding import check_version, encode
 from fluxdb.values.keys import key_text, keys_to_watch, star_note, warn_of_stars
+from fluxdb.values.lifetimes import Ttl, ttl_ms
 
-__all__ = ["check_version", "decode", "encode", "key_text", "keys_to_watch", "star_note", "warn_of_stars"]
+__all__ = [
+    "Ttl",
+    "check_version",
+    "decode",
+    "encode",
+    "key_text",
+    "keys_to_watch",
+    "star_note",
+    "ttl_ms",
+    "warn_of_stars",
+]

@@ -14,6 +14,7 @@ import uvloop
 
 import fluxdb
 from fluxdb import DEFAULT_LIMITS, BatchResult, Document, Event, Limits
+from fluxdb.values import Ttl
 
 T = TypeVar("T")
 
@@ -71,8 +72,25 @@ class Store(Protocol):
     def count(self, prefix: str = "") -> int: ...
     def get_many(self, keys: Iterable[str], path: str = "") -> list[Document | None]: ...
     def contains(self, key: str) -> bool: ...
-    def set(self, key: str, value: Any, *, if_version: int | None = None) -> int: ...
-    def patch(self, key: str, delta: Any, *, if_version: int | None = None, remove_nulls: bool = False) -> int: ...
+    def set(
+        self,
+        key: str,
+        value: Any,
+        *,
+        if_version: int | None = None,
+        ttl: Ttl | None = None,
+        keep_ttl: bool = False,
+    ) -> int: ...
+    def patch(
+        self,
+        key: str,
+        delta: Any,
+        *,
+        if_version: int | None = None,
+        remove_nulls: bool = False,
+        ttl: Ttl | None = None,
+    ) -> int: ...
+    def touch(self, key: str, ttl: Ttl | None, *, if_version: int | None = None) -> int | None: ...
     def delete(self, key: str, *, if_version: int | None = None) -> int | None: ...
     def batch(self) -> Batched: ...
     def increment(self, key: str, by: int = 1, path: str = "", *, if_version: int | None = None) -> Document: ...
@@ -205,11 +223,30 @@ class Awaited:
     def contains(self, key: str) -> bool:
         return self._thread.run(self._db.contains(key))
 
-    def set(self, key: str, value: Any, *, if_version: int | None = None) -> int:
-        return self._thread.run(self._db.set(key, value, if_version=if_version))
+    def set(
+        self,
+        key: str,
+        value: Any,
+        *,
+        if_version: int | None = None,
+        ttl: Ttl | None = None,
+        keep_ttl: bool = False,
+    ) -> int:
+        return self._thread.run(self._db.set(key, value, if_version=if_version, ttl=ttl, keep_ttl=keep_ttl))
 
-    def patch(self, key: str, delta: Any, *, if_version: int | None = None, remove_nulls: bool = False) -> int:
-        return self._thread.run(self._db.patch(key, delta, if_version=if_version, remove_nulls=remove_nulls))
+    def patch(
+        self,
+        key: str,
+        delta: Any,
+        *,
+        if_version: int | None = None,
+        remove_nulls: bool = False,
+        ttl: Ttl | None = None,
+    ) -> int:
+        return self._thread.run(self._db.patch(key, delta, if_version=if_version, remove_nulls=remove_nulls, ttl=ttl))
+
+    def touch(self, key: str, ttl: Ttl | None, *, if_version: int | None = None) -> int | None:
+        return self._thread.run(self._db.touch(key, ttl, if_version=if_version))
 
     def delete(self, key: str, *, if_version: int | None = None) -> int | None:
         return self._thread.run(self._db.delete(key, if_version=if_version))

@@ -71,7 +71,12 @@ def log_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Any]:
 
 
 def test_records_round_trip_through_a_block() -> None:
-    records = [("a", b"1", 1, 1), ("deleted", None, 9, 2), ("é\0", b'{"x":null}', 3, 7)]
+    records = [
+        ("a", b"1", 1, 1, 0),
+        ("deleted", None, 9, 2, 0),
+        ("é\0", b'{"x":null}', 3, 7, 0),
+        ("soon", b"2", 1, 8, 9),
+    ]
     assert read_records(b"".join(pack_record(*record) for record in records)) == records
 
 
@@ -134,7 +139,7 @@ def read_all(view: Any, bytes_min: int = 1000) -> dict[str, tuple[bytes | None, 
             return seen
         records = read_records(block)
         assert len(records) == count
-        for key, text, version, _ in records:
+        for key, text, version, *_ in records:
             assert key not in seen, "a view holds each key once"
             seen[key] = (text, version)
 
@@ -167,7 +172,7 @@ def test_g9_a_view_shows_one_revision_while_writers_go_on(log: Any) -> None:
         seen = read_all(view)
         stop.set()
         thread.join()
-    for key, text, version, _ in read_records(first[0]):
+    for key, text, version, *_ in read_records(first[0]):
         seen[key] = (text, version)
     assert seen == before
     assert position.revision == 3001

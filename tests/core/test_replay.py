@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from typing import Any
 
 import pytest
@@ -32,10 +33,11 @@ def stopped(segment: bytes | bytearray) -> Any:
 
 
 def test_the_layout_is_the_documented_one(segment: bytearray) -> None:
-    magic, checksum, group, number, offset, revision, body, records, chain, zero = struct.unpack_from(
+    magic, checksum, group, number, offset, revision, body, records, chain, clock_ms = struct.unpack_from(
         "<4sIQQQQQIIQ", segment, 4096
     )
-    assert (magic, group, number, offset, revision, records, chain, zero) == (b"FXG\xff", 1, 1, 4096, 1, 1, 0, 0)
+    assert (magic, group, number, offset, revision, records, chain) == (b"FXG\xff", 1, 1, 4096, 1, 1, 0)
+    assert abs(clock_ms / 1000 - time.time()) < 86_400
     assert checksum == crc32c(bytes(segment[4096 + 8 : 4096 + 64]))
     frame = bytes(segment[4096 + 64 : 4096 + 64 + body])
     crc, text_bytes, key_bytes, kind, spare, revision, version = struct.unpack_from("<IIHBBQQ", frame)

@@ -30,7 +30,15 @@ class FakeChannel:
         self.raise_after_collect: BaseException | None = None
         self.closed = False
 
-    def submit(self, kind: int, key: str, text: bytes | None, if_version: int = -1) -> tuple[int, int] | bool:
+    def submit(
+        self,
+        kind: int,
+        key: str,
+        text: bytes | None,
+        if_version: int = -1,
+        ttl_ms: int = 0,
+        keep_ttl: bool = False,
+    ) -> tuple[int, int] | bool:
         if key == "bad":
             raise VersionConflictError("k", 1, 2)
         if self.outstanding >= self.room:

@@ -35,7 +35,7 @@ def format_versions(path: Path) -> list[int]:
 def records(documents: Documents) -> dict[str, tuple[bytes | None, int]]:
     with documents.open_view() as view:
         block, _ = view.read_block(1 << 20)
-    return {key: (text, version) for key, text, version, _ in read_records(block)}
+    return {key: (text, version) for key, text, version, *_ in read_records(block)}
 
 
 # Older

@@ -183,18 +183,18 @@ def test_a_renamed_snapshot_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_format_from_the_future_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshot_format, "SNAPSHOT_FORMAT_VERSION", 3)
+    monkeypatch.setattr(snapshot_format, "SNAPSHOT_FORMAT_VERSION", 4)
     write(tmp_path, some_documents(1))
     monkeypatch.undo()
     error = refused(tmp_path)
     assert not isinstance(error, CorruptionError)
-    assert "format 3" in str(error)
+    assert "format 4" in str(error)
 
 
 def test_pieces_are_larger_where_the_snapshot_has_to_end_and_where_nobody_else_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot_writer, "PIECE_BYTES", 100)
+    monkeypatch.setattr(snapshot_writer, "PIECE_BYTES", 200)
     monkeypatch.setattr(snapshot_writer, "LONE_PIECE_BYTES", 1000)
     monkeypatch.setattr(snapshot_writer, "LARGE_PIECE_BYTES", 300)
     shares = iter([Share.SMALL, Share.WHOLE, Share.LARGE, Share.LARGE])
@@ -206,7 +206,7 @@ def test_pieces_are_larger_where_the_snapshot_has_to_end_and_where_nobody_else_w
 
     with closing(SnapshotWriter(tmp_path, DATABASE_ID, POSITION, b"", pace)) as writer:
         writer._write(bytes(2500 - writer._size))
-    assert sizes == [100, 200, 1200, 1500, 1800, 1900, 2000, 2100, 2200, 2300, 2400, 2500]
+    assert sizes == [200, 400, 1400, 1700, 2000, 2200, 2400]
 
 
 @pytest.mark.guarantee(9)

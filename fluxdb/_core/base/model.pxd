@@ -7,6 +7,7 @@ from libc.stdint cimport uint64_t
 cdef class Document:
     cdef readonly object value
     cdef readonly uint64_t version
+    cdef readonly object expires_at
     cdef bint is_made
 
 cdef class Event:
@@ -15,8 +16,9 @@ cdef class Event:
 
     cdef tuple fields(self)
 
-# The same as calling the classes with these, without the cost of a call from Python.
-cdef Document new_document(object value, uint64_t version)
+# The same as calling the classes with these, without the cost of a call from Python. expires_at_ms: since 1970; 0: the
+# document never expires.
+cdef Document new_document(object value, uint64_t version, uint64_t expires_at_ms)
 cdef Event new_event(
     object key, object old, object new, object version, object op, object revision, object commit,
 )

@@ -6,18 +6,21 @@ from fluxdb.model import Operation
 
 @final
 class Document:
-    """A value and its version: per key, from 1, strictly increasing.
+    """A value, its version (per key, from 1, strictly increasing), and when it expires.
 
-    Equal to a Document of an equal value and the same version; hashable where its value is.
+    Equal to a Document with equal value, version and expiry; hashable if its value is.
     """
 
-    __match_args__: ClassVar[tuple[Literal["value"], Literal["version"]]]
+    __match_args__: ClassVar[tuple[Literal["value"], Literal["version"], Literal["expires_at"]]]
 
-    def __init__(self, value: Any, version: int) -> None: ...
+    def __init__(self, value: Any, version: int, expires_at: float | None = None) -> None: ...
     @property
     def value(self) -> Any: ...
     @property
     def version(self) -> int: ...
+    @property
+    def expires_at(self) -> float | None:
+        """Seconds since 1970, with the precision of a millisecond; None: it never expires."""
     def __hash__(self) -> int: ...
 
 @final

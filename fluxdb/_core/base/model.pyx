@@ -16,32 +16,40 @@ cdef extern from *:
 @cython.final
 @cython.freelist(64)
 cdef class Document:
-    """A value and its version: per key, from 1, strictly increasing.
+    """A value, its version (per key, from 1, strictly increasing), and when it expires.
 
-    Equal to a Document of an equal value and the same version; hashable where its value is.
+    Equal to a Document with equal value, version and expiry; hashable if its value is.
     """
-    __match_args__ = ("value", "version")
+    __match_args__ = ("value", "version", "expires_at")
 
-    def __init__(self, value, uint64_t version):
+    def __init__(self, value, uint64_t version, expires_at=None):
         if self.is_made:
             raise TypeError("a Document can't be changed")
         self.value = value
         self.version = version
+        self.expires_at = expires_at
         self.is_made = True
 
     def __repr__(self):
-        return f"Document(value={self.value!r}, version={self.version})"
+        expiry = "" if self.expires_at is None else f", expires_at={self.expires_at!r}"
+        return f"Document(value={self.value!r}, version={self.version}{expiry})"
 
     def __eq__(self, other):
         if type(other) is not Document:
             return NotImplemented
-        return self.version == (<Document>other).version and self.value == (<Document>other).value
+        return (
+            self.version == (<Document>other).version
+            and self.value == (<Document>other).value
+            and self.expires_at == (<Document>other).expires_at
+        )
 
     def __hash__(self):
-        return hash((self.value, self.version))
+        return hash((self.value, self.version, self.expires_at))
 
     def __reduce__(self):
-        return Document, (self.value, self.version)
+        if self.expires_at is None:
+            return Document, (self.value, self.version)
+        return Document, (self.value, self.version, self.expires_at)
 
 
 @cython.final
@@ -81,10 +89,12 @@ cdef class Event:
         return Event, self.fields()
 
 
-cdef Document new_document(object value, uint64_t version):
+cdef Document new_document(object value, uint64_t version, uint64_t expires_at_ms):
     cdef Document made = Document.__new__(Document)
     made.value = value
     made.version = version
+    if expires_at_ms:
+        made.expires_at = expires_at_ms / 1000.0
     made.is_made = True
     return made
 

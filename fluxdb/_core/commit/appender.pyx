@@ -167,7 +167,7 @@ cdef int append(Log* log, Group* group) noexcept nogil:
     header.body_bytes = group.body_bytes
     header.records = group.records
     header.chain = log.end.chain
-    header.clock_ms = 0
+    header.clock_ms = group.clock_ms
     error = group_write(group, log.descriptor, &header, &checksum)
     if error:
         return fail(log, b"write", error)

@@ -14,6 +14,8 @@ cdef class Batch:
 
     # Without the GIL: checks all of it; a Status.
     cdef int prepare(self, Commit* commit) noexcept nogil
+    # Does one of them name a time to live?
+    cdef bint names_ttl(self)
     # (revision, versions, sums), once it is committed.
     cdef tuple written(self, const Commit* commit)
     # The same of one that a channel has staged, or the exception for a rejection that is staged.

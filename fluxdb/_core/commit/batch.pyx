@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from fluxdb._core.commit.boundary cimport outcome_exception, write_from_arguments
+from fluxdb._core.commit.boundary cimport outcome_exception, write_from_arguments, write_set_ttl
 from fluxdb._core.commit.outcome cimport BATCH_TOO_LARGE, CONFLICT, MISSING, is_rejection, outcome_with
 from fluxdb._core.commit.write cimport WRITE_CHECK, WRITE_INCREMENT, writes_free, writes_prepare
 from fluxdb._core.json.pointer cimport path_utf8
@@ -41,6 +41,13 @@ cdef class Batch:
 
     cdef int prepare(self, Commit* commit) noexcept nogil:
         return writes_prepare(self.writes, self.count, &commit.limits, commit.state, self.outcomes)
+
+    cdef bint names_ttl(self):
+        cdef size_t i
+        for i in range(self.count):
+            if self.writes[i].ttl_ms or self.writes[i].keep_ttl:
+                return True
+        return False
 
     cdef tuple written(self, const Commit* commit):
         cdef size_t i
@@ -100,6 +107,8 @@ cdef int take_operation(Write* write, operation) except -1:
     if kind == WRITE_CHECK and if_version < 0 and not operation.exists:
         raise ValueError("a CHECK needs a version, or exists")
     write_from_arguments(write, kind, operation.key, operation.text, if_version)
+    if operation.ttl_ms or operation.keep_ttl:
+        write_set_ttl(write, operation.ttl_ms, operation.keep_ttl)
     if kind == WRITE_CHECK:
         write.must_exist = operation.exists
     elif kind == WRITE_INCREMENT:

@@ -12,13 +12,16 @@ from fluxdb._core.commit.outcome cimport (
 from fluxdb._core.commit.write cimport WRITE_CHECK, WRITE_INCREMENT
 from fluxdb._core.json.reading cimport JSON_DEPTH
 from fluxdb._core.json.text cimport json_status_words
-from fluxdb._core.log.frame cimport KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET
+from fluxdb._core.log.frame cimport KIND_DELETE, KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET, KIND_TOUCH
 
 import os
 
 from fluxdb.errors import (
     ClosedError, DiskFullError, InvalidValueError, LimitError, PoisonedError, StorageError, VersionConflictError,
 )
+
+cdef extern from *:
+    const uint64_t TTL_MS_MAX "3155760000000"     # 100 years
 
 
 # The names of values that stand in place of an integer, by their first byte.
@@ -31,7 +34,7 @@ cdef dict STANDING = {
 cdef int write_from_arguments(Write* write, int kind, object key, bytes text, int64_t if_version) except -1:
     cdef Py_ssize_t key_bytes = 0
     memset(write, 0, sizeof(Write))
-    if not KIND_SET <= kind <= KIND_PATCH_REMOVE_NULLS and kind != WRITE_INCREMENT and kind != WRITE_CHECK:
+    if not KIND_SET <= kind <= KIND_TOUCH and kind != WRITE_INCREMENT and kind != WRITE_CHECK:
         raise ValueError(f"{kind} is no kind of write")
     if (kind == KIND_SET or kind == KIND_PATCH or kind == KIND_PATCH_REMOVE_NULLS) != (text is not None):
         raise ValueError("a SET and a PATCH have a value, and no other write has one")
@@ -42,6 +45,16 @@ cdef int write_from_arguments(Write* write, int kind, object key, bytes text, in
     if text is not None:
         write.text = <const uint8_t*>text
         write.text_bytes = <size_t>len(text)
+    return 0
+
+
+cdef int write_set_ttl(Write* write, uint64_t ttl_ms, bint keep_ttl) except -1:
+    if ttl_ms > TTL_MS_MAX or (ttl_ms and (keep_ttl or write.kind == KIND_DELETE or write.kind >= WRITE_INCREMENT)):
+        raise ValueError(f"a time to live has 1 to {TTL_MS_MAX} milliseconds, and is no part of this write")
+    if keep_ttl and write.kind != KIND_SET:
+        raise ValueError("a SET alone has keep_ttl: every other write keeps the expiry")
+    write.ttl_ms = ttl_ms
+    write.keep_ttl = keep_ttl
     return 0
 
 

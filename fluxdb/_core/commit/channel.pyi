@@ -17,11 +17,17 @@ class Channel:
     def outstanding(self) -> int:
         """Submits that were staged and whose outcomes collect() has not returned yet."""
     def submit(
-        self, kind: int, key: str, text: bytes | None, if_version: int = -1
+        self,
+        kind: int,
+        key: str,
+        text: bytes | None,
+        if_version: int = -1,
+        ttl_ms: int = 0,
+        keep_ttl: bool = False,
     ) -> tuple[int, int] | bool | FluxDBError | None:
         """Stage; the result that the write will have once it is acknowledged by collect(). Raises as Committer.write.
 
-        None: DELETE of a missing key; it is staged all the same, so that collect() answers it.
+        None: DELETE or TOUCH of a missing key; it is staged all the same, so that collect() answers it.
         False: the filling group is full, nothing was staged; try again after the next collect().
         A rejection that rests on a write not yet durable is staged, too, and returned: it holds once collect() has
         acknowledged it."""

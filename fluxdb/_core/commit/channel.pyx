@@ -7,7 +7,7 @@ from libc.string cimport memset
 
 from fluxdb._core.base.platform cimport fluxdb_bell_silence, lock_beside_gil, pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.commit.batch cimport Batch
-from fluxdb._core.commit.boundary cimport write_from_arguments, outcome_exception
+from fluxdb._core.commit.boundary cimport outcome_exception, write_from_arguments, write_set_ttl
 from fluxdb._core.commit.channel_state cimport (
     ChannelState, Collected, Failure, channel_add, channel_collect, channel_remove,
 )
@@ -56,7 +56,7 @@ cdef class Channel:
     def outstanding(self):
         return self.state.submitted - self.state.collected if self.state != NULL else 0
 
-    def submit(self, int kind, key, bytes text, int64_t if_version=-1):
+    def submit(self, int kind, key, bytes text, int64_t if_version=-1, uint64_t ttl_ms=0, bint keep_ttl=False):
         cdef Commit* commit = &self.owner.commit
         cdef Write write
         cdef Outcome outcome
@@ -65,6 +65,8 @@ cdef class Channel:
         if self.state == NULL:
             raise ClosedError("the database is closed")
         write_from_arguments(&write, kind, key, text, if_version)
+        if ttl_ms or keep_ttl:
+            write_set_ttl(&write, ttl_ms, keep_ttl)
         memset(&outcome, 0, sizeof(Outcome))
         if write.text_bytes > GIL_TEXT_BYTES_MAX:
             with nogil:

@@ -10,3 +10,4 @@ cdef class Committer:
     cdef bint abandoned             # in a forked child: the locks may be held by threads that are not here
 
     cdef int check_usable(self) except -1
+    cdef int start_thread(self) except -1

@@ -27,6 +27,10 @@ class Operation(Protocol):
     def by(self) -> int: ...
     @property
     def path(self) -> str: ...
+    @property
+    def ttl_ms(self) -> int: ...
+    @property
+    def keep_ttl(self) -> bool: ...
 
 class Committer:
     """One owner of the log: takes writes from any thread, commits them in groups, applies them to the documents."""
@@ -55,8 +59,16 @@ class Committer:
         log_bytes: int,  # already in the log since the last checkpoint
         segment_is_older: bool = False,  # of an older format: the first group goes on in a new segment
     ) -> None: ...
-    def write(self, kind: int, key: str, text: bytes | None, if_version: int = -1) -> tuple[int, int] | None:
-        """Returns (version, revision) when the write is durable and applied; None for DELETE of a missing key.
+    def write(
+        self,
+        kind: int,
+        key: str,
+        text: bytes | None,
+        if_version: int = -1,
+        ttl_ms: int = 0,  # SET, TOUCH: 0: the document never expires; PATCH: 0: it expires when it did before
+        keep_ttl: bool = False,  # SET: it expires when it did before
+    ) -> tuple[int, int] | None:
+        """Returns (version, revision) when the write is durable and applied; None for DELETE, TOUCH of a missing key.
 
         The calling thread leads the group where no other does. Releases the GIL.
         Blocks while the filling group is full, and while the log is, until a checkpoint has ended or failed.

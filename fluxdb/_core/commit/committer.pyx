@@ -15,8 +15,12 @@ from fluxdb._core.base.platform cimport (
 )
 from fluxdb._core.commit.appender cimport log_next_segment_bytes
 from fluxdb._core.commit.batch cimport Batch
-from fluxdb._core.commit.boundary cimport displaced_words, failure_words, write_from_arguments, outcome_exception
-from fluxdb._core.commit.lifecycle cimport close_descriptors, commit_close, commit_free, commit_init
+from fluxdb._core.commit.boundary cimport (
+    displaced_words, failure_words, outcome_exception, write_from_arguments, write_set_ttl,
+)
+from fluxdb._core.commit.lifecycle cimport (
+    close_descriptors, commit_close, commit_free, commit_init, commit_start_thread,
+)
 from fluxdb._core.commit.maintenance cimport (
     CHECKPOINT, ENDED, SPARE, chores_checkpoint_failed, chores_checkpointed, chores_log_bytes, chores_note_log_bytes,
     chores_prepare_spare, chores_set_displaced,
@@ -92,6 +96,8 @@ cdef class Committer:
         commit.log.directory = directory_fd
         commit.log.descriptor = segment_fd
         self.ready = True
+        if documents.expiring:
+            self.start_thread()
 
     def __dealloc__(self):
         if self.ready and not self.abandoned:
@@ -99,12 +105,15 @@ cdef class Committer:
                 commit_close(&self.commit)
                 commit_free(&self.commit)
 
-    def write(self, int kind, key, bytes text, int64_t if_version=-1):
+    def write(self, int kind, key, bytes text, int64_t if_version=-1, uint64_t ttl_ms=0, bint keep_ttl=False):
         cdef Write write
         cdef Outcome outcome
         cdef int status
         self.check_usable()
         write_from_arguments(&write, kind, key, text, if_version)
+        if ttl_ms or keep_ttl:
+            write_set_ttl(&write, ttl_ms, keep_ttl)
+            self.start_thread()
         memset(&outcome, 0, sizeof(Outcome))
         with nogil:
             status = write_prepare(&write, &self.commit.limits, &self.documents.state, &outcome)
@@ -120,6 +129,8 @@ cdef class Committer:
         cdef Batch batch = Batch(operations, self.commit.limits.batch_operations_max)
         cdef int status
         self.check_usable()
+        if batch.names_ttl():
+            self.start_thread()
         with nogil:
             status = batch.prepare(&self.commit)
             if status == OK:
@@ -336,6 +347,17 @@ cdef class Committer:
         self.abandoned = True
         self.commit.closing = True
         close_descriptors(&self.commit)
+
+    cdef int start_thread(self) except -1:
+        """The native thread, which removes documents whose time is over."""
+        cdef int error = 0
+        if self.commit.thread_running:
+            return 0
+        with nogil:
+            error = commit_start_thread(&self.commit)
+        if error:
+            raise StorageError(f"can't start the commit thread: {os.strerror(error)}")
+        return 0
 
     cdef int check_usable(self) except -1:
         if self.abandoned:

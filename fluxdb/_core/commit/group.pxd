@@ -36,6 +36,7 @@ cdef struct Group:
     size_t record_bytes     # of all records: a PATCH of a few bytes holds the whole document that it makes
     uint32_t records
     uint64_t first_revision
+    uint64_t clock_ms       # when it was closed, for the log
     Operation* operations
     size_t operation_count
     size_t operation_slots

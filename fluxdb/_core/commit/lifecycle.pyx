@@ -3,11 +3,12 @@
 from libc.stdlib cimport free
 
 from fluxdb._core.base.platform cimport (
-    fluxdb_cond_init, fluxdb_thread_start, pthread_cond_broadcast, pthread_cond_destroy, pthread_cond_signal,
-    pthread_cond_wait, pthread_join, pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock,
-    pthread_mutex_unlock,
+    fluxdb_cond_init, fluxdb_cond_wait_until, fluxdb_thread_start, pthread_cond_broadcast, pthread_cond_destroy,
+    pthread_cond_signal, pthread_cond_wait, pthread_join, pthread_mutex_destroy, pthread_mutex_init,
+    pthread_mutex_lock, pthread_mutex_unlock,
 )
 from fluxdb._core.commit.channel_state cimport channels_free
+from fluxdb._core.commit.expiring cimport expire_deadline_ns, expire_due
 from fluxdb._core.commit.group cimport group_free, group_init
 from fluxdb._core.commit.maintenance cimport ENDED, chores_take_spare
 from fluxdb._core.commit.write_path cimport lead
@@ -17,6 +18,9 @@ from fluxdb._core.log.segment cimport segment_discard
 
 cdef extern from "<unistd.h>" nogil:
     int close(int descriptor) noexcept
+
+cdef extern from "<sched.h>" nogil:
+    int sched_yield() noexcept
 
 
 cdef int commit_init(Commit* commit, State* state, uint64_t seed, size_t event_bytes_max) noexcept nogil:
@@ -47,16 +51,27 @@ cdef void commit_free(Commit* commit) noexcept nogil:
 
 
 cdef void* thread_main(void* argument) noexcept nogil:
-    """The native thread: leads for event loops, which can't wait."""
+    """The native thread: leads for event loops, which can't wait, and removes documents whose time is over."""
     cdef Commit* commit = <Commit*>argument
+    cdef uint64_t deadline_ns
     pthread_mutex_lock(&commit.lock)
     while True:
-        if commit.filling.operation_count and not commit.leading:
+        if expire_due(commit):
+            # Writers go in between.
+            pthread_mutex_unlock(&commit.lock)
+            sched_yield()
+            pthread_mutex_lock(&commit.lock)
+        elif commit.filling.operation_count and not commit.leading:
             lead(commit)
         elif commit.closing and not commit.leading and commit.filling.operation_count == 0:
             break
         else:
-            pthread_cond_wait(&commit.work, &commit.lock)
+            deadline_ns = expire_deadline_ns(commit)
+            if deadline_ns:
+                fluxdb_cond_wait_until(&commit.work, &commit.lock, deadline_ns)
+            else:
+                pthread_cond_wait(&commit.work, &commit.lock)
+            commit.expiry_wake_ms = 0
     pthread_mutex_unlock(&commit.lock)
     return NULL
 

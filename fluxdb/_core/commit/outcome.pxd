@@ -27,6 +27,7 @@ cdef enum Status:
     NOT_INTEGER = 18        # INCREMENT; detail: the first byte of what stands at the path, or on the way to it
     OUT_OF_RANGE = 19       # INCREMENT: a sum, or a number that stands there, beyond 64 bits
     PATH_TOO_DEEP = 20      # INCREMENT; offset: how many names it has
+    EXPIRE_FIRST = 21       # of stage_writes alone: the removal of an expired document is to be staged first
 
 cdef struct Outcome:
     int status

@@ -14,6 +14,7 @@ cdef struct Staging:
     State* state
     Table staged            # key -> its newest record that is staged; owned by the groups' operations
     uint64_t revision       # the last one given out
+    uint64_t now_ms         # what time it is for the batch that is staged; 0: nobody has asked yet
 
 # Adds the writes to the group, all of them or none. OK: operation is the last one's entry, NULL if nothing has to be
 # written; outcomes hold versions and revisions, MISSING for a DELETE without effect. Otherwise nothing was added, and
@@ -23,7 +24,11 @@ cdef int stage_writes(
     Staging* staging, Write* writes, size_t count, const StageLimits* limits, Group* group, Operation** operation,
     Outcome* outcomes, bint* unsettled,
 ) noexcept nogil
+# EXPIRE_FIRST: the time of a document is over that a write would begin from: expire_written is to be called, and then
+# this again, with the same now_ms. So a document that is gone is logged as gone before anything is made of its key.
 # MERGE_FIRST: writes_merge is to be called, without the lock, and then stage_writes again. Large documents are merged
 # so: the lock is not held for it. The merge counts if the key's state is still the same; else it is done again, and
 # with the lock held in the end.
 cdef void writes_merge(Write* writes, size_t count, const StageLimits* limits, const Outcome* outcomes) noexcept nogil
+# The time for this batch: all of its operations go by one look at the clock.
+cdef uint64_t staging_now(Staging* staging) noexcept nogil

@@ -9,27 +9,28 @@ one can't take effect, the batch walks back, the last one first, and leaves noth
 committer's lock, so no other write sees a batch that is half staged.
 """
 
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 
+from fluxdb._core.base.clock cimport clock_now
 from fluxdb._core.base.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.commit.group cimport group_add_frame, group_add_operation, group_reserve
 from fluxdb._core.commit.outcome cimport (
-    BATCH_TOO_LARGE, CONFLICT, MERGE_FIRST, MISSING, NO_MEMORY, NOT_INTEGER, OK, OUT_OF_RANGE, USED_UP,
+    BATCH_TOO_LARGE, CONFLICT, EXPIRE_FIRST, MERGE_FIRST, MISSING, NO_MEMORY, NOT_INTEGER, OK, OUT_OF_RANGE, USED_UP,
     VALUE_TOO_LARGE,
 )
 from fluxdb._core.commit.write cimport WRITE_CHECK, WRITE_INCREMENT, write_drop_base, write_frame_bytes
-from fluxdb._core.documents.increment cimport (
+from fluxdb._core.commit.increment cimport (
     INCREMENT_NOT_INTEGER, INCREMENT_OK, INCREMENT_OUT_OF_RANGE, INCREMENT_TOO_LARGE, Increment, increment_make,
 )
-from fluxdb._core.documents.record cimport RECORD_MERGED, RECORD_TOO_LARGE, record_merge, record_new
+from fluxdb._core.documents.record cimport RECORD_MERGED, RECORD_TOO_LARGE, record_merge, record_new, record_touch
 from fluxdb._core.documents.state cimport state_drop, state_floor, state_pin
 from fluxdb._core.documents.table cimport (
-    NUMBER_MAX, RECORD_TOMBSTONE, Record, record_bytes, record_value, table_find, table_put, table_remove,
-    table_restore,
+    NUMBER_MAX, RECORD_EXPIRES, RECORD_TOMBSTONE, Record, record_bytes, record_expires_at, record_set_expiry,
+    record_value, table_find, table_put, table_remove, table_restore,
 )
 from fluxdb._core.log.frame cimport (
-    FRAME_JOINED, KIND_DELETE, KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET, FrameHeader,
+    FRAME_EXPIRES, FRAME_JOINED, KIND_DELETE, KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET, KIND_TOUCH, FrameHeader,
 )
 
 
@@ -63,9 +64,21 @@ cdef Record* find_current(
     return NULL if current.flags & RECORD_TOMBSTONE else current
 
 
+cdef uint64_t staging_now(Staging* staging) noexcept nogil:
+    if staging.now_ms == 0:
+        pthread_mutex_lock(&staging.state.lock)
+        staging.now_ms = clock_now(&staging.state.clock)
+        pthread_mutex_unlock(&staging.state.lock)
+    return staging.now_ms
+
+
+cdef inline bint is_over(Staging* staging, const Record* current) noexcept nogil:
+    return current.flags & RECORD_EXPIRES != 0 and record_expires_at(current) <= staging_now(staging)
+
+
 cdef inline bint is_merge(const Write* write) noexcept nogil:
     """Does what it makes depend on what is there?"""
-    return write.delta != NULL or write.kind == WRITE_INCREMENT
+    return write.delta != NULL or write.kind == WRITE_INCREMENT or write.kind == KIND_TOUCH
 
 
 cdef int make_sum(Write* write, Record* current, size_t value_bytes_max) noexcept nogil:
@@ -91,13 +104,16 @@ cdef int make_sum(Write* write, Record* current, size_t value_bytes_max) noexcep
 
 
 cdef int merge_record(Write* write, Record* current, size_t value_bytes_max) noexcept nogil:
-    """PATCH, INCREMENT: the record that they make of the current one."""
+    """PATCH, INCREMENT, TOUCH: the record that they make of the current one. A new expiry gets its room here."""
     cdef int status
+    if write.kind == KIND_TOUCH:
+        write.record = record_touch(current, write.ttl_ms)
+        return OK if write.record != NULL else NO_MEMORY
     if write.kind == WRITE_INCREMENT:
         return make_sum(write, current, value_bytes_max)
     status = record_merge(
         write.key, write.key_bytes, current, write.delta, write.delta_bytes,
-        write.kind == KIND_PATCH_REMOVE_NULLS, 0, value_bytes_max, &write.record,
+        write.kind == KIND_PATCH_REMOVE_NULLS, write.ttl_ms, value_bytes_max, &write.record,
     )
     if status == RECORD_TOO_LARGE:
         return VALUE_TOO_LARGE
@@ -105,7 +121,7 @@ cdef int merge_record(Write* write, Record* current, size_t value_bytes_max) noe
 
 
 cdef int merge_current(Write* write, Record* current, uint64_t version, size_t value_bytes_max) noexcept nogil:
-    """PATCH, INCREMENT: OK with what the newest record turns into, or MERGE_FIRST, or why not. With the lock held."""
+    """OK with what the newest record turns into, or MERGE_FIRST, or why not. With the lock held."""
     # The base is pinned, so its address is no other record's by now; without one there is the version. It stays so
     # until the write is freed: a batch that walks back for another merge finds this one done.
     if write.merged and write.base == current and write.base_version == version:
@@ -158,7 +174,7 @@ cdef int stage_writes(
         if outcomes[i].status == CONFLICT:
             status = CONFLICT       # the conditions of the others are looked at all the same
         elif outcomes[i].status != OK and outcomes[i].status != MISSING:
-            status = outcomes[i].status if status == OK else status
+            status = outcomes[i].status if status == OK or outcomes[i].status == EXPIRE_FIRST else status
             break_off(outcomes, i + 1, count)
             break
         elif writes[i].staged:
@@ -196,6 +212,8 @@ cdef int stage_write(
     cdef uint64_t version = 0
     cdef Record* current = find_current(staging, write, before, &version, unsettled)
     cdef int status
+    if current != NULL and is_over(staging, current):
+        return EXPIRE_FIRST
     outcome.actual = current.version if current != NULL else 0
     if write.if_version >= 0 and <uint64_t>write.if_version != outcome.actual:
         outcome.expected = <uint64_t>write.if_version
@@ -206,7 +224,7 @@ cdef int stage_write(
         return CONFLICT
     if write.kind == WRITE_CHECK:
         return OK
-    if write.kind == KIND_DELETE and current == NULL:
+    if (write.kind == KIND_DELETE or write.kind == KIND_TOUCH) and current == NULL:
         return MISSING
     if version >= NUMBER_MAX or staging.revision >= NUMBER_MAX:
         return USED_UP
@@ -221,6 +239,8 @@ cdef int stage_write(
         if status != OK:
             outcome.detail = write.standing
             return status
+    if not refused:
+        set_expiry(staging, write, current)
     write.replaced = NULL
     if table_put(&staging.staged, write.record, write.hash, &write.replaced) != 0:
         return NO_MEMORY
@@ -229,6 +249,13 @@ cdef int stage_write(
     write.record.revision = outcome.revision = staging.revision
     write.record.version = outcome.version = version + 1
     return OK
+
+
+cdef inline void set_expiry(Staging* staging, Write* write, const Record* current) noexcept nogil:
+    if write.ttl_ms:
+        record_set_expiry(write.record, staging_now(staging) + write.ttl_ms)
+    elif write.keep_ttl:
+        record_set_expiry(write.record, record_expires_at(current) if current != NULL else 0)
 
 
 cdef void name_revision(Staging* staging, size_t count, bint unsettled, Outcome* outcomes) noexcept nogil:
@@ -271,16 +298,22 @@ cdef inline Operation* enter(Group* group, Write* write, const Outcome* outcome,
     """The write's frame and its operation, whose the record is from now on."""
     cdef Operation* operation = group_add_operation(group)
     cdef FrameHeader header
+    cdef uint64_t expires_at_ms = 0
+    if write.delta == NULL or write.ttl_ms:     # a PATCH keeps the expiry without naming it
+        expires_at_ms = record_expires_at(write.record)
     header.text_bytes = <uint32_t>(write.delta_bytes if write.delta != NULL else write.record.value_bytes)
+    if write.kind == KIND_TOUCH:
+        header.text_bytes = 0
     header.key_bytes = <unsigned short>write.key_bytes
     header.kind = write.kind
     if write.kind == WRITE_INCREMENT:
         header.kind = KIND_PATCH if write.delta != NULL else KIND_SET
-    header.flags = FRAME_JOINED if joined else 0
+    header.flags = (FRAME_JOINED if joined else 0) | (FRAME_EXPIRES if expires_at_ms else 0)
     header.revision = outcome.revision
     header.version = outcome.version
     group_add_frame(
-        group, &header, write.key, write.delta if write.delta != NULL else record_value(write.record), 0
+        group, &header, write.key, write.delta if write.delta != NULL else record_value(write.record),
+        expires_at_ms,
     )
     operation.record = write.record
     operation.hash = write.hash

@@ -46,6 +46,8 @@ cdef struct Commit:
     int checkpoint_error        # errno of the checkpoint that failed last, since the log is full; 0: none
     bint displaced              # no writes are taken: the folder was deleted, moved or replaced
     char* displaced_words       # how; owned, guarded by the GIL; NULL: it is in its place
+    uint64_t expiry_wake_ms     # the native thread waits for documents whose time is over by then; 0: it is awake
+    uint64_t expiry_retry_ns    # no removals before, since a group could not be written; 0: at once
     bint spare_refused          # there was no room for one; not tried again before the next rotation
     pthread_t thread
     bint thread_running

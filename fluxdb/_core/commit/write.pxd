@@ -32,6 +32,8 @@ cdef struct Write:
     bint is_canonical       # text was checked and is in canonical form already
     size_t text_bytes
     int64_t if_version      # -1: no condition
+    uint64_t ttl_ms         # from its staging on; 0: none named. SET, TOUCH: it never expires, PATCH: as it did
+    bint keep_ttl           # SET: the document expires when it did before
     int64_t by              # INCREMENT
     const uint8_t* path     # a JSON Pointer that was checked
     size_t path_bytes
@@ -60,7 +62,7 @@ cdef int writes_prepare(
 ) noexcept nogil
 cdef void write_free(Write* write) noexcept nogil
 cdef void writes_free(Write* writes, size_t count) noexcept nogil
-# Bytes that the frames of the writes take in the group.
+# Bytes that the frames of the writes take in the group, at most.
 cdef size_t writes_frame_bytes(const Write* writes, size_t count) noexcept nogil
 cdef size_t write_frame_bytes(const Write* write) noexcept nogil
 # Lets go of what a merge began from.

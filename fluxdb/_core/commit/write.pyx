@@ -1,18 +1,24 @@
 """Writes on their way in: checked, and their JSON in compact form, right inside the record where it can be."""
 
+from libc.stdint cimport uint8_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from fluxdb._core.commit.outcome cimport (
     BAD_JSON, BATCH_TOO_LARGE, KEY_TOO_LONG, NO_MEMORY, OK, PATH_TOO_DEEP, VALUE_TOO_LARGE,
 )
-from fluxdb._core.documents.increment cimport path_depth
+from fluxdb._core.commit.increment cimport path_depth
 from fluxdb._core.documents.record cimport record_new, record_shrink
 from fluxdb._core.documents.state cimport state_unpin
-from fluxdb._core.documents.table cimport RECORD_TOMBSTONE, record_value, table_fetch, table_hash
+from fluxdb._core.documents.table cimport RECORD_EXPIRES, RECORD_TOMBSTONE, record_value, table_fetch, table_hash
 from fluxdb._core.json.reading cimport JSON_OK
 from fluxdb._core.json.text cimport json_compact
-from fluxdb._core.log.frame cimport KIND_DELETE, KIND_SET, frame_size
+from fluxdb._core.log.frame cimport FRAME_EXPIRES, KIND_DELETE, KIND_SET, KIND_TOUCH, frame_size
+
+
+cdef inline uint8_t expiry_flag(const Write* write) noexcept nogil:
+    """SET: with room for an expiry, which staging fills in."""
+    return RECORD_EXPIRES if write.ttl_ms or write.keep_ttl else 0
 
 
 cdef int write_prepare(Write* write, const StageLimits* limits, State* state, Outcome* outcome) noexcept nogil:
@@ -28,7 +34,7 @@ cdef int write_prepare(Write* write, const StageLimits* limits, State* state, Ou
         return KEY_TOO_LONG
     write.hash = table_hash(&state.table, write.key, write.key_bytes)
     table_fetch(&state.table, write.hash)
-    if write.kind == WRITE_CHECK:
+    if write.kind == WRITE_CHECK or write.kind == KIND_TOUCH:
         return OK
     if write.kind == WRITE_INCREMENT:
         outcome.offset = path_depth(write.path, write.path_bytes)
@@ -40,7 +46,7 @@ cdef int write_prepare(Write* write, const StageLimits* limits, State* state, Ou
     if write.text_bytes // 8 > limits.value_bytes_max:
         return VALUE_TOO_LARGE
     if write.kind == KIND_SET:
-        write.record = record_new(write.key, write.key_bytes, write.text_bytes, 0)
+        write.record = record_new(write.key, write.key_bytes, write.text_bytes, expiry_flag(write))
         if write.record == NULL:
             return NO_MEMORY
         target = record_value(write.record)
@@ -126,9 +132,13 @@ cdef inline size_t write_bytes(const Write* write) noexcept nogil:
 
 
 cdef size_t write_frame_bytes(const Write* write) noexcept nogil:
+    # An INCREMENT of a document that expires may be logged as a SET.
+    cdef uint8_t flags = FRAME_EXPIRES if write.ttl_ms or write.keep_ttl or write.kind == WRITE_INCREMENT else 0
+    if write.kind == KIND_TOUCH:
+        return frame_size(write.key_bytes, 0, flags)
     if write.delta != NULL:
-        return frame_size(write.key_bytes, write.delta_bytes, 0)
-    return frame_size(write.key_bytes, write.record.value_bytes, 0) if write.record != NULL else 0
+        return frame_size(write.key_bytes, write.delta_bytes, flags)
+    return frame_size(write.key_bytes, write.record.value_bytes, flags) if write.record != NULL else 0
 
 
 cdef size_t writes_frame_bytes(const Write* writes, size_t count) noexcept nogil:

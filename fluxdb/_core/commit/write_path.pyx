@@ -6,11 +6,13 @@ from fluxdb._core.commit.group cimport Group, Operation, Waiter, group_add_opera
 from fluxdb._core.documents.state cimport State, state_apply, state_drop, state_forget, state_release
 from libc.stddef cimport size_t
 from fluxdb._core.commit.channel_state cimport ChannelState, channel_settle, channels_ring
+from fluxdb._core.commit.expiring cimport expire_note, expire_written
 from fluxdb._core.commit.maintenance cimport chores_note, chores_take_spare
 from fluxdb._core.commit.appender cimport log_append
 from fluxdb._core.commit.outcome cimport (
-    CLOSED, DISPLACED, LOG_FULL, MERGE_FIRST, NO_MEMORY, OK, POISONED, UNKNOWN, WOULD_BLOCK, outcome_with,
+    CLOSED, DISPLACED, EXPIRE_FIRST, LOG_FULL, MERGE_FIRST, NO_MEMORY, OK, POISONED, UNKNOWN, WOULD_BLOCK, outcome_with,
 )
+from fluxdb._core.base.clock cimport clock_sure
 from fluxdb._core.base.platform cimport (
     fluxdb_lock_soon, pthread_cond_broadcast, pthread_cond_signal, pthread_cond_wait, pthread_mutex_lock,
     pthread_mutex_unlock,
@@ -35,6 +37,7 @@ cdef void lead(Commit* commit) noexcept nogil:
     commit.leading = True
     commit.filling = &commit.groups[0] if group == &commit.groups[1] else &commit.groups[1]
     chores_take_spare(commit)
+    group.clock_ms = log_clock_ms(commit)
     pthread_mutex_unlock(&commit.lock)
     if group.records:
         status = log_append(&commit.log, group)     # written and synced: durable,
@@ -44,6 +47,14 @@ cdef void lead(Commit* commit) noexcept nogil:
     settle(commit, group, status)                   # then acknowledged.
     commit.leading = False
     hand_over(commit)
+
+
+cdef inline uint64_t log_clock_ms(Commit* commit) noexcept nogil:
+    cdef uint64_t now_ms
+    pthread_mutex_lock(&commit.state.lock)
+    now_ms = clock_sure(&commit.state.clock)
+    pthread_mutex_unlock(&commit.state.lock)
+    return now_ms
 
 
 cdef int apply(Commit* commit, Group* group) noexcept nogil:
@@ -137,6 +148,8 @@ cdef void settle(Commit* commit, Group* group, int status) noexcept nogil:
     # At worst a loop is rung once too often for events: the watch has a separate lock.
     channels_ring(&commit.channels, commit.watch.first != NULL or commit.watch.overflowed)
     chores_note(commit)
+    if commit.state.expiries.documents:
+        expire_note(commit, status)
 
 
 cdef void hand_over(Commit* commit) noexcept nogil:
@@ -223,9 +236,18 @@ cdef int stage(
         status = WOULD_BLOCK
     if status != OK:
         return status
+    commit.staging.now_ms = 0
     status = stage_writes(
         &commit.staging, writes, count, &commit.limits, commit.filling, operation, outcomes, &unsettled
     )
+    if status == EXPIRE_FIRST:
+        status = expire_written(&commit.staging, writes, count, commit.filling)
+        if status == OK:
+            status = stage_writes(
+                &commit.staging, writes, count, &commit.limits, commit.filling, operation, outcomes, &unsettled
+            )
+        if not commit.leading:
+            pthread_cond_signal(&commit.work)   # the removals stand, whatever becomes of the batch
     if operation[0] != NULL or status == MERGE_FIRST or not (unsettled or (by_channel and status == OK)):
         return status
     # Nothing is written, but that rests on a write which is not durable yet: the batch waits for it as if it wrote.

@@ -14,7 +14,7 @@ from fluxdb._core.base.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.documents.index cimport index_insert
 from fluxdb._core.documents.ordered cimport KeyChanges, OrderedKeys, changes_free, changes_replay, ordered_free
 from fluxdb._core.documents.state cimport SHARD_BITS, State
-from fluxdb._core.documents.table cimport RECORD_TOMBSTONE, Record, Shard, record_key, slot_record
+from fluxdb._core.documents.table cimport RECORD_DUE, RECORD_TOMBSTONE, Record, Shard, record_key, slot_record
 from fluxdb._core.documents.tree cimport Index, index_free, index_new
 
 cdef enum:
@@ -100,7 +100,7 @@ cdef inline int copy_shard(const Shard* shard, ShardKeys* keys, size_t* count) n
         return 0
     for at in range(shard.mask + 1):
         record = slot_record(shard.slots[at])
-        if record == NULL or record.flags & RECORD_TOMBSTONE:
+        if record == NULL or record.flags & (RECORD_TOMBSTONE | RECORD_DUE):
             continue
         length = record.key_bytes
         needed = keys.used + sizeof(length) + length

@@ -6,24 +6,27 @@ from libc.stdint cimport SIZE_MAX, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
+from fluxdb._core.base.clock cimport clock_init, clock_not_before, clock_now, clock_sure
 from fluxdb._core.base.crc32c cimport fluxdb_crc32c
 from fluxdb._core.base.keys cimport key_too_long, key_utf8
 from fluxdb._core.base.platform cimport (
     lock_beside_gil, pthread_mutex_destroy, pthread_mutex_init, pthread_mutex_lock, pthread_mutex_unlock,
 )
+from fluxdb._core.documents.expiry cimport expiries_free
 from fluxdb._core.documents.ordered cimport ordered_free
 from fluxdb._core.documents.position cimport from_position, to_position
 from fluxdb._core.documents.state cimport (
-    FLOOR_BUCKETS, LOAD_NO_MEMORY, SHARD_BITS, LogPosition, State, state_digest, state_load, state_loaded,
-    record_is_live, state_lock_between_groups,
+    FLOOR_BUCKETS, LOAD_NO_MEMORY, SHARD_BITS, LogPosition, State, record_is_live, state_digest, state_load,
+    state_loaded, state_lock_between_groups, state_lock_marked, state_shown,
 )
 from fluxdb._core.documents.table cimport NUMBER_MAX as number_max
 from fluxdb._core.documents.table cimport (
-    PINS_MAX, RECORD_DEAD, RECORD_TOMBSTONE, Record, record_bytes, record_value, table_find, table_free, table_hash,
-    table_init,
+    PINS_MAX, RECORD_DEAD, RECORD_EXPIRES, RECORD_EXPIRY_BYTES, RECORD_TOMBSTONE, Record, record_bytes,
+    record_expires_at, record_value, table_find, table_free, table_hash, table_init,
 )
 
 import os
+from typing import NamedTuple
 
 from fluxdb._core.documents.view import View
 
@@ -42,6 +45,7 @@ cdef class Documents:
         pthread_mutex_init(&self.state.building_lock, NULL)
         self.state.tombstones_max = tombstones_max
         self.key_bytes_max = SIZE_MAX
+        clock_init(&self.state.clock)
         if table_init(&self.state.table, SHARD_BITS, int.from_bytes(os.urandom(8), "little")) != 0:
             raise MemoryError
 
@@ -51,11 +55,51 @@ cdef class Documents:
             free(self.state.queue.ring)
             free(self.state.floors)
             ordered_free(&self.state.ordered)
+            expiries_free(&self.state.expiries)
         pthread_mutex_destroy(&self.state.lock)
         pthread_mutex_destroy(&self.state.building_lock)
 
     def __len__(self):
+        cdef size_t shown
+        with nogil:
+            state_lock_marked(&self.state)
+            shown = state_shown(&self.state)
+            pthread_mutex_unlock(&self.state.lock)
+        return shown
+
+    @property
+    def stored(self):
         return self.state.live
+
+    @property
+    def expiring(self):
+        return self.state.expiries.documents
+
+    @property
+    def expiry_entries(self):
+        return self.state.expiries.count + self.state.expiries.due_end - self.state.expiries.due_first
+
+    @property
+    def clock_ms(self):
+        cdef uint64_t now_ms
+        with nogil:
+            pthread_mutex_lock(&self.state.lock)
+            now_ms = clock_sure(&self.state.clock)
+            pthread_mutex_unlock(&self.state.lock)
+        return now_ms
+
+    def take_clock_jump(self):
+        cdef bint jumped
+        lock_beside_gil(&self.state.lock)
+        clock_now(&self.state.clock)
+        jumped = self.state.clock.jumped
+        self.state.clock.jumped = False
+        pthread_mutex_unlock(&self.state.lock)
+        return jumped
+
+    @property
+    def forgotten_revision(self):
+        return self.state.forgotten_revision
 
     @property
     def tombstones(self):
@@ -79,9 +123,14 @@ cdef class Documents:
         return to_position(&position)
 
     def get(self, key):
-        cdef uint64_t version = 0
-        text = find_text(self, key, &version)
+        cdef uint64_t version = 0, expires_at_ms = 0
+        text = find_text(self, key, False, &version, &expires_at_ms)
         return None if text is None else (text, version)
+
+    def get_stored(self, key):
+        cdef uint64_t version = 0, expires_at_ms = 0
+        text = find_text(self, key, True, &version, &expires_at_ms)
+        return None if text is None else (text, version, expires_at_ms)
 
     def bound_keys(self, size_t key_bytes_max):
         self.key_bytes_max = key_bytes_max
@@ -95,7 +144,7 @@ cdef class Documents:
             pthread_mutex_unlock(&self.state.lock)
         return f"{first:016x}{second:016x}"
 
-    def begin(self, position, bytes floors not None):
+    def begin(self, position, bytes floors not None, *, uint64_t clock_ms=0, uint64_t forgotten_revision=0):
         if self.state.table.used or self.state.position.offset:
             raise RuntimeError("documents are there already")
         if floors and len(floors) != FLOOR_BUCKETS * sizeof(uint64_t):
@@ -107,6 +156,8 @@ cdef class Documents:
             memcpy(self.state.floors, PyBytes_AS_STRING(floors), FLOOR_BUCKETS * sizeof(uint64_t))
         from_position(position, &self.state.position)
         self.state.revision = self.state.position.revision
+        self.state.forgotten_revision = forgotten_revision
+        clock_not_before(&self.state.clock, clock_ms)
 
     def load_block(self, const uint8_t[::1] payload):
         cdef size_t records = 0
@@ -133,8 +184,8 @@ cdef class Documents:
         return View(self)
 
 
-def pack_record(key, bytes text, uint64_t version, uint64_t revision):
-    """A record as it lies in a snapshot block; text None: a tombstone."""
+def pack_record(key, bytes text, uint64_t version, uint64_t revision, uint64_t expires_at_ms=0):
+    """A record as it lies in a snapshot block; text None: a tombstone; expires_at_ms 0: it never expires."""
     cdef Record head
     cdef Py_ssize_t key_bytes = 0
     cdef const uint8_t* utf8 = key_utf8(key, &key_bytes)
@@ -145,13 +196,23 @@ def pack_record(key, bytes text, uint64_t version, uint64_t revision):
     head.version = version
     head.key_bytes = <unsigned short>key_bytes
     head.value_bytes = <uint32_t>len(text) if text is not None else 0
-    head.flags = 0 if text is not None else RECORD_TOMBSTONE
-    return (<const uint8_t*>&head)[:sizeof(Record)] + utf8[:key_bytes] + (text or b"")
+    head.flags = RECORD_TOMBSTONE if text is None else RECORD_EXPIRES if expires_at_ms else 0
+    expiry = (<const uint8_t*>&expires_at_ms)[:RECORD_EXPIRY_BYTES] if head.flags & RECORD_EXPIRES else b""
+    return (<const uint8_t*>&head)[:sizeof(Record)] + utf8[:key_bytes] + (text or b"") + expiry
+
+
+class StoredRecord(NamedTuple):
+    key: str
+    text: bytes | None
+    version: int
+    revision: int
+    expires_at_ms: int
 
 
 def read_records(const uint8_t[::1] payload not None):
-    """(key, text or None, version, revision) of each record of a snapshot block. Raises ValueError."""
+    """The records of a snapshot block. Raises ValueError."""
     cdef Record head
+    cdef uint64_t expires_at_ms
     cdef size_t left = <size_t>payload.shape[0]
     cdef const uint8_t* at = &payload[0] if left else NULL
     records = []
@@ -162,7 +223,12 @@ def read_records(const uint8_t[::1] payload not None):
             raise ValueError(LOAD_COMPLAINTS[1])
         key = at[sizeof(Record):sizeof(Record) + head.key_bytes].decode("utf-8", "backslashreplace")
         text = at[sizeof(Record) + head.key_bytes:sizeof(Record) + head.key_bytes + head.value_bytes]
-        records.append((key, None if head.flags & RECORD_TOMBSTONE else text, head.version, head.revision))
+        expires_at_ms = 0
+        if head.flags & RECORD_EXPIRES:
+            memcpy(&expires_at_ms, at + record_bytes(&head) - RECORD_EXPIRY_BYTES, RECORD_EXPIRY_BYTES)
+        records.append(StoredRecord(
+            key, None if head.flags & RECORD_TOMBSTONE else text, head.version, head.revision, expires_at_ms,
+        ))
         at += record_bytes(&head)
         left -= record_bytes(&head)
     return records
@@ -202,8 +268,8 @@ cdef size_t record_at(const uint8_t* at, size_t left) noexcept nogil:
     return record_bytes(&head) if record_bytes(&head) < left else left
 
 
-cdef object find_text(Documents documents, object key, uint64_t* version):
-    """The key's value as new bytes, or None."""
+cdef object find_text(Documents documents, object key, bint stored, uint64_t* version, uint64_t* expires_at_ms):
+    """The key's value as new bytes, or None. stored: even if its time is over."""
     cdef State* state = &documents.state
     cdef Py_ssize_t key_bytes = 0
     cdef const uint8_t* utf8 = key_utf8(key, &key_bytes)
@@ -214,10 +280,11 @@ cdef object find_text(Documents documents, object key, uint64_t* version):
         raise key_too_long(<size_t>key_bytes, documents.key_bytes_max)
     lock_beside_gil(&state.lock)
     record = table_find(&state.table, utf8, <size_t>key_bytes, hash)
-    if record == NULL or not record_is_live(state, record):
+    if record == NULL or record.flags & RECORD_TOMBSTONE or not (stored or record_is_live(state, record)):
         pthread_mutex_unlock(&state.lock)
         return None
     version[0] = record.version
+    expires_at_ms[0] = record_expires_at(record)
     pinned = record.value_bytes >= PIN_BYTES_MIN and record.pins < PINS_MAX
     if not pinned:
         try:

@@ -50,7 +50,9 @@ cdef class Entries:
             return self.key(i)
         if self.kind == ENTRY_TEXT:
             return self.key(i), self.text(i), self.page.entries[i].version
-        return self.key(i), new_document(parse_text(self.loads, self.text(i)), self.page.entries[i].version)
+        return self.key(i), new_document(
+            parse_text(self.loads, self.text(i)), self.page.entries[i].version, self.page.entries[i].expires_at_ms
+        )
 
 
 cdef class EntryIterator:

@@ -20,6 +20,7 @@ cdef struct PageEntry:
     size_t key              # where it begins in the page's bytes
     size_t value            # likewise
     uint64_t version        # 0: there is no document
+    uint64_t expires_at_ms  # 0: it never expires
     Record* pinned          # a value that is not copied yet
     uint32_t value_bytes
     uint16_t key_bytes

@@ -10,9 +10,9 @@ from libc.string cimport memcpy, memmove
 
 from fluxdb._core.base.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.documents.pack cimport Pieces, pieces_copy
-from fluxdb._core.documents.state cimport record_is_live
+from fluxdb._core.documents.state cimport record_is_live, state_lock_marked, state_shown
 from fluxdb._core.documents.table cimport (
-    PINS_MAX, RECORD_DEAD, record_value, table_fetch, table_fetch_record, table_find, table_hash,
+    PINS_MAX, RECORD_DEAD, record_expires_at, record_value, table_fetch, table_fetch_record, table_find, table_hash,
 )
 from fluxdb._core.documents.tree cimport (
     Cursor, Index, cursor_back, cursor_forward, cursor_key, index_rank, index_seek,
@@ -122,6 +122,7 @@ cdef inline void find_group(Page* page, State* state, size_t first, Record** rec
 
 cdef inline int take_value(Page* page, PageEntry* entry, Record* record) noexcept nogil:
     entry.version = record.version
+    entry.expires_at_ms = record_expires_at(record)
     entry.value_bytes = record.value_bytes
     if record.value_bytes > COPIED_BYTES_MAX and record.pins < PINS_MAX:
         record.pins += 1
@@ -259,7 +260,7 @@ cdef int page_fill_range(Page* page, State* state, const KeyRange* keys, const P
     if page.entries == NULL and not page_reserve(page, bounds.documents_max):
         return PAGE_NO_MEMORY
     while True:
-        pthread_mutex_lock(&state.lock)
+        state_lock_marked(state)
         status = fill_range(page, state, &rest, bounds)
         pthread_mutex_unlock(&state.lock)
         status = settle(page, state, status)
@@ -359,11 +360,11 @@ cdef int count_prefix(State* state, const Bound* prefix, uint64_t* count, uint64
     cdef Index* index
     cdef uint64_t low = 0, high = 0
     cdef int status = PAGE_OK
-    pthread_mutex_lock(&state.lock)
+    state_lock_marked(state)
     revision[0] = state.revision
     index = state.ordered.index
     if prefix.key_bytes == 0:
-        high = state.live
+        high = state_shown(state)
     elif index == NULL:
         status = PAGE_NO_INDEX
     else:

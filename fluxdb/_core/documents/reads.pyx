@@ -55,19 +55,19 @@ cdef class Reader:
     # One document
 
     def get(self, key, path=""):
-        cdef uint64_t version = 0
+        cdef uint64_t version = 0, expires_at_ms = 0
         self.check_open()
-        text = find_text(self.documents, key, &version)
+        text = find_text(self.documents, key, False, &version, &expires_at_ms)
         if path != "":
             text = part_of(text, path)
         if text is None:
             return None
-        return new_document(parse_text(self.loads, <bytes>text), version)
+        return new_document(parse_text(self.loads, <bytes>text), version, expires_at_ms)
 
     def get_text(self, key, path=""):
-        cdef uint64_t version = 0
+        cdef uint64_t version = 0, expires_at_ms = 0
         self.check_open()
-        text = find_text(self.documents, key, &version)
+        text = find_text(self.documents, key, False, &version, &expires_at_ms)
         if path != "":
             text = part_of(text, path)
         return None if text is None else (text, version)
@@ -182,7 +182,10 @@ cdef class Reader:
             if path != "":
                 text = part_of(text, path)
             if text is not None:
-                text = new_document(parse_text(self.loads, <bytes>text), entries.page.entries[i].version)
+                text = new_document(
+                    parse_text(self.loads, <bytes>text), entries.page.entries[i].version,
+                    entries.page.entries[i].expires_at_ms,
+                )
             documents.append(text)
         return documents, entries.page.revision
 

@@ -4,8 +4,12 @@ from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from fluxdb._core.base.platform cimport pthread_mutex_t
+from fluxdb._core.base.clock cimport Clock, clock_is_past
+from fluxdb._core.documents.expiry cimport Expiries
 from fluxdb._core.documents.ordered cimport OrderedKeys
-from fluxdb._core.documents.table cimport RECORD_TOMBSTONE, Record, Table
+from fluxdb._core.documents.table cimport (
+    RECORD_DUE, RECORD_EXPIRES, RECORD_TOMBSTONE, Record, Table, record_expires_at,
+)
 
 cdef enum:
     SHARD_BITS = 12         # 4,096 shards: a view copies one of them under the lock
@@ -55,19 +59,37 @@ cdef struct State:
     size_t data_bytes       # keys and values of live documents
     uint64_t logged         # bytes that the committer wrote to the log up to position
     TombstoneQueue queue
+    uint64_t forgotten_revision # the latest of a tombstone that was forgotten: what changed before is not fully known
+    Expiries expiries
+    Clock clock
     uint64_t* floors        # NULL while all are 0
     ViewState view
     OrderedKeys ordered
     pthread_mutex_t building_lock   # held while the index is built; taken before lock
 
-# May it be shown? All reads ask this, with the lock held.
-cdef inline bint record_is_live(const State* state, const Record* record) noexcept nogil:
-    return not record.flags & RECORD_TOMBSTONE
-
 # Takes the lock at a moment when no group is half applied.
 cdef void state_lock_between_groups(State* state) noexcept nogil
 
+# Takes the lock when every document whose time is over is marked: not counted, and out of the order of keys.
+cdef void state_lock_marked(State* state) noexcept nogil
+
 # With the lock held:
+
+# Is there a document to show? Every read asks this. A document whose time is over is shown no more, removed or not.
+cdef inline bint record_is_live(State* state, const Record* record) noexcept nogil:
+    if not record.flags & (RECORD_TOMBSTONE | RECORD_EXPIRES):
+        return True
+    return not record.flags & RECORD_TOMBSTONE and not record_is_past(state, record)
+
+# Is its time over? It may be removed, then.
+cdef inline bint record_is_past(State* state, const Record* record) noexcept nogil:
+    return record.flags & RECORD_EXPIRES != 0 and clock_is_past(&state.clock, record_expires_at(record))
+
+# Marks documents whose time is over, so many at most: they are counted no more. False: all are marked.
+cdef bint state_mark_due(State* state, size_t entries_max) noexcept nogil
+# The number of documents to show, as far as state_mark_due marked the others.
+cdef inline size_t state_shown(const State* state) noexcept nogil:
+    return state.live - state.expiries.hidden
 
 # The version that the key's next write gets, where the table holds no record of it.
 cdef uint64_t state_floor(State* state, const uint8_t* key, size_t key_bytes) noexcept nogil

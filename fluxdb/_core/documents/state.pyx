@@ -3,12 +3,16 @@
 from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 from libc.string cimport memcpy
 
+from fluxdb._core.base.clock cimport clock_now
 from fluxdb._core.base.crc32c cimport fluxdb_crc32c
 from fluxdb._core.base.platform cimport pthread_mutex_lock, pthread_mutex_unlock
+from fluxdb._core.documents.expiry cimport (
+    expiries_forget, expiries_mark, expiries_push, expiries_reserve, expiries_take_back,
+)
 from fluxdb._core.documents.ordered cimport ordered_note
 from fluxdb._core.documents.table cimport (
-    NUMBER_MAX, PINS_MAX, RECORD_DEAD, RECORD_EXPIRES, RECORD_TOMBSTONE, Shard, fluxdb_hash, record_bytes, record_key,
-    slot_record, table_find_revision, table_hash, table_put, table_remove, table_shard_of,
+    NUMBER_MAX, PINS_MAX, RECORD_DEAD, Shard, fluxdb_hash, record_bytes, record_key, slot_record, table_find_revision,
+    table_hash, table_put, table_remove, table_shard_of,
 )
 
 cdef extern from "<unistd.h>" nogil:
@@ -16,6 +20,7 @@ cdef extern from "<unistd.h>" nogil:
 
 cdef enum:
     APPLY_WAIT_US = 50
+    MARKED_MAX = 256        # documents whose time is over, in one hold of the lock
     SWEEP_ENTRIES = 4       # looked at with each deletion while a sweep is on
 
 
@@ -170,6 +175,8 @@ cdef void state_forget(State* state) noexcept nogil:
             floor[0] = record.version
         table_remove(&state.table, record_key(record), record.key_bytes, entry.hash)
         state.tombstones -= 1
+        if record.revision > state.forgotten_revision:
+            state.forgotten_revision = record.revision
         state_release(state, record, entry.hash)
     if queue_count(queue) > 2 * state.tombstones_max + 1024:
         queue.sweeping = True
@@ -181,10 +188,14 @@ cdef inline void count_record(State* state, const Record* record, int sign) noex
     else:
         state.live += sign
         state.data_bytes += sign * <int64_t>(record.key_bytes + <size_t>record.value_bytes)
+        if sign < 0 and record.flags & RECORD_EXPIRES:
+            expiries_forget(&state.expiries, record)
 
 
 cdef int state_apply(State* state, Record* record, uint64_t hash, Record** replaced) noexcept nogil:
     if record.flags & RECORD_TOMBSTONE and queue_reserve(&state.queue) != 0:
+        return -1
+    if record.flags & RECORD_EXPIRES and expiries_reserve(&state.expiries) != 0:
         return -1
     if table_put(&state.table, record, hash, replaced) != 0:
         return -1
@@ -193,6 +204,8 @@ cdef int state_apply(State* state, Record* record, uint64_t hash, Record** repla
     count_record(state, record, 1)
     if state.ordered.followed:
         note_key(state, replaced[0], record)
+    if record.flags & RECORD_EXPIRES:
+        expiries_push(&state.expiries, &state.table, record, hash)
     if record.flags & RECORD_TOMBSTONE:
         queue_push(&state.queue, hash, record.revision)
         if state.queue.sweeping:
@@ -202,9 +215,36 @@ cdef int state_apply(State* state, Record* record, uint64_t hash, Record** repla
 
 cdef inline void note_key(State* state, const Record* replaced, Record* record) noexcept nogil:
     """Tell the order of the keys where the key came to have a document, or has it no more."""
-    cdef bint was_there = replaced != NULL and not replaced.flags & RECORD_TOMBSTONE
+    cdef bint was_there = replaced != NULL and not replaced.flags & (RECORD_TOMBSTONE | RECORD_DUE)
     cdef bint is_there = not record.flags & RECORD_TOMBSTONE
     if was_there != is_there:
+        ordered_note(&state.ordered, record_key(record), record.key_bytes, is_there)
+
+
+cdef void state_lock_marked(State* state) noexcept nogil:
+    pthread_mutex_lock(&state.lock)
+    while state_mark_due(state, MARKED_MAX):
+        pthread_mutex_unlock(&state.lock)
+        pthread_mutex_lock(&state.lock)
+
+
+cdef bint state_mark_due(State* state, size_t entries_max) noexcept nogil:
+    cdef uint64_t now_ms
+    cdef Record* record = NULL
+    if state.expiries.count == 0 and state.expiries.hidden == 0:
+        return False
+    now_ms = clock_now(&state.clock)
+    while entries_max and expiries_take_back(&state.expiries, &state.table, now_ms, &record):
+        note_marked(state, record, True)
+        entries_max -= 1
+    while entries_max and expiries_mark(&state.expiries, &state.table, now_ms, &record):
+        note_marked(state, record, False)
+        entries_max -= 1
+    return entries_max == 0
+
+
+cdef inline void note_marked(State* state, Record* record, bint is_there) noexcept nogil:
+    if record != NULL and state.ordered.followed:
         ordered_note(&state.ordered, record_key(record), record.key_bytes, is_there)
 
 
@@ -242,7 +282,8 @@ cdef int state_load(State* state, const uint8_t* payload, size_t payload_bytes, 
             return LOAD_NO_MEMORY
         memcpy(record, at, record_bytes(&head))
         hash = table_hash(&state.table, record_key(record), record.key_bytes)
-        if record.flags & RECORD_TOMBSTONE and queue_reserve(&state.queue) != 0:
+        if ((record.flags & RECORD_TOMBSTONE and queue_reserve(&state.queue) != 0)
+                or (record.flags & RECORD_EXPIRES and expiries_reserve(&state.expiries) != 0)):
             free(record)
             return LOAD_NO_MEMORY
         if table_put(&state.table, record, hash, &replaced) != 0:
@@ -252,6 +293,8 @@ cdef int state_load(State* state, const uint8_t* payload, size_t payload_bytes, 
             free(replaced)
             return LOAD_DOUBLED
         count_record(state, record, 1)
+        if record.flags & RECORD_EXPIRES:
+            expiries_push(&state.expiries, &state.table, record, hash)
         if record.flags & RECORD_TOMBSTONE:
             queue_push(&state.queue, hash, record.revision)
         at += record_bytes(&head)
@@ -271,7 +314,7 @@ cdef void state_digest(State* state, uint64_t* first, uint64_t* second) noexcept
     cdef uint32_t at
     cdef Shard* shard
     cdef Record* record
-    cdef uint64_t seed
+    cdef uint64_t seed, expires_at_ms
     for i in range(<size_t>1 << SHARD_BITS):
         shard = &state.table.shards[i]
         if shard.slots == NULL:
@@ -282,6 +325,9 @@ cdef void state_digest(State* state, uint64_t* first, uint64_t* second) noexcept
                 continue
             # Key and value lie side by side: the key's length in the seed says where one ends.
             seed = fluxdb_hash(record, 16, record.flags & RECORD_TOMBSTONE) ^ record.key_bytes
+            if record.flags & RECORD_EXPIRES:
+                expires_at_ms = record_expires_at(record)
+                seed = fluxdb_hash(&expires_at_ms, sizeof(uint64_t), seed)
             first[0] += fluxdb_hash(record_key(record), record.key_bytes + <size_t>record.value_bytes, seed)
             second[0] += fluxdb_hash(record_key(record), record.key_bytes + <size_t>record.value_bytes, ~seed)
     if state.floors != NULL:

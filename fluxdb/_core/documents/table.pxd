@@ -23,6 +23,7 @@ cdef enum RecordFlag:
     RECORD_TOMBSTONE = 1    # the key was deleted; there is no value
     RECORD_DEAD = 2         # out of the table, kept for the holder of a pin
     RECORD_EXPIRES = 4      # the document expires; the time follows the value
+    RECORD_DUE = 8          # its time is over, and it waits for its removal (documents/expiry.pxd)
 
 cdef enum:
     PINS_MAX = 255

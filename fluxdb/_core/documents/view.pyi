@@ -12,6 +12,10 @@ class View:
     def position(self) -> Position: ...
     @property
     def logged(self) -> int: ...  # bytes that the committer wrote to the log up to there
+    @property
+    def clock_ms(self) -> int: ...  # when it was opened, by the clock that removals go by
+    @property
+    def forgotten_revision(self) -> int: ...  # the latest of a tombstone that was forgotten by then; 0: none was
     def floors(self) -> bytes:
         """The version floors as they were when the view was opened: 4,096 u64, little-endian (b'' if all are 0)."""
     def read_block(self, bytes_min: int, *, naps: bool = True) -> tuple[bytes, int]:

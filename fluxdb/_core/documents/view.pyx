@@ -11,6 +11,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memset
 
+from fluxdb._core.base.clock cimport clock_sure
 from fluxdb._core.base.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.documents.position cimport StateOwner, to_position
 from fluxdb._core.documents.state cimport (
@@ -63,6 +64,8 @@ cdef class View:
     cdef object at_position
     cdef uint64_t at_logged
     cdef bytes at_floors
+    cdef readonly object clock_ms
+    cdef readonly object forgotten_revision
     cdef size_t kept_at         # the kept records before it were copied
     cdef uint8_t* buffer
     cdef size_t buffer_capacity
@@ -73,6 +76,7 @@ cdef class View:
         cdef State* state = &documents.state
         cdef LogPosition position
         cdef bint busy, half_applied
+        cdef uint64_t clock_ms, forgotten_revision
         self.documents = documents
         self.at_floors = b""
         floors = bytearray(FLOOR_BUCKETS * sizeof(uint64_t))
@@ -88,6 +92,8 @@ cdef class View:
                 state.view.revision = state.position.revision
             position = state.position
             self.at_logged = state.logged
+            clock_ms = clock_sure(&state.clock)
+            forgotten_revision = state.forgotten_revision
             has_floors = state.floors != NULL
             if has_floors:
                 memcpy(&floors_view[0], state.floors, FLOOR_BUCKETS * sizeof(uint64_t))
@@ -101,6 +107,8 @@ cdef class View:
             )
         self.is_open = True
         self.at_position = to_position(&position)
+        self.clock_ms = clock_ms
+        self.forgotten_revision = forgotten_revision
         if has_floors:
             self.at_floors = bytes(floors)
 

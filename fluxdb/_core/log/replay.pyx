@@ -3,6 +3,7 @@
 from libc.stdlib cimport free
 from libc.string cimport memcpy
 
+from fluxdb._core.base.clock cimport clock_not_before
 from fluxdb._core.base.platform cimport pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.documents.documents cimport Documents
 from fluxdb._core.documents.record cimport RECORD_NO_MEMORY, record_merge, record_new, record_touch
@@ -210,6 +211,8 @@ def replay(Documents documents, const uint8_t[::1] segment not None, position no
             pthread_mutex_unlock(&state.lock)
     if run.reason == NO_MEMORY:
         raise MemoryError("no memory to replay the log")
+    if documents is not None:
+        clock_not_before(&documents.state.clock, run.clock_ms)
     if run.reason == NEWER:
         raise StorageError(
             f"{segment_name(run.position.segment)} holds at byte {run.position.offset} a kind of record that this "

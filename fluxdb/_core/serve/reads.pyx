@@ -9,7 +9,8 @@ from fluxdb._core.documents.page cimport (
     PAGE_NO_INDEX, PAGE_OK, PAGE_TOO_LARGE, Bound, KeyRange, Page, PageBounds, PageEntry, count_prefix, page_add_key,
     page_fill_many, page_fill_range, page_free,
 )
-from fluxdb._core.documents.table cimport RECORD_TOMBSTONE, Record, record_value, table_find, table_hash
+from fluxdb._core.documents.state cimport State, record_is_live
+from fluxdb._core.documents.table cimport Record, record_value, table_find, table_hash
 from fluxdb._core.json.escape cimport string_bytes_max, write_string
 from fluxdb._core.json.pointer cimport POINTER_OK, Part, pointer_find
 from fluxdb._core.serve.replies cimport (
@@ -25,13 +26,9 @@ cdef enum:
     ENTRY_BYTES_MAX = 64    # of an entry of a page, without its key and its document
 
 
-cdef inline bint is_document(const Record* record) noexcept nogil:
-    return record != NULL and not record.flags & RECORD_TOMBSTONE
-
-
-cdef bint find_value(Record* record, const Slice* path, Slice* value) noexcept nogil:
+cdef bint find_value(State* state, Record* record, const Slice* path, Slice* value) noexcept nogil:
     """Find the document's value, or the part of it at path. False: neither exists."""
-    if not is_document(record):
+    if record == NULL or not record_is_live(state, record):
         return False
     value.data = record_value(record)
     value.bytes = record.value_bytes
@@ -67,7 +64,7 @@ cdef bint read_document(
     cdef bint done
     pthread_mutex_lock(&state.lock)
     record = table_find(&state.table, key, key_bytes, hash)
-    if find_value(record, path, &value):
+    if find_value(state, record, path, &value):
         done = reply_document(target, value.data, value.bytes, record.version, id)
     else:
         done = reply_document(target, NULL, 0, 0, id)

@@ -41,6 +41,7 @@ DELETE = int(Kind.DELETE)
 PATCH = int(Kind.PATCH)
 PATCH_REMOVE_NULLS = int(Kind.PATCH_REMOVE_NULLS)
 INCREMENT = int(Kind.INCREMENT)
+TOUCH = int(Kind.TOUCH)
 
 FINALIZER_PATIENCE_SECONDS = 5.0
 
@@ -75,11 +76,18 @@ class Engine(ReadingEngine):
     def directory(self) -> str:
         return str(self._database.directory)
 
-    def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Written:
-        return took_effect(self._write(SET, key, text, if_version))
+    def set(
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, ttl_ms: int = 0, keep_ttl: bool = False
+    ) -> Written:
+        return took_effect(self._write(SET, key, text, if_version, ttl_ms, keep_ttl))
 
-    def patch(self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False) -> Written:
-        return took_effect(self._write(PATCH_REMOVE_NULLS if remove_nulls else PATCH, key, text, if_version))
+    def patch(
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False, ttl_ms: int = 0
+    ) -> Written:
+        return took_effect(self._write(PATCH_REMOVE_NULLS if remove_nulls else PATCH, key, text, if_version, ttl_ms))
+
+    def touch(self, key: str, ttl_ms: int = 0, if_version: int = ANY_VERSION) -> Written | None:
+        return self._write(TOUCH, key, None, if_version, ttl_ms)
 
     def delete(self, key: str, if_version: int = ANY_VERSION) -> Written | None:
         return self._write(DELETE, key, None, if_version)

@@ -13,7 +13,7 @@ from fluxdb._core.base.model import Document
 from fluxdb._core.events.backlog import ClientBacklog
 from fluxdb.engine.handle import ANY_VERSION, Written
 from fluxdb.engine.local.awaiting import done_aside, finished, told
-from fluxdb.engine.local.engine import DELETE, INCREMENT, PATCH, PATCH_REMOVE_NULLS, SET, Engine, incremented
+from fluxdb.engine.local.engine import DELETE, INCREMENT, PATCH, PATCH_REMOVE_NULLS, SET, TOUCH, Engine, incremented
 from fluxdb.engine.local.mailbox import Mailbox
 from fluxdb.engine.local.reader import ReadActor
 from fluxdb.engine.local.reading import ReadingLoopEngine
@@ -61,18 +61,23 @@ class LoopEngine(ReadingLoopEngine):
         if not reads.has_index:
             await done_aside(reads.build_index, "fluxdb-index")
 
-    def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Awaitable[Written]:
+    def set(
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, ttl_ms: int = 0, keep_ttl: bool = False
+    ) -> Awaitable[Written]:
         mailbox = self._last  # looking for the running loop costs more than all the rest (a system call up to 3.11)
         # Several loops may take turns in a thread: the one that is running is the one that calls.
         if mailbox is None or mailbox.thread != get_ident() or not mailbox.loop.is_running():
             mailbox = self._mailbox()
-        return mailbox.write(SET, key, text, if_version)  # type: ignore[return-value]  # None is for DELETE alone
+        return mailbox.write(SET, key, text, if_version, ttl_ms, keep_ttl)  # type: ignore[return-value]  # never None
 
     def patch(
-        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False, ttl_ms: int = 0
     ) -> Awaitable[Written]:
         kind = PATCH_REMOVE_NULLS if remove_nulls else PATCH
-        return self._mailbox().write(kind, key, text, if_version)  # type: ignore[return-value]  # None is for DELETE alone
+        return self._mailbox().write(kind, key, text, if_version, ttl_ms)  # type: ignore[return-value]  # never None
+
+    def touch(self, key: str, ttl_ms: int = 0, if_version: int = ANY_VERSION) -> Awaitable[Written | None]:
+        return self._mailbox().write(TOUCH, key, None, if_version, ttl_ms)
 
     def delete(self, key: str, if_version: int = ANY_VERSION) -> Awaitable[Written | None]:
         return self._mailbox().write(DELETE, key, None, if_version)

@@ -50,13 +50,15 @@ class Mailbox:
         self._submit = self._channel.submit
         self.loop.add_reader(self._channel.fd, self._on_readable)
 
-    def write(self, kind: int, key: str, text: bytes | None, if_version: int) -> Promise[Written | None]:
+    def write(
+        self, kind: int, key: str, text: bytes | None, if_version: int, ttl_ms: int = 0, keep_ttl: bool = False
+    ) -> Promise[Written | None]:
         """Resolved when the write is durable and applied. Raises at once what is wrong with the write itself."""
         if not self._waiting:
-            outcome = self._submit(kind, key, text, if_version)
+            outcome = self._submit(kind, key, text, if_version, ttl_ms, keep_ttl)
             if outcome is not False:
                 return self._add(outcome)  # type: ignore[arg-type, return-value]  # True is never returned
-        return self._wait_for_room(lambda: self._submit(kind, key, text, if_version))
+        return self._wait_for_room(lambda: self._submit(kind, key, text, if_version, ttl_ms, keep_ttl))
 
     def write_batch(self, operations: Sequence[Operation]) -> Promise[BatchOutcome]:
         """As write(), of a whole batch."""

@@ -62,10 +62,17 @@ class ReadOnlyEngine(ReadingEngine):
     def directory(self) -> str:
         return str(self._directory)
 
-    def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Written:
+    def set(
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, ttl_ms: int = 0, keep_ttl: bool = False
+    ) -> Written:
         self._reject()
 
-    def patch(self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False) -> Written:
+    def patch(
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False, ttl_ms: int = 0
+    ) -> Written:
+        self._reject()
+
+    def touch(self, key: str, ttl_ms: int = 0, if_version: int = ANY_VERSION) -> Written | None:
         self._reject()
 
     def delete(self, key: str, if_version: int = ANY_VERSION) -> Written | None:
@@ -156,12 +163,17 @@ class ReadOnlyLoopEngine(ReadingLoopEngine):
         if not reads.has_index:
             await done_aside(reads.build_index, "fluxdb-index")
 
-    def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Awaitable[Written]:
+    def set(
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, ttl_ms: int = 0, keep_ttl: bool = False
+    ) -> Awaitable[Written]:
         self._opened()._reject()
 
     def patch(
-        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False, ttl_ms: int = 0
     ) -> Awaitable[Written]:
+        self._opened()._reject()
+
+    def touch(self, key: str, ttl_ms: int = 0, if_version: int = ANY_VERSION) -> Awaitable[Written | None]:
         self._opened()._reject()
 
     def delete(self, key: str, if_version: int = ANY_VERSION) -> Awaitable[Written | None]:

@@ -32,8 +32,8 @@ class WriteActor:
         self._lock = threading.Lock()
         self._mailboxes: dict[AbstractEventLoop, Mailbox] = {}
         self._closed = False
-        # (kind, key, text, if_version): returns when the write is durable and applied.
-        self.write: Callable[[int, str, bytes | None, int], Written | None] = committer.write
+        # (kind, key, text, if_version, ttl_ms, keep_ttl): returns when the write is durable and applied.
+        self.write: Callable[..., Written | None] = committer.write
         self.write_batch = committer.write_batch
 
     def mailbox(self, loop: AbstractEventLoop, make: type[Mailbox]) -> Mailbox:

@@ -65,11 +65,18 @@ class RemoteEngine(CallingEngine):
     def ask(self, body: bytes) -> bytes:
         return self._call(self._handle.ask(body))
 
-    def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Written:
-        return took_effect(self._write(request.set(key, text, if_version)))
+    def set(
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, ttl_ms: int = 0, keep_ttl: bool = False
+    ) -> Written:
+        return took_effect(self._write(request.set(key, text, if_version, ttl_ms, keep_ttl)))
 
-    def patch(self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False) -> Written:
-        return took_effect(self._write(request.patch(key, text, if_version, remove_nulls)))
+    def patch(
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False, ttl_ms: int = 0
+    ) -> Written:
+        return took_effect(self._write(request.patch(key, text, if_version, remove_nulls, ttl_ms)))
+
+    def touch(self, key: str, ttl_ms: int = 0, if_version: int = ANY_VERSION) -> Written | None:
+        return self._write(request.touch(key, ttl_ms, if_version))
 
     def delete(self, key: str, if_version: int = ANY_VERSION) -> Written | None:
         return self._write(request.delete(key, if_version))

@@ -66,13 +66,18 @@ class RemoteLoopEngine(CallingLoopEngine):
         """The server's address."""
         return str(self._settings.address)
 
-    async def set(self, key: str, text: bytes, if_version: int = ANY_VERSION) -> Written:
-        return took_effect(await self.write(request.set(key, text, if_version)))
+    async def set(
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, ttl_ms: int = 0, keep_ttl: bool = False
+    ) -> Written:
+        return took_effect(await self.write(request.set(key, text, if_version, ttl_ms, keep_ttl)))
 
     async def patch(
-        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False, ttl_ms: int = 0
     ) -> Written:
-        return took_effect(await self.write(request.patch(key, text, if_version, remove_nulls)))
+        return took_effect(await self.write(request.patch(key, text, if_version, remove_nulls, ttl_ms)))
+
+    async def touch(self, key: str, ttl_ms: int = 0, if_version: int = ANY_VERSION) -> Written | None:
+        return await self.write(request.touch(key, ttl_ms, if_version))
 
     async def delete(self, key: str, if_version: int = ANY_VERSION) -> Written | None:
         return await self.write(request.delete(key, if_version))

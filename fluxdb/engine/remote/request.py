@@ -55,12 +55,18 @@ def count(prefix: str = "") -> bytes:
     return b'{"kind":"count","prefix":' + _bound(prefix)
 
 
-def set(key: str, text: bytes, if_version: int) -> bytes:
-    return b'{"kind":"set","key":%b%b,"value":%b' % (quoted(key), _condition(if_version), compact(text, DEPTH_MAX))
+def set(key: str, text: bytes, if_version: int, ttl_ms: int = 0, keep_ttl: bool = False) -> bytes:
+    options = _condition(if_version) + _ttl(ttl_ms) + (b',"keep_ttl":true' if keep_ttl else b"")
+    return b'{"kind":"set","key":%b%b,"value":%b' % (quoted(key), options, compact(text, DEPTH_MAX))
 
 
-def patch(key: str, text: bytes, if_version: int, remove_nulls: bool) -> bytes:
-    option = b',"remove_nulls":true' if remove_nulls else b""
+def touch(key: str, ttl_ms: int, if_version: int) -> bytes:
+    ttl = _ttl(ttl_ms) or b',"ttl":null'
+    return b'{"kind":"touch","key":%b%b%b' % (quoted(key), _condition(if_version), ttl)
+
+
+def patch(key: str, text: bytes, if_version: int, remove_nulls: bool, ttl_ms: int = 0) -> bytes:
+    option = (b',"remove_nulls":true' if remove_nulls else b"") + _ttl(ttl_ms)
     condition = _condition(if_version)
     return b'{"kind":"patch","key":%b%b%b,"delta":%b' % (quoted(key), condition, option, compact(text, DEPTH_MAX))
 
@@ -150,6 +156,10 @@ def _string(text: str, name: str) -> bytes:
         return orjson.dumps(text)
     except orjson.JSONEncodeError:
         raise InvalidKeyError(f"{name} can't hold a lone surrogate: {text!a:.60}") from None
+
+
+def _ttl(ttl_ms: int) -> bytes:
+    return b',"ttl":%d.%03d' % divmod(ttl_ms, 1000) if ttl_ms else b""
 
 
 def _condition(if_version: int) -> bytes:

@@ -7,7 +7,8 @@
 The first line says what follows, so that a truncated dump is noticed. It also holds what no document does: the
 revision, and the highest versions forgotten with old tombstones (floors; by bucket, 0 to 4,095). Then come the
 documents, ordered by the Unicode code points of their keys, each value exactly as it is stored; then the deleted keys
-whose last version is remembered, the oldest first.
+whose last version is remembered, the oldest first. A document that expires has "expires_at", in seconds since 1970 with
+three decimals; one whose time is over stands in the dump, and expires again when it is loaded.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def dump_database(
         write(line)
         meter.add(len(line))
     meter.finish()
-    return Dumped(len(documents), documents.tombstones, documents.position.revision)
+    return Dumped(documents.stored, documents.tombstones, documents.position.revision)
 
 
 def dump_lines(documents: Documents) -> Iterator[bytes]:
@@ -67,17 +68,19 @@ def dump_lines(documents: Documents) -> Iterator[bytes]:
             payload, count = view.read_block(_BLOCK_BYTES_MIN, naps=False)
             if not count:
                 break
-            for key, text, version, revision in read_records(payload):
+            for key, text, version, revision, _ in read_records(payload):
                 if text is None:
                     deleted.append((revision, key, version))
                 else:
                     keys.append((key, revision))
     yield _first_line(documents, floors)
     for key, revision in sorted(keys):
-        stored = documents.get(key)
+        stored = documents.get_stored(key)
         assert stored is not None, "nobody writes meanwhile"
-        text, version = stored
-        yield b'{"key":%b,"value":%b,"version":%d,"revision":%d}\n' % (orjson.dumps(key), text, version, revision)
+        text, version, expires_at_ms = stored
+        expiry = b',"expires_at":%d.%03d' % divmod(expires_at_ms, 1000) if expires_at_ms else b""
+        line = b'{"key":%b,"value":%b,"version":%d,"revision":%d%b}\n'
+        yield line % (orjson.dumps(key), text, version, revision, expiry)
     for revision, key, version in sorted(deleted):
         yield b'{"key":%b,"deleted":true,"version":%d,"revision":%d}\n' % (orjson.dumps(key), version, revision)
 
@@ -87,7 +90,7 @@ def _first_line(documents: Documents, floors: bytes) -> bytes:
     head = {
         "fluxdb_dump": DUMP_FORMAT_VERSION,
         "revision": documents.position.revision,
-        "documents": len(documents),
+        "documents": documents.stored,
         "tombstones": documents.tombstones,
         "floors": {str(bucket): version for bucket, version in enumerate(versions) if version},
     }

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from fluxdb._core.json.pointer import find
 from fluxdb._core.json.text import compact
 from fluxdb.errors import InvalidKeyError, InvalidValueError, LimitError
 from fluxdb.limits import Limits
@@ -14,7 +15,8 @@ from fluxdb.storage.dump.dump import DUMP_FORMAT_VERSION
 
 _NUMBER_MAX = 1 << 62  # half of the range, so that as many writes can follow
 _FLOORS = 4096
-_DOCUMENT = frozenset({"key", "value", "version", "revision"})
+_EXPIRY_MAX_SECONDS = 1 << 40  # in some 35,000 years
+_DOCUMENT = frozenset({"key", "value", "version", "revision", "expires_at"})
 _TOMBSTONE = frozenset({"key", "deleted", "version", "revision"})
 _HEAD = frozenset({"fluxdb_dump", "revision", "documents", "tombstones", "floors"})
 
@@ -35,6 +37,7 @@ class Entry(NamedTuple):
     text: bytes | None
     version: int
     revision: int
+    expires_at_ms: int = 0  # since 1970; 0: it never expires
 
 
 def line_bytes_max(limits: Limits) -> int:
@@ -57,7 +60,9 @@ def parse_line(line: bytes, limits: Limits) -> Head | Entry:
     key = _key(members["key"], limits)
     version = _number(members, "version", low=1, otherwise=1)
     revision = _number(members, "revision", low=1, otherwise=0)
-    return Entry(key, None if "deleted" in members else _value(text, members, limits), version, revision)
+    if "deleted" in members:
+        return Entry(key, None, version, revision)
+    return Entry(key, _value(text, limits), version, revision, _expiry(members))
 
 
 def _require(members: dict[str, Any], names: frozenset[str], needed: frozenset[str]) -> None:
@@ -84,20 +89,19 @@ def _number(members: dict[str, Any], name: str, low: int, otherwise: int | None 
     return value
 
 
-def _value(text: bytes, members: dict[str, Any], limits: Limits) -> bytes:
-    """Return the text of the member "value" in the canonical ``text``: the part that the other members leave."""
-    before: list[bytes] = []
-    after: list[bytes] = []
-    side = before
-    for name, member in members.items():
-        if name == "value":
-            side = after
-        else:
-            side.append(orjson.dumps(name) + b":" + orjson.dumps(member))
-    head = b"{" + b"".join(part + b"," for part in before) + b'"value":'
-    tail = b"".join(b"," + part for part in after) + b"}"
-    assert text.startswith(head) and text.endswith(tail), "strings and whole numbers have one canonical form"
-    value = text[len(head) : len(text) - len(tail)]
+def _expiry(members: dict[str, Any]) -> int:
+    seconds = members.get("expires_at")
+    if "expires_at" not in members:
+        return 0
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds <= _EXPIRY_MAX_SECONDS:
+        raise InvalidValueError(f'"expires_at" must be a number of seconds since 1970, up to {_EXPIRY_MAX_SECONDS}')
+    return max(round(seconds * 1000), 1)
+
+
+def _value(text: bytes, limits: Limits) -> bytes:
+    """Return the text of the member "value" in the canonical ``text``."""
+    value = find(text, "/value")
+    assert value is not None, "the member is there"
     if len(value) > limits.value_bytes_max:
         raise LimitError(f"the value is longer than {limits.value_bytes_max} bytes (value_bytes_max)")
     return value

@@ -125,7 +125,9 @@ class _Loading:
 
     def _begin(self) -> None:
         floors = b"" if self._head is None else self._head.floors
-        self._documents.begin(FIRST_POSITION._replace(revision=NUMBER_MAX), floors)
+        # A dump does not say which tombstones were forgotten, only that some were.
+        forgotten = self._head.revision if self._head is not None and floors else 0
+        self._documents.begin(FIRST_POSITION._replace(revision=NUMBER_MAX), floors, forgotten_revision=forgotten)
 
     def _add_entry(self, entry: Entry) -> None:
         if self._head is not None and not 0 < entry.revision <= self._head.revision:
@@ -133,7 +135,7 @@ class _Loading:
         revision = entry.revision or self._revision + 1
         self._revision = max(self._revision, revision)
         try:
-            self._documents.load_block(pack_record(entry.key, entry.text, entry.version, revision))
+            self._documents.load_block(pack_record(entry.key, entry.text, entry.version, revision, entry.expires_at_ms))
         except ValueError as error:
             raise InvalidValueError(str(error)) from None
 
@@ -142,7 +144,7 @@ class _Loading:
         documents, head = self._documents, self._head
         if not self.lines:
             raise InvalidValueError("the file is empty: it lacks even the first line of a dump")
-        found = (len(documents), documents.tombstones)
+        found = (documents.stored, documents.tombstones)
         if head is not None and found != (head.documents, head.tombstones):
             raise InvalidValueError(
                 f"{found[0]} documents and {found[1]} deleted keys were found, but the first line promises "
@@ -152,7 +154,7 @@ class _Loading:
         revision = self._revision if head is None else head.revision
         database_id = os.urandom(16)
         write_database(directory, database_id, documents, revision)
-        loaded = Loaded(len(documents), documents.tombstones, revision, head is not None)
+        loaded = Loaded(documents.stored, documents.tombstones, revision, head is not None)
         return loaded, LogEnd.at(database_id, FIRST_POSITION._replace(revision=revision))
 
 

@@ -78,7 +78,8 @@ def _keep_newest(directory: Path, revisions: list[int], limits: Limits) -> _Kept
 def _keep(directory: Path, revision: int, limits: Limits) -> _Kept:
     documents = Documents(tombstones_max=limits.tombstones_max)
     floors, database_id = _head(directory, revision)
-    documents.begin(FIRST_POSITION._replace(revision=revision), floors or b"")
+    # Damage may have taken any tombstone: nobody may resume from a revision before this one.
+    documents.begin(FIRST_POSITION._replace(revision=revision), floors or b"", forgotten_revision=revision)
     path = directory / snapshot_name(revision)
     damaged_blocks = []
     for block in find_blocks(path, revision):
@@ -86,7 +87,7 @@ def _keep(directory: Path, revision: int, limits: Limits) -> _Kept:
             damaged_blocks.append(block)
         with suppress(ValueError):  # a record is invalid: those before it are kept
             documents.load_block(block.payload)
-    records = len(documents) + documents.tombstones
+    records = documents.stored + documents.tombstones
     documents.loaded()
     return _Kept(documents, records, revision, database_id, floors is not None, damaged_blocks)
 

@@ -58,10 +58,12 @@ class SalvageFile:
 
     def add_block(self, name: str, block: FoundBlock) -> None:
         """List the records of a damaged block that are kept in the database."""
-        for key, text, version, revision in read_records(block.payload):
+        for key, text, version, revision, expires_at_ms in read_records(block.payload):
             place: dict[str, object] = {"file": name, "offset": block.offset, "block": block.number}
             place |= {"block_whole": False, "in_database": True, "op": "delete" if text is None else "set", "key": key}
             member = b"" if text is None else b',"value":%b' % text
+            if expires_at_ms:
+                member += b',"expires_at":%b' % orjson.dumps(expires_at_ms / 1000)
             self._write(b'%b%b,"version":%d,"revision":%d}\n' % (orjson.dumps(place)[:-1], member, version, revision))
             self.records -= 1  # it is not salvaged beside the database, but in it
 

@@ -1,12 +1,12 @@
 """How a snapshot lies on disk. All numbers are little-endian; checksums are XXH3-64 where nothing else is said.
 
-    snapshot := header floors block footer             nothing after the footer
+    snapshot := header times floors block footer       nothing after the footer; no times before format 3
     floors   := empty | versions checksum
     block    := head record{records} directory tail    in format 1: head record{records}
 
     header     80 bytes                                  block head  40 bytes
        0  8 bytes  "FLUXSNAP"                               0  4 bytes  "FXB" and ff    (format 1: "FXSB")
-       8  u32      format version, 2                        4  u32      number of records, at least 1
+       8  u32      format version, 3                        4  u32      number of records, at least 1
       12  u32      bytes of the floors: 0 or 32,768         8  u64      number of the block, from 0
       16  16 bytes id of the database                      16  u64      revision of the snapshot
       32  u64      revision that it stands for             24  u64      bytes of the records
@@ -15,6 +15,11 @@
       56  u64      offset at which the log goes on
       64  u64      checksum in that last group's header  directory   4 bytes a record
       72  u64      checksum of bytes 0 to 71                0  u32      CRC-32C of the record
+
+    times      24 bytes
+       0  u64      clock of the database when it was written: milliseconds since 1970
+       8  u64      latest revision of a tombstone that was forgotten (0: none was)
+      16  u64      checksum of bytes 0 to 15
 
     versions   4,096 x u64: the highest version that     tail        32 bytes
                was forgotten with a tombstone, by
@@ -30,8 +35,9 @@
 
 Magic, format version, length and checksum of the header stay as they are in all formats to come.
 
-    record     revision u64, version u64, bytes of the value u32, bytes of the key u16, 1 for a tombstone u8, 0 u8,
-               key (UTF-8), value (canonical JSON; of a tombstone none)
+    record     revision u64, version u64, bytes of the value u32, bytes of the key u16, flags u8 (1: tombstone,
+               4: it expires), 0 u8, key (UTF-8), value (canonical JSON; of a tombstone none); with the flag 4 the
+               expiry u64: milliseconds since 1970
 
 Opening looks at the checksums of blocks only. The directory is for repair: of a block that is damaged, each record
 whose own checksum fits is kept (salvage.py). No key or value can pass for a block or a tail: no byte ff is in UTF-8.
@@ -47,9 +53,10 @@ from xxhash import xxh3_64
 from fluxdb._core.documents.documents import NUMBER_MAX
 from fluxdb.model import Position
 
-SNAPSHOT_FORMAT_VERSION = 2
+SNAPSHOT_FORMAT_VERSION = 3
 
 HEADER_BYTES = 80
+TIMES_BYTES = 24
 BLOCK_HEAD_BYTES = 40
 ENTRY_BYTES = 4
 TAIL_BYTES = 32
@@ -64,11 +71,16 @@ TAIL_MAGIC = b"FXD\xff"
 FOOTER_MAGIC = b"FXSE"
 
 _HEADER = struct.Struct("<8sII16sQQQQQ")
+_TIMES = struct.Struct("<QQ")
 _BLOCK_HEAD = struct.Struct("<4sIQQQ")
 _RECORD_HEAD = struct.Struct("<16xIHBB")
 _TAIL = struct.Struct("<4sIQQ")
 _FOOTER = struct.Struct("<4sIQQQ")
 _CHECKSUM = struct.Struct("<Q")
+
+_TOMBSTONE, _EXPIRES = 1, 4
+_RECORD_FLAGS = (0, _TOMBSTONE, _EXPIRES)
+_EXPIRY_BYTES = 8
 
 
 class SnapshotHeader(NamedTuple):
@@ -78,12 +90,23 @@ class SnapshotHeader(NamedTuple):
     format_version: int
 
     @property
+    def times_bytes(self) -> int:
+        return 0 if self.format_version < 3 else TIMES_BYTES
+
+    @property
     def block_magic(self) -> bytes:
         return BLOCK_MAGIC_1 if self.format_version == 1 else BLOCK_MAGIC
 
     def trailer_bytes(self, records: int) -> int:
         """The directory and tail that follow so many records in a block."""
         return 0 if self.format_version == 1 else records * ENTRY_BYTES + TAIL_BYTES
+
+
+class Times(NamedTuple):
+    """The time at which it was written, and what is no longer known of the past."""
+
+    clock_ms: int = 0  # since 1970; 0: not known
+    forgotten_revision: int = 0  # the latest of a tombstone that was forgotten; 0: none was
 
 
 class BlockHead(NamedTuple):
@@ -109,10 +132,16 @@ class Totals(NamedTuple):
     payload_bytes: int
 
 
-def encode_header(database_id: bytes, position: Position, floors: bytes) -> bytes:
-    """The header and the floors."""
+def encode_header(database_id: bytes, position: Position, floors: bytes, times: Times = Times()) -> bytes:  # noqa: B008
+    """The header, the times and the floors."""
     head = _HEADER.pack(HEADER_MAGIC, SNAPSHOT_FORMAT_VERSION, len(floors), database_id, *position)
-    return head + _checksum(head) + (floors + _checksum(floors) if floors else b"")
+    packed = _TIMES.pack(*times)
+    return head + _checksum(head) + packed + _checksum(packed) + (floors + _checksum(floors) if floors else b"")
+
+
+def decode_times(times: bytes) -> Times:
+    """The times, whose checksum must be verified separately."""
+    return Times._make(_TIMES.unpack_from(times))
 
 
 def decode_header(head: bytes) -> SnapshotHeader:
@@ -170,8 +199,8 @@ def record_bytes(payload: bytes, at: int) -> int:
     if len(payload) - at < _RECORD_HEAD.size:
         return 0
     value_bytes, key_bytes, flags, zero = _RECORD_HEAD.unpack_from(payload, at)
-    byte_count: int = _RECORD_HEAD.size + value_bytes + key_bytes
-    return byte_count if key_bytes and flags <= 1 and not zero and byte_count <= len(payload) - at else 0
+    byte_count: int = _RECORD_HEAD.size + value_bytes + key_bytes + (_EXPIRY_BYTES if flags & _EXPIRES else 0)
+    return byte_count if key_bytes and flags in _RECORD_FLAGS and not zero and byte_count <= len(payload) - at else 0
 
 
 def encode_footer(totals: Totals) -> bytes:

@@ -27,12 +27,12 @@ class SnapshotReader:
             self._file = read_only(directory / self.name)
             self.size = os.fstat(self._file.fileno()).st_size
         try:
-            self.header, self.floors = self._read_header()
+            self.header, self.times, self.floors = self._read_header()
         except BaseException:
             self._file.close()
             raise
 
-    def _read_header(self) -> tuple[form.SnapshotHeader, bytes]:
+    def _read_header(self) -> tuple[form.SnapshotHeader, form.Times, bytes]:
         self._at = 0
         head = self._read(form.HEADER_BYTES, of=0)
         try:
@@ -48,7 +48,17 @@ class SnapshotReader:
             raise CorruptionError(
                 self.name, 32, f"it stands for revision {header.position.revision}: the file was renamed"
             )
-        return header, self._read_floors(header.floors_bytes)
+        times = self._read_times(header)
+        return header, times, self._read_floors(header.floors_bytes)
+
+    def _read_times(self, header: form.SnapshotHeader) -> form.Times:
+        if not header.times_bytes:
+            # Tombstones were forgotten if there are floors, nobody noted which ones.
+            return form.Times(forgotten_revision=header.position.revision if header.floors_bytes else 0)
+        times = self._read(header.times_bytes, of=self._at)
+        if not form.is_intact(times):
+            raise CorruptionError(self.name, form.HEADER_BYTES, "the checksum of its times does not match")
+        return form.decode_times(times)
 
     def _read_floors(self, byte_count: int) -> bytes:
         if byte_count == 0:
@@ -110,7 +120,12 @@ def load_snapshot(
     reader: SnapshotReader, documents: Documents, progress: Callable[[int], None] = lambda byte_count: None
 ) -> None:
     """Fill ``documents``, which must be empty; after an error they hold a part and must not be used."""
-    documents.begin(reader.header.position, reader.floors)
+    documents.begin(
+        reader.header.position,
+        reader.floors,
+        clock_ms=reader.times.clock_ms,
+        forgotten_revision=reader.times.forgotten_revision,
+    )
     for at, payload, records in reader.blocks():
         try:
             found = documents.load_block(payload)

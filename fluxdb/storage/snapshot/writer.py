@@ -63,7 +63,8 @@ def write_snapshot(directory: Path, database_id: bytes, view: View, pace: Pace =
     Exceptions of ``pace`` end the snapshot. Raises DiskFullError, StorageError; nothing is left over then, and the
     previous snapshot is unchanged.
     """
-    with closing(SnapshotWriter(directory, database_id, view.position, view.floors(), pace)) as writer:
+    times = form.Times(view.clock_ms, view.forgotten_revision)
+    with closing(SnapshotWriter(directory, database_id, view.position, view.floors(), pace, times)) as writer:
         while True:
             payload, records = view.read_block(BLOCK_BYTES_MIN, naps=not writer.alone)
             if not records:
@@ -81,6 +82,7 @@ class SnapshotWriter:
         position: Position,
         floors: bytes,
         pace: Pace = steady,
+        times: form.Times = form.Times(),  # noqa: B008  # immutable
     ) -> None:
         self._path = directory / snapshot_name(position.revision)
         self._temporary_path = self._path.with_suffix(TEMPORARY_SUFFIX)
@@ -96,7 +98,7 @@ class SnapshotWriter:
         with storage_errors(self._doing):
             self._file: BinaryIO | None = create_private(self._temporary_path)
         try:
-            self._write(form.encode_header(database_id, position, floors))
+            self._write(form.encode_header(database_id, position, floors, times))
         except BaseException:
             self.close()
             raise
