@@ -14,8 +14,6 @@ import pytest
 from fluxdb import Document, InvalidValueError, VersionConflictError
 from tests.contract.engines import Store
 
-pytestmark = pytest.mark.local
-
 HOUR = 3600.0
 
 

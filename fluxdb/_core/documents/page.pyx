@@ -68,6 +68,7 @@ cdef inline PageEntry* add_entry(Page* page, size_t key_bytes) noexcept nogil:
     entry.value = 0
     entry.value_bytes = 0
     entry.version = 0
+    entry.expires_at_ms = 0
     entry.pinned = NULL
     page.used += key_bytes
     page.count += 1

@@ -6,11 +6,11 @@ from libc.string cimport memset
 from fluxdb._core.commit.outcome cimport CONFLICT, MISSING
 from fluxdb._core.commit.write cimport WRITE_CHECK, WRITE_INCREMENT, writes_free, writes_prepare
 from fluxdb._core.json.escape cimport string_bytes_max, write_string
-from fluxdb._core.log.frame cimport KIND_DELETE, KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET
+from fluxdb._core.log.frame cimport KIND_DELETE, KIND_PATCH, KIND_PATCH_REMOVE_NULLS, KIND_SET, KIND_TOUCH
 from fluxdb._core.serve.replies cimport bytes_put, bytes_reserve, put, put_end, put_number
 from fluxdb._core.serve.wire cimport (
     WIRE_CHECK, WIRE_DELETE, WIRE_EMPTY_KEY, WIRE_INCREMENT, WIRE_KEY_TOO_LONG, WIRE_NO_MEMORY, WIRE_OK, WIRE_SET,
-    WIRE_TOO_MANY, wire_parse_operation,
+    WIRE_TOO_MANY, WIRE_TOUCH, wire_parse_operation,
 )
 from fluxdb._core.serve.wire_members cimport Items, items_count, items_next, items_of
 
@@ -27,6 +27,8 @@ cdef uint8_t write_kind(const WireRequest* wire) noexcept nogil:
         return WRITE_CHECK
     if wire.kind == WIRE_INCREMENT:
         return WRITE_INCREMENT
+    if wire.kind == WIRE_TOUCH:
+        return KIND_TOUCH
     return KIND_PATCH_REMOVE_NULLS if wire.remove_nulls else KIND_PATCH
 
 
@@ -41,6 +43,8 @@ cdef void fill_write(const WireRequest* wire, Write* write) noexcept nogil:
     write.if_version = wire.if_version
     write.must_exist = wire.must_exist
     write.by = wire.by
+    write.ttl_ms = wire.ttl_ms
+    write.keep_ttl = wire.keep_ttl
     write.path = wire.path.data if wire.path.data != NULL else <const uint8_t*>b""
     write.path_bytes = wire.path.bytes
 

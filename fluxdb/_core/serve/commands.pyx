@@ -26,13 +26,14 @@ from fluxdb._core.serve.large_lines cimport (
 )
 from fluxdb._core.serve.reads cimport read_count, read_document, read_many, read_range, read_revision
 from fluxdb._core.serve.replies cimport (
-    bytes_reserve, reply_conflict, reply_incremented, reply_nothing_deleted, reply_pong, reply_written,
+    bytes_reserve, reply_conflict, reply_incremented, reply_nothing_deleted, reply_nothing_touched, reply_pong,
+    reply_written,
 )
 from fluxdb._core.serve.state cimport ANY_KEY, KEY_MARKS, Handed, Switchboard
 from fluxdb._core.serve.wire cimport (
     WIRE_AUTH, WIRE_BATCH, WIRE_COUNT, WIRE_DELETE, WIRE_EMPTY_KEY, WIRE_GET, WIRE_GET_MANY, WIRE_INCREMENT,
     WIRE_KEY_TOO_LONG, WIRE_NONE, WIRE_NO_INDEX, WIRE_NO_MEMORY, WIRE_OK, WIRE_PATCH, WIRE_PING, WIRE_SCAN, WIRE_SET,
-    WIRE_UNAUTHENTICATED,
+    WIRE_TOUCH, WIRE_UNAUTHENTICATED,
 )
 
 cdef enum:
@@ -50,7 +51,7 @@ cdef int command_take(Peer* peer, int status, const WireRequest* wire, LargeLine
         return refuse_key(peer, wire)
     if wire.kind == WIRE_GET:
         return take_get(peer, wire)
-    if wire.kind in (WIRE_SET, WIRE_PATCH, WIRE_DELETE, WIRE_INCREMENT):
+    if wire.kind in (WIRE_SET, WIRE_PATCH, WIRE_DELETE, WIRE_INCREMENT, WIRE_TOUCH):
         return take_write(peer, wire, large)
     if wire.kind == WIRE_BATCH:
         return take_batch(peer, wire, large)
@@ -117,7 +118,10 @@ cdef int take_write(Peer* peer, const WireRequest* wire, LargeLine* large) noexc
         peer_seal_failing(peer, wire.kind, mark, &wire.key, &wire.path, -1, &wire.id)
         return DONE
     if outcome.status == MISSING:
-        reply_nothing_deleted(&peer.held, &wire.id)
+        if wire.kind == WIRE_TOUCH:
+            reply_nothing_touched(&peer.held, &wire.id)
+        else:
+            reply_nothing_deleted(&peer.held, &wire.id)
     elif outcome.status == CONFLICT:
         if not reply_conflict(&peer.held, &outcome, &wire.key, &wire.id):
             return BROKEN

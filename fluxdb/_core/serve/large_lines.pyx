@@ -16,7 +16,7 @@ from fluxdb._core.documents.building cimport index_build
 from fluxdb._core.serve.batches cimport batch_free, batch_parse, batch_prepare, fill_write
 from fluxdb._core.serve.wire cimport (
     WIRE_BATCH, WIRE_COUNT, WIRE_DELETE, WIRE_INCREMENT, WIRE_NO_MEMORY, WIRE_OK, WIRE_PATCH, WIRE_SCAN, WIRE_SET,
-    wire_parse, wire_scratch_bytes,
+    WIRE_TOUCH, wire_parse, wire_scratch_bytes,
 )
 
 cdef extern from "<unistd.h>" nogil:
@@ -156,7 +156,7 @@ cdef void take_apart(LargeLines* lines, LargeLine* line) noexcept nogil:
         if line.status == WIRE_OK:
             line.outcome.status = batch_prepare(&line.batch, lines.limits, lines.state)
         memset(&wire.items, 0, sizeof(Slice))
-    elif line.status == WIRE_OK and wire.kind in (WIRE_SET, WIRE_PATCH, WIRE_DELETE, WIRE_INCREMENT):
+    elif line.status == WIRE_OK and wire.kind in (WIRE_SET, WIRE_PATCH, WIRE_DELETE, WIRE_INCREMENT, WIRE_TOUCH):
         fill_write(wire, &line.write)
         line.outcome.status = write_prepare(&line.write, lines.limits, lines.state, &line.outcome)
     elif line.status == WIRE_OK and wire.kind in (WIRE_SCAN, WIRE_COUNT) and index_build(lines.state) != 0:

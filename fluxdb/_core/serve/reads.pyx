@@ -10,7 +10,7 @@ from fluxdb._core.documents.page cimport (
     page_fill_many, page_fill_range, page_free,
 )
 from fluxdb._core.documents.state cimport State, record_is_live
-from fluxdb._core.documents.table cimport Record, record_value, table_find, table_hash
+from fluxdb._core.documents.table cimport Record, record_expires_at, record_value, table_find, table_hash
 from fluxdb._core.json.escape cimport string_bytes_max, write_string
 from fluxdb._core.json.pointer cimport POINTER_OK, Part, pointer_find
 from fluxdb._core.serve.replies cimport (
@@ -65,9 +65,9 @@ cdef bint read_document(
     pthread_mutex_lock(&state.lock)
     record = table_find(&state.table, key, key_bytes, hash)
     if find_value(state, record, path, &value):
-        done = reply_document(target, value.data, value.bytes, record.version, id)
+        done = reply_document(target, value.data, value.bytes, record.version, record_expires_at(record), id)
     else:
-        done = reply_document(target, NULL, 0, 0, id)
+        done = reply_document(target, NULL, 0, 0, 0, id)
     pthread_mutex_unlock(&state.lock)
     return done
 
@@ -175,7 +175,7 @@ cdef bint put_documents(Bytes* target, const Page* page, const Slice* path, cons
         value.bytes = entry.value_bytes
         done = done and (i == 0 or bytes_put(target, b",", 1))
         if entry.version and find_part(&value, path):
-            done = done and put_document(target, value.data, value.bytes, entry.version)
+            done = done and put_document(target, value.data, value.bytes, entry.version, entry.expires_at_ms)
         else:
             done = done and bytes_put(target, b"null", 4)
     done = done and put_list_end(target, page.revision, id)
@@ -211,7 +211,7 @@ cdef bint put_entry(Bytes* target, const Page* page, size_t i, bint keys_only) n
         put(target, b"}", 1)
         return True
     put(target, b',"value":', 9)
-    return put_value(target, page.bytes + entry.value, entry.value_bytes, entry.version)
+    return put_value(target, page.bytes + entry.value, entry.value_bytes, entry.version, entry.expires_at_ms)
 
 
 cdef bint put_count(Bytes* target, uint64_t count, uint64_t revision, const Slice* id) noexcept nogil:

@@ -18,7 +18,7 @@ WIRE_NAMES = (
     "scan", "count", "batch", "increment", "touch", "backup",
 )
 KINDS = ", ".join(WIRE_NAMES[1:])
-KINDS_IN_BATCH = "set, del, patch, increment, check"
+KINDS_IN_BATCH = "set, del, patch, increment, touch, check"
 FOREIGN = "this port speaks FluxDB's protocol: one JSON object a line, no HTTP, no TLS"
 PROXY = (
     "this port does not speak the PROXY protocol: turn that off in the proxy or load balancer in front of it "

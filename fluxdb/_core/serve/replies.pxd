@@ -24,8 +24,12 @@ cdef void put_end(Bytes* bytes, const Slice* id) noexcept nogil        # of a li
 
 # Parts of a line. False: there is no memory.
 # A document of a list; a value and all that follows it in its document; the end of a list and its line; of the line.
-cdef bint put_document(Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version) noexcept nogil
-cdef bint put_value(Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version) noexcept nogil
+cdef bint put_document(
+    Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version, uint64_t expires_at_ms,
+) noexcept nogil
+cdef bint put_value(
+    Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version, uint64_t expires_at_ms,
+) noexcept nogil
 cdef bint put_list_end(Bytes* bytes, uint64_t revision, const Slice* id) noexcept nogil
 cdef bint put_revision(Bytes* bytes, uint64_t revision, const Slice* id) noexcept nogil
 
@@ -35,11 +39,12 @@ cdef bint reply_incremented(
     Bytes* bytes, int64_t value, uint64_t version, uint64_t revision, const Slice* id,
 ) noexcept nogil
 cdef bint reply_nothing_deleted(Bytes* bytes, const Slice* id) noexcept nogil
+cdef bint reply_nothing_touched(Bytes* bytes, const Slice* id) noexcept nogil
 # There is room for the id once more behind the line.
 cdef bint reply_conflict(Bytes* bytes, const Outcome* outcome, const Slice* key, const Slice* id) noexcept nogil
 # value NULL: there is no document.
 cdef bint reply_document(
-    Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version, const Slice* id,
+    Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version, uint64_t expires_at_ms, const Slice* id,
 ) noexcept nogil
 # Says whether a password is still needed, so that a client that connects learns it without asking for a document.
 cdef bint reply_pong(Bytes* bytes, bint authenticated, const Slice* id) noexcept nogil

@@ -94,6 +94,14 @@ cdef bint reply_incremented(
     return True
 
 
+cdef bint reply_nothing_touched(Bytes* bytes, const Slice* id) noexcept nogil:
+    if not bytes_reserve(bytes, FIXED_BYTES_MAX + id.bytes):
+        return False
+    put(bytes, b'{"kind":"ok","touched":false', 28)
+    put_end(bytes, id)
+    return True
+
+
 cdef bint reply_nothing_deleted(Bytes* bytes, const Slice* id) noexcept nogil:
     if not bytes_reserve(bytes, FIXED_BYTES_MAX + id.bytes):
         return False
@@ -120,18 +128,35 @@ cdef bint reply_conflict(Bytes* bytes, const Outcome* outcome, const Slice* key,
     return True
 
 
-cdef bint put_value(Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version) noexcept nogil:
+cdef inline void put_expiry(Bytes* bytes, uint64_t expires_at_ms) noexcept nogil:
+    """The end of a document, with the time at which it expires, in seconds, if it does: room is there."""
+    cdef uint64_t ms = expires_at_ms % 1_000
+    if expires_at_ms:
+        put(bytes, b',"expires_at":', 14)
+        put_number(bytes, expires_at_ms // 1_000)
+        put(bytes, b".000", 4)
+        bytes.data[bytes.used - 3] += <uint8_t>(ms // 100)
+        bytes.data[bytes.used - 2] += <uint8_t>(ms // 10 % 10)
+        bytes.data[bytes.used - 1] += <uint8_t>(ms % 10)
+    put(bytes, b"}", 1)
+
+
+cdef bint put_value(
+    Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version, uint64_t expires_at_ms,
+) noexcept nogil:
     if not bytes_reserve(bytes, FIXED_BYTES_MAX + value_bytes):
         return False
     put(bytes, value, value_bytes)
     put(bytes, b',"version":', 11)
     put_number(bytes, version)
-    put(bytes, b"}", 1)
+    put_expiry(bytes, expires_at_ms)
     return True
 
 
-cdef bint put_document(Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version) noexcept nogil:
-    return bytes_put(bytes, b'{"value":', 9) and put_value(bytes, value, value_bytes, version)
+cdef bint put_document(
+    Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version, uint64_t expires_at_ms,
+) noexcept nogil:
+    return bytes_put(bytes, b'{"value":', 9) and put_value(bytes, value, value_bytes, version, expires_at_ms)
 
 
 cdef bint put_list_end(Bytes* bytes, uint64_t revision, const Slice* id) noexcept nogil:
@@ -148,7 +173,7 @@ cdef bint put_revision(Bytes* bytes, uint64_t revision, const Slice* id) noexcep
 
 
 cdef bint reply_document(
-    Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version, const Slice* id,
+    Bytes* bytes, const uint8_t* value, size_t value_bytes, uint64_t version, uint64_t expires_at_ms, const Slice* id,
 ) noexcept nogil:
     if not bytes_reserve(bytes, FIXED_BYTES_MAX + id.bytes + value_bytes):
         return False
@@ -156,7 +181,7 @@ cdef bint reply_document(
         put(bytes, b'{"kind":"value","doc":null', 26)
     else:
         put(bytes, b'{"kind":"value","doc":{"value":', 31)
-        put_value(bytes, value, value_bytes, version)
+        put_value(bytes, value, value_bytes, version, expires_at_ms)
     put_end(bytes, id)
     return True
 

@@ -37,7 +37,7 @@ cdef struct KindRow:
 
 # A kind may have a second name: that of the command in the terminal.
 cdef enum:
-    NAMES_OF_KINDS = 19
+    NAMES_OF_KINDS = 20
     MEMBERS_NOTED = 24      # of a line; one with more is gone over again
 
 cdef KindRow[NAMES_OF_KINDS] KINDS
@@ -60,6 +60,7 @@ KINDS[15] = KindRow(b'"backup"', WIRE_BACKUP, NEEDS_FOLDER)
 KINDS[16] = KindRow(b'"increment"', WIRE_INCREMENT, NEEDS_KEY | TAKES_BY | TAKES_PATH | IN_BATCH)
 KINDS[17] = KindRow(b'"scan"', WIRE_SCAN, TAKES_PREFIX | TAKES_RANGE)
 KINDS[18] = KindRow(b'"count"', WIRE_COUNT, TAKES_PREFIX)
+KINDS[19] = KindRow(b'"touch"', WIRE_TOUCH, NEEDS_KEY | NEEDS_TTL | IN_BATCH)
 
 
 cdef int wrong(WireRequest* request, int status, const char* member) noexcept nogil:

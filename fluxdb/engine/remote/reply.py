@@ -28,8 +28,8 @@ T = TypeVar("T")
 
 _DOCUMENT = b'{"kind":"value","doc":{"value":'
 _NOTHING = b'{"kind":"value","doc":null'
-_DOCUMENT_END = re.compile(rb',"version":([0-9]+)\}(?:,"id":[0-9]+)?\}$')
-_END_BYTES_MAX = 96
+_DOCUMENT_END = re.compile(rb',"version":([0-9]+)(?:,"expires_at":([0-9.]+))?\}(?:,"id":[0-9]+)?\}$')
+_END_BYTES_MAX = 128
 _OWN_ID = re.compile(rb',"id":[0-9]+\}$')
 _EVENT = re.compile(rb'\{"kind":"event","event":\{"key":("[^"\\]*(?:\\.[^"\\]*)*"),"old":')
 _EVENT_END = re.compile(rb',"version":([0-9]+),"op":"([a-z]+)","revision":([0-9]+)(?:,"commit":([0-9]+))?\}\}$')
@@ -82,7 +82,7 @@ def document(line: bytes) -> Document | None:
     """Return the document in a GET's reply."""
     found = _document(line)
     try:
-        return None if found is None else Document(decode(found[0]), found[1])
+        return None if found is None else Document(decode(found[0]), *found[1:])
     except orjson.JSONDecodeError:
         raise _unexpected(line) from None
 
@@ -95,22 +95,31 @@ def document_text(line: bytes) -> tuple[bytes, int] | None:
             compact(found[0], TEXT_DEPTH_MAX)
     except (ValueError, LimitError):
         raise _unexpected(line) from None
-    return found
+    return None if found is None else found[:2]
 
 
-def _document(line: bytes) -> tuple[bytes, int] | None:
-    """The value's text is whatever stands there."""
+def _document(line: bytes) -> tuple[bytes, int, float | None] | None:
+    """The value's text, whatever stands there, the version, and when the document expires."""
     if line.startswith(_NOTHING):
         return None
     end = _DOCUMENT_END.search(line, max(len(_DOCUMENT), len(line) - _END_BYTES_MAX))
     if end is not None and line.startswith(_DOCUMENT):
-        return line[len(_DOCUMENT) : end.start()], int(end[1])
+        return line[len(_DOCUMENT) : end.start()], int(end[1]), None if end[2] is None else float(end[2])
     found = answer(line)
     try:
         told = found["doc"]
-        return None if told is None else (orjson.dumps(told["value"]), _whole(told["version"]))
+        if told is None:
+            return None
+        return orjson.dumps(told["value"]), _whole(told["version"]), _seconds(told.get("expires_at"))
     except (KeyError, TypeError):
         raise _unexpected(line) from None
+
+
+def _seconds(told: object) -> float | None:
+    """When a document expires, as the wire tells it. Raises TypeError."""
+    if told is not None and (isinstance(told, bool) or not isinstance(told, (int, float))):
+        raise TypeError
+    return None if told is None else float(told)
 
 
 def written(line: bytes) -> Written | None:
@@ -122,7 +131,9 @@ def written(line: bytes) -> Written | None:
 
 
 def _written(found: dict[str, Any]) -> Written | None:
-    return None if found.get("deleted") is False else (_whole(found["version"]), _whole(found["revision"]))
+    if found.get("deleted") is False or found.get("touched") is False:
+        return None
+    return _whole(found["version"]), _whole(found["revision"])
 
 
 def incremented(line: bytes) -> Incremented:
@@ -201,7 +212,7 @@ def _parsed_event(line: bytes) -> RawEvent:
 
 def _raw(operation: str, key: str, old: bytes, new: bytes, version: int, revision: int, commit: int) -> RawEvent:
     """The wire has null for no document and for a null alike; only of a delete it is sure which."""
-    after = None if operation == "delete" else new
+    after = None if operation in ("delete", "expire") else new
     return _KINDS[operation], key, None if old == b"null" else old, after, version, revision, commit
 
 
@@ -297,7 +308,7 @@ def _entry(text: bytes) -> tuple[str, Document]:
 
 def _entry_text(text: bytes) -> StoredText:
     told = cut_members(text)
-    return StoredText(_str(decode(told["key"])), told["value"], _whole(decode(told["version"])))
+    return StoredText(_str(decode(told["key"])), told["value"], _whole(decode(told["version"])), _expires_at(told))
 
 
 def _key(text: bytes) -> str:
@@ -305,7 +316,11 @@ def _key(text: bytes) -> str:
 
 
 def _made(told: dict[str, bytes]) -> Document:
-    return Document(decode(told["value"]), _whole(decode(told["version"])))
+    return Document(decode(told["value"]), _whole(decode(told["version"])), _expires_at(told))
+
+
+def _expires_at(told: dict[str, bytes]) -> float | None:
+    return _seconds(decode(told.get("expires_at", b"null")))
 
 
 def _str(value: Any) -> str:

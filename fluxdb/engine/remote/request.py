@@ -102,12 +102,14 @@ def _operation(operation: Operation) -> bytes:
         version = b"" if condition == ANY_VERSION else b',"version":%d' % condition
         exists = b',"exists":true' if operation.exists else b""
         return b'{"kind":"check","key":%b%b%b' % (quoted(key), version, exists)
+    if kind == Kind.TOUCH:
+        return touch(key, operation.ttl_ms, condition)
     text = operation.text
     if text is None or kind not in (Kind.SET, Kind.PATCH, Kind.PATCH_REMOVE_NULLS):
         raise ValueError("a SET and a PATCH have a value, and no other write has one")
     if kind == Kind.SET:
-        return set(key, text, condition)
-    return patch(key, text, condition, kind == Kind.PATCH_REMOVE_NULLS)
+        return set(key, text, condition, operation.ttl_ms, operation.keep_ttl)
+    return patch(key, text, condition, kind == Kind.PATCH_REMOVE_NULLS, operation.ttl_ms)
 
 
 def subscribe(key: str) -> bytes:
