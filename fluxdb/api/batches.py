@@ -11,7 +11,7 @@ from fluxdb.engine.operation import ANY_VERSION, BatchWritten, Operation
 from fluxdb.errors import ClosedError, FluxDBError, InvalidValueError, LimitError
 from fluxdb.model import Kind
 from fluxdb.twin import Awaited, Blocking
-from fluxdb.values import check_version, encode
+from fluxdb.values import Ttl, check_version, encode, ttl_ms
 
 if TYPE_CHECKING:
     from typing_extensions import Self  # in typing from CPython 3.11 on
@@ -23,8 +23,8 @@ BY_MIN, BY_MAX = -(2**63), 2**63 - 1
 class BatchResult:
     """A durable batch: the ``revision`` of its last write, and one version per operation, in order.
 
-    A version is None where nothing was written: for a check, and for the deletion of a missing key. If nothing was
-    written at all, ``revision`` is one at which all checks held.
+    A version is None where nothing was written: for a check, and for the deletion or the touch of a missing key. If
+    nothing was written at all, ``revision`` is one at which all checks held.
     """
 
     revision: int
@@ -64,14 +64,39 @@ class Operations:
         wanted = 0 if exists is False else condition(version)
         self._add(Operation(Kind.CHECK, key, None, wanted, exists=bool(exists)))
 
-    def set(self, key: str, value: Any, *, if_version: int | None = None) -> None:
-        """Store ``value``, as FluxDB.set() does. Raises InvalidValueError at once."""
-        self._add(Operation(Kind.SET, key, encode(value), condition(if_version)))
+    def set(
+        self,
+        key: str,
+        value: Any,
+        *,
+        if_version: int | None = None,
+        ttl: Ttl | None = None,
+        keep_ttl: bool = False,
+    ) -> None:
+        """Store ``value``, as FluxDB.set() does; ``ttl`` counts from the commit. Raises InvalidValueError at once."""
+        lifetime_ms = ttl_ms(ttl, keep_ttl=keep_ttl)
+        operation = Operation(
+            Kind.SET, key, encode(value), condition(if_version), ttl_ms=lifetime_ms, keep_ttl=keep_ttl
+        )
+        self._add(operation)
 
-    def patch(self, key: str, delta: Any, *, if_version: int | None = None, remove_nulls: bool = False) -> None:
+    def patch(
+        self,
+        key: str,
+        delta: Any,
+        *,
+        if_version: int | None = None,
+        remove_nulls: bool = False,
+        ttl: Ttl | None = None,
+    ) -> None:
         """Merge ``delta`` into the document, as FluxDB.patch() does. Raises InvalidValueError at once."""
         kind = Kind.PATCH_REMOVE_NULLS if remove_nulls else Kind.PATCH
-        self._add(Operation(kind, key, encode(delta), condition(if_version)))
+        self._add(Operation(kind, key, encode(delta), condition(if_version), ttl_ms=ttl_ms(ttl)))
+
+    def touch(self, key: str, ttl: Ttl | None, *, if_version: int | None = None) -> None:
+        """Have the document expire after ``ttl`` (None: never), as FluxDB.touch() does. For a missing key nothing is
+        written."""
+        self._add(Operation(Kind.TOUCH, key, None, condition(if_version), ttl_ms=ttl_ms(ttl)))
 
     def delete(self, key: str, *, if_version: int | None = None) -> None:
         """Delete the document. For a missing key nothing is written."""

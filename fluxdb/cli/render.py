@@ -121,8 +121,9 @@ def _help_one(syntax: Syntax) -> Iterator[str]:
         yield f"  {_OPTIONS[option]}"
     if syntax.aliases:
         yield f"Also: {', '.join(syntax.aliases)}"
-    if syntax.usage.endswith("json"):
+    if " json" in syntax.usage:
         yield "The rest of the line is JSON as typed: strings and member names in double quotes."
+        yield "TTL and a number of seconds may follow: then the document expires."
     if "/path" in syntax.usage:
         yield "The path is a JSON Pointer, the rest of the line: /address/city, /tags/0."
     if syntax.takes_key:

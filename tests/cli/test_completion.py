@@ -38,7 +38,7 @@ def complete(text: str, *keys: str) -> list[str]:
 )
 def test_commands_are_completed_in_the_case_in_which_they_were_begun(text: str, completed: list[str] | None) -> None:
     if completed is None:
-        assert len(complete(text)) == 18
+        assert len(complete(text)) == 19
     else:
         assert complete(text) == completed
 

@@ -145,7 +145,8 @@ def test_commands_have_the_names_that_they_have_in_the_shell_and_on_the_wire(
 
 
 @pytest.mark.parametrize(
-    ("typed", "told"), [("delet", "Did you mean delete?"), ("gte", "Did you mean get?"), ("dump", "fluxdb dump DIR")]
+    ("typed", "told"),
+    [("delet", "Did you mean delete?"), ("gte", "Did you mean get?"), ("repair", "fluxdb repair DIR")],
 )
 def test_a_mistyped_command_is_answered_by_what_is_meant(client: Client, typed: str, told: str) -> None:
     done = client(typed, "user")

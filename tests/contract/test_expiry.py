@@ -123,3 +123,53 @@ def test_a_document_that_expires_is_equal_shown_copied_and_pickled_with_its_time
     assert repr(document) == f"Document(value=[1], version=1, expires_at={document.expires_at!r})"
     assert copy.deepcopy(document) == document
     assert pickle.loads(pickle.dumps(document)) == document
+
+
+def test_a_batch_sets_keeps_and_changes_times_to_live(db: Store) -> None:
+    for key in ("kept", "patched", "touched", "forever"):
+        db.set(key, {}, ttl=HOUR)
+    batch = db.batch()
+    batch.set("new", 1, ttl=2 * HOUR)
+    batch.set("kept", 1, keep_ttl=True)
+    batch.patch("patched", {"a": 1}, ttl=timedelta(hours=3))
+    batch.touch("touched", 4 * HOUR)
+    batch.touch("forever", None)
+    batch.touch("missing", HOUR)
+    assert batch.commit().versions == (1, 2, 2, 2, 2, None)
+    hours = {"new": 2, "kept": 1, "patched": 3, "touched": 4}
+    assert all(lasts(db, key, count * HOUR) for key, count in hours.items())
+    assert expiry_of(db, "forever") is None
+
+
+@pytest.mark.guarantee(15)
+def test_g15_a_batch_meets_an_expired_document_as_a_missing_one(db: Store) -> None:
+    db.set("k", {"old": True}, ttl=0.05)
+    wait_until_gone(db, "k")
+    batch = db.batch()
+    batch.check("k", exists=False)
+    batch.patch("k", {"new": True}, if_version=0)
+    version = batch.commit().versions[1]
+    assert version is not None
+    assert version > 2
+    assert db.get("k") == Document({"new": True}, version)
+    again = db.batch()
+    again.touch("k", 0.05)
+    again.commit()
+    wait_until_gone(db, "k")
+    failing = db.batch()
+    failing.set("other", 1)
+    failing.check("k", exists=True)
+    with pytest.raises(VersionConflictError):
+        failing.commit()
+    assert db.get("other") is None
+
+
+def test_a_batch_with_a_wrong_time_to_live_says_so_at_once(db: Store) -> None:
+    batch = db.batch()
+    with pytest.raises(InvalidValueError, match="ttl"):
+        batch.set("k", 1, ttl=0)
+    with pytest.raises(InvalidValueError, match="contradict"):
+        batch.set("k", 1, ttl=1, keep_ttl=True)
+    with pytest.raises(InvalidValueError, match="ttl"):
+        batch.touch("k", -1)
+    assert len(batch) == 0

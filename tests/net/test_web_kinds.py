@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -191,3 +192,29 @@ def test_every_kind_is_counted_as_the_wire_counts_it(tmp_path: Path) -> None:
     run(tmp_path, test, count=lambda kind, refused: counted.append((kind, refused)))
     kinds = ["scan", "count", "get_many", "batch", "increment", "increment"]
     assert counted == [(kind, number == 5) for number, kind in enumerate(kinds)]
+
+
+def test_documents_expire_by_ttl_and_touch(tmp_path: Path) -> None:
+    async def test(site: Site) -> None:
+        async with site.connect() as socket:
+            await ask(socket, type="set", key="a", value=1, ttl=60)
+            await ask(socket, type="set", key="b", value=1)
+            await ask(socket, type="patch", key="b", delta={}, ttl=3600.5)
+            assert (await ask(socket, type="touch", key="none", ttl=1))["data"] == {"kind": "ok", "touched": False}
+            assert (await ask(socket, type="touch", key="a", ttl=7200))["data"]["version"] == 2
+            page = (await ask(socket, type="scan"))["data"]["entries"]
+            assert [round(entry["expires_at"] - time.time(), -2) for entry in page] == [7200, 3600]
+            steps = [
+                {"kind": "touch", "key": "a", "ttl": None},
+                {"kind": "set", "key": "b", "value": 2, "keep_ttl": True},
+            ]
+            assert (await ask(socket, type="batch", ops=steps))["data"]["versions"] == [3, 3]
+            page = (await ask(socket, type="scan"))["data"]["entries"]
+            assert ["expires_at" in entry for entry in page] == [False, True]
+            for ttl in (0, -1, "60", 1e11, True):
+                assert (await ask(socket, type="set", key="a", value=1, ttl=ttl))["type"] == "error"
+            assert (await ask(socket, type="set", key="a", value=1, ttl=1, keep_ttl=True))["type"] == "error"
+            assert (await ask(socket, type="touch", key="a"))["type"] == "error"
+            assert (await site.engine.get("a")) is not None
+
+    run(tmp_path, test)

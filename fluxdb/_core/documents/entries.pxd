@@ -5,7 +5,7 @@ from fluxdb._core.documents.page cimport Page
 cdef enum EntryKind:
     ENTRY_DOCUMENT          # (key, Document)
     ENTRY_KEY               # key
-    ENTRY_TEXT              # (key, text, version)
+    ENTRY_TEXT              # (key, text, version, expires_at)
 
 cdef class Entries:
     cdef Page page
@@ -15,3 +15,4 @@ cdef class Entries:
     cdef object item(self, size_t i)
     cdef object key(self, size_t i)
     cdef bytes text(self, size_t i)
+    cdef object expires_at(self, size_t i)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stddef cimport size_t
+from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
 from fluxdb._core.base.model cimport new_document
@@ -45,11 +46,16 @@ cdef class Entries:
         cdef PageEntry* entry = &self.page.entries[i]
         return PyBytes_FromStringAndSize(<const char*>self.page.bytes + entry.value, entry.value_bytes)
 
+    cdef object expires_at(self, size_t i):
+        """Seconds since 1970, or None."""
+        cdef uint64_t expires_at_ms = self.page.entries[i].expires_at_ms
+        return expires_at_ms / 1000.0 if expires_at_ms else None
+
     cdef object item(self, size_t i):
         if self.kind == ENTRY_KEY:
             return self.key(i)
         if self.kind == ENTRY_TEXT:
-            return self.key(i), self.text(i), self.page.entries[i].version
+            return self.key(i), self.text(i), self.page.entries[i].version, self.expires_at(i)
         return self.key(i), new_document(
             parse_text(self.loads, self.text(i)), self.page.entries[i].version, self.page.entries[i].expires_at_ms
         )

@@ -11,7 +11,7 @@ import click
 
 import fluxdb
 from fluxdb._core.documents.documents import NUMBER_MAX
-from fluxdb.cli.client.parameters import Command, JsonText, Key, Prefix
+from fluxdb.cli.client.parameters import Command, JsonText, Key, Milliseconds, Prefix
 from fluxdb.cli.connecting import DEFAULT_ADDRESS, Seconds, Server, server_url
 from fluxdb.cli.folder import ExpandedPath
 from fluxdb.cli.own_variables import warn_of_misspelt
@@ -22,6 +22,14 @@ from fluxdb.engine.ranges import ScanRange
 
 KEY = click.argument("key", type=Key())
 JSON = click.argument("json", metavar="JSON", type=JsonText())
+TTL = click.option(
+    "--ttl",
+    "ttl_ms",
+    type=Milliseconds(),
+    default=0,
+    metavar="SECONDS",
+    help="The document expires after so long.",
+)
 json_option = click.option("--json", "raw", is_flag=True, help="Print the server's reply as it is.")
 IF_VERSION = click.option(
     "--if-version", type=click.IntRange(0, NUMBER_MAX), metavar="N", help="Only if the version is N."
@@ -131,22 +139,32 @@ def _command(name: str, *parameters: Callable[[Any], Any], as_json: bool = True)
     return register
 
 
-@_command("set", IF_VERSION, KEY, JSON)
-def _set(server: Server, key: str, json: str, if_version: int | None, raw: bool) -> int:
+@_command("set", IF_VERSION, TTL, KEY, JSON)
+def _set(server: Server, key: str, json: str, if_version: int | None, ttl_ms: int, raw: bool) -> int:
     """Store JSON under KEY."""
     from fluxdb.cli.client import run as remote
 
-    return remote.write(server, "set", key, json, if_version, raw=raw)
+    return remote.write(server, "set", key, json, if_version, ttl_ms=ttl_ms, raw=raw)
 
 
 @_command(
-    "patch", IF_VERSION, click.option("--remove-nulls", is_flag=True, help="A null removes the member."), KEY, JSON
+    "patch", IF_VERSION, TTL, click.option("--remove-nulls", is_flag=True, help="A null removes the member."), KEY, JSON
 )
-def _patch(server: Server, key: str, json: str, if_version: int | None, remove_nulls: bool, raw: bool) -> int:
+def _patch(
+    server: Server, key: str, json: str, if_version: int | None, remove_nulls: bool, ttl_ms: int, raw: bool
+) -> int:
     """Merge JSON into the document of KEY."""
     from fluxdb.cli.client import run as remote
 
-    return remote.write(server, "patch", key, json, if_version, remove_nulls=remove_nulls, raw=raw)
+    return remote.write(server, "patch", key, json, if_version, remove_nulls=remove_nulls, ttl_ms=ttl_ms, raw=raw)
+
+
+@_command("touch", IF_VERSION, KEY, click.argument("ttl_ms", metavar="SECONDS|never", type=Milliseconds(never=True)))
+def _touch(server: Server, key: str, ttl_ms: int, if_version: int | None, raw: bool) -> int:
+    """Let KEY expire after SECONDS, or never."""
+    from fluxdb.cli.client import run as remote
+
+    return remote.run(server, commands.Touch(key, ttl_ms, if_version), raw=raw)
 
 
 @_command("delete", IF_VERSION, KEY)
@@ -191,7 +209,8 @@ def _keys(server: Server, raw: bool, **bounds: Any) -> int:
 
 @_command("scan", *_RANGE)
 def _scan(server: Server, raw: bool, **bounds: Any) -> int:
-    """Print the documents whose keys begin with PREFIX, in key order.
+    """Print the documents of keys with PREFIX, in order.
+
 
     With --json, a line for each page, as the server replies.
     """

@@ -9,7 +9,7 @@ import click
 from click.types import StringParamType
 
 from fluxdb.cli.connecting import QUOTING
-from fluxdb.cli.shell.grammar import json_problem, lacks_quotes
+from fluxdb.cli.shell.grammar import TTL_SECONDS_MAX, json_problem, lacks_quotes
 
 
 class Key(StringParamType):
@@ -30,6 +30,27 @@ class Prefix(Key):
     """The beginning of keys: it may be empty."""
 
     name = "prefix"
+
+
+class Milliseconds(click.ParamType):
+    """Seconds, as a whole number of milliseconds; with ``never``, that word is 0."""
+
+    name = "seconds"
+
+    def __init__(self, *, never: bool = False) -> None:
+        self._never = never
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if value == 0 or (self._never and str(value).lower() == "never"):
+            return 0
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = 0.0
+        if not 0.001 <= seconds <= TTL_SECONDS_MAX:
+            word = ", or never" if self._never else ""
+            self.fail(f"{value!r} is not a number of seconds from 0.001 to {TTL_SECONDS_MAX}{word}", param, ctx)
+        return round(seconds * 1000)
 
 
 class JsonText(StringParamType):

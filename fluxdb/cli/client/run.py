@@ -51,21 +51,29 @@ def _password_message(server: Server) -> str:
 
 
 def write(
-    server: Server, kind: str, key: str, text: str, if_version: int | None, *, remove_nulls: bool = False, raw: bool
+    server: Server,
+    kind: str,
+    key: str,
+    text: str,
+    if_version: int | None,
+    *,
+    remove_nulls: bool = False,
+    ttl_ms: int = 0,
+    raw: bool,
 ) -> int:
     condition = ANY_VERSION if if_version is None else if_version
     if raw:
         if kind == "set":
-            body = request.set(key, text.encode(), condition)
+            body = request.set(key, text.encode(), condition, ttl_ms)
         elif kind == "patch":
-            body = request.patch(key, text.encode(), condition, remove_nulls)
+            body = request.patch(key, text.encode(), condition, remove_nulls, ttl_ms)
         else:
             body = request.delete(key, condition)
         return _print_raw(server, body, changes=True)
     if kind == "set":
-        return _run(server, commands.Set(key, text, if_version))
+        return _run(server, commands.Set(key, text, if_version, ttl_ms))
     if kind == "patch":
-        return _run(server, commands.Patch(key, text, if_version, remove_nulls))
+        return _run(server, commands.Patch(key, text, if_version, remove_nulls, ttl_ms))
     return _run(server, commands.Delete(key, if_version))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -75,7 +76,8 @@ def _batches(source: BinaryIO, limits: Limits) -> Iterator[list[Operation]]:
         if batch and full:
             yield batch
             batch, batch_bytes = [], 0
-        batch.append(Operation(Kind.SET, entry.key, entry.text))
+        ttl_ms = max(1, entry.expires_at_ms - round(time.time() * 1000)) if entry.expires_at_ms else 0
+        batch.append(Operation(Kind.SET, entry.key, entry.text, ttl_ms=ttl_ms))
         batch_bytes += entry_bytes
     if batch:
         yield batch

@@ -178,7 +178,8 @@ class Replies:
 
 def stored_line(found: StoredText) -> bytes:
     """Return a document as an entry of a page, and as a line of a dump: its JSON text goes through unchanged."""
-    return b'{"key":%b,"value":%b,"version":%d}' % (orjson.dumps(found.key), found.text, found.version)
+    expiry = b"" if found.expires_at is None else b',"expires_at":%.3f' % found.expires_at
+    return b'{"key":%b,"value":%b,"version":%d%b}' % (orjson.dumps(found.key), found.text, found.version, expiry)
 
 
 def _page(page: Page[Any], entries: list[bytes]) -> str:

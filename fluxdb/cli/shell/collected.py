@@ -57,10 +57,12 @@ def operation(write: commands.Write) -> Operation:
     """Return the operation that an engine's batch takes."""
     if_version = ANY_VERSION if write.if_version is None else write.if_version
     if isinstance(write, commands.Set):
-        return Operation(Kind.SET, write.key, write.text.encode(), if_version)
+        return Operation(Kind.SET, write.key, write.text.encode(), if_version, ttl_ms=write.ttl_ms)
     if isinstance(write, commands.Patch):
         kind = Kind.PATCH_REMOVE_NULLS if write.remove_nulls else Kind.PATCH
-        return Operation(kind, write.key, write.text.encode(), if_version)
+        return Operation(kind, write.key, write.text.encode(), if_version, ttl_ms=write.ttl_ms)
+    if isinstance(write, commands.Touch):
+        return Operation(Kind.TOUCH, write.key, None, if_version, ttl_ms=write.ttl_ms)
     if isinstance(write, commands.Increment):
         return Operation(Kind.INCREMENT, write.key, None, if_version, by=write.by, path=write.path)
     if isinstance(write, commands.Check):

@@ -14,6 +14,7 @@ class Set(NamedTuple):
     key: str
     text: str
     if_version: int | None = None
+    ttl_ms: int = 0  # from the write on; 0: it never expires
 
 
 class Get(NamedTuple):
@@ -36,6 +37,15 @@ class Patch(NamedTuple):
     text: str
     if_version: int | None = None
     remove_nulls: bool = False
+    ttl_ms: int = 0  # from the write on; 0: it expires as it did
+
+
+class Touch(NamedTuple):
+    """Let the document expire ``ttl_ms`` from now; 0: never."""
+
+    key: str
+    ttl_ms: int = 0
+    if_version: int | None = None
 
 
 class Increment(NamedTuple):
@@ -101,7 +111,7 @@ class Exit(NamedTuple):
     pass
 
 
-Write = Set | Patch | Delete | Increment | Check  # what a batch collects
+Write = Set | Patch | Delete | Touch | Increment | Check  # what a batch collects
 Command = (
     Write | Get | Scan | Count | Batch | Commit | Abort | Checkpoint | Subscribe | Unsubscribe | Info | Help | Exit
 )
@@ -141,7 +151,7 @@ _RANGE = (LIMIT, REVERSE, AFTER, START, END)
 _ALL = (
     Syntax(
         "SET",
-        "SET [--if-version N] key json",
+        "SET [--if-version N] key json [TTL s]",
         "store a document, or overwrite it",
         'SET user {"name": "v", "age": 21}',
         options=(IF_VERSION,),
@@ -157,7 +167,7 @@ _ALL = (
     ),
     Syntax(
         "PATCH",
-        "PATCH [--if-version N] [--remove-nulls] key json",
+        "PATCH [--if-version N] [--remove-nulls] key json [TTL s]",
         "merge objects at every depth; others overwrite",
         'PATCH user {"age": 22}',
         options=(IF_VERSION, REMOVE_NULLS),
@@ -169,6 +179,14 @@ _ALL = (
         "delete a document; its versions continue",
         "DELETE user",
         aliases=("DEL",),
+        options=(IF_VERSION,),
+        takes_key=True,
+    ),
+    Syntax(
+        "TOUCH",
+        "TOUCH [--if-version N] key seconds|NEVER",
+        "let a document expire, without another change",
+        "TOUCH session 1800",
         options=(IF_VERSION,),
         takes_key=True,
     ),

@@ -1,7 +1,8 @@
 """The grammar of terminal, pipes and the client's shell: from one line of text to one command, without any I/O.
 
     line    = [ command ] | "#" anything
-    command = name { option } [ key [ json | path | by [ path ] | state ] | key { key } ]
+    command = name { option } [ key [ json [ "TTL" seconds ] | path | by [ path ] | state | seconds | "NEVER" ]
+                              | key { key } ]
     option  = ( "--if-version" | "--limit" ) is number | ( "--after" | "--start" | "--end" ) is key
             | "--remove-nulls" | "--value" | "--reverse"
     is      = " " | "="
@@ -26,11 +27,15 @@ from fluxdb.cli.shell.commands import IF_VERSION, LIMIT, NAMES, SYNTAX, VALUED, 
 from fluxdb.cli.text import closest, short
 from fluxdb.engine.ranges import ScanRange
 
+TTL_SECONDS_MAX = 3_155_760_000  # 100 years
+
 _OPTIONS_FIRST = "options come before the key"
 _SPACE = " \t\r\n"
 _SPACES = re.compile(r"[ \t\r\n]*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WORD = re.compile(r"[^ \t\r\n]+")
+_TTL = re.compile(r"[ \t\r\n]TTL[ \t]+([^ \t\r\n\"]+)\Z", re.IGNORECASE)
+_SECONDS = re.compile(r"\d{1,10}(\.\d{1,9})?")
 _WHOLE_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NO_NUMBER = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)  # not JSON, though many languages write it
 _QUOTED = {'"': re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL), "'": re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)}
@@ -118,9 +123,13 @@ class _Line:
         self.options()
         name = self.syntax.name
         if name == "SET":
-            return commands.Set(self.key(), self.json(), self.if_version)
+            key, (text, ttl_ms) = self.key(), self.json_and_ttl()
+            return commands.Set(key, text, self.if_version, ttl_ms)
         if name == "PATCH":
-            return commands.Patch(self.key(), self.json(), self.if_version, commands.REMOVE_NULLS in self.switches)
+            key, (text, ttl_ms) = self.key(), self.json_and_ttl()
+            return commands.Patch(key, text, self.if_version, commands.REMOVE_NULLS in self.switches, ttl_ms)
+        if name == "TOUCH":
+            return self.end(commands.Touch(self.key(), self.expiry(), self.if_version))
         if name == "DELETE":
             return self.end(commands.Delete(self.key(), self.if_version))
         if name == "GET":
@@ -262,6 +271,31 @@ class _Line:
             is_open = error.pos >= len(text) and text[0] in "{[" and '"' not in _WHOLE_STRING.sub("", text)
             raise self.error(_json_reason(text, error), kind=UnfinishedJsonError if is_open else GrammarError) from None
         return text
+
+    def json_and_ttl(self) -> tuple[str, int]:
+        """Take JSON, and TTL with a number of seconds after it, which no JSON ends with; 0 without."""
+        found = _TTL.search(self.line, self.position)
+        if found is None:
+            return self.json(), 0
+        whole = self.line
+        self.line = whole[: found.start()]
+        text = self.json()
+        self.line, self.position = whole, found.start(1)
+        return text, self.milliseconds("after TTL")
+
+    def expiry(self) -> int:
+        if _match(_WORD, self.line, self.position).upper() == "NEVER":
+            self.advance(len("NEVER"))
+            return 0
+        return self.milliseconds("or NEVER")
+
+    def milliseconds(self, where: str) -> int:
+        word = _match(_WORD, self.line, self.position)
+        seconds = float(word) if _SECONDS.fullmatch(word) else 0.0
+        if not 0.001 <= seconds <= TTL_SECONDS_MAX:
+            raise self.error(f"expected seconds {where}, from 0.001 to {TTL_SECONDS_MAX} (100 years)")
+        self.advance(len(word))
+        return round(seconds * 1000)
 
     def topic(self) -> str | None:
         word = _match(_WORD, self.line, self.position)

@@ -18,7 +18,7 @@ from fluxdb.errors import FluxDBError
 
 Print = Callable[[str], None]
 COMPLETED_KEYS_MAX = 50
-_WRITES = (commands.Set, commands.Patch, commands.Delete, commands.Increment)
+_WRITES = (commands.Set, commands.Patch, commands.Delete, commands.Touch, commands.Increment)
 
 
 class Events(Protocol):
@@ -68,7 +68,7 @@ class Session:
     def _run(self, command: Command) -> None:
         if isinstance(command, commands.Check) or (self.batch and isinstance(command, _WRITES)):
             self._print(self._answers.collected(self.batch.add(command)))
-        elif isinstance(command, (commands.Set, commands.Patch, commands.Delete)):
+        elif isinstance(command, (commands.Set, commands.Patch, commands.Delete, commands.Touch)):
             self._write(command)
         elif isinstance(command, commands.Increment):
             self._increment(command)
@@ -93,14 +93,16 @@ class Session:
         elif isinstance(command, commands.Help):
             self._print(self._answers.help(command.topic))
 
-    def _write(self, command: commands.Set | commands.Patch | commands.Delete) -> None:
+    def _write(self, command: commands.Set | commands.Patch | commands.Delete | commands.Touch) -> None:
         if_version = ANY_VERSION if command.if_version is None else command.if_version
         done: Written | None
         if isinstance(command, commands.Set):
-            done = self._engine.set(command.key, command.text.encode(), if_version)
+            done = self._engine.set(command.key, command.text.encode(), if_version, ttl_ms=command.ttl_ms)
         elif isinstance(command, commands.Patch):
-            delta = command.text.encode()
-            done = self._engine.patch(command.key, delta, if_version, remove_nulls=command.remove_nulls)
+            delta, remove_nulls = command.text.encode(), command.remove_nulls
+            done = self._engine.patch(command.key, delta, if_version, remove_nulls=remove_nulls, ttl_ms=command.ttl_ms)
+        elif isinstance(command, commands.Touch):
+            done = self._engine.touch(command.key, command.ttl_ms, if_version)
         else:
             done = self._engine.delete(command.key, if_version)
         self._print(self._answers.written(done))

@@ -27,6 +27,7 @@ class Commands:
             "patch": self._patch,
             "delete": self._delete,
             "increment": self._increment,
+            "touch": self._touch,
         }
         self.keyless: dict[str, Callable[[Members], Awaitable[bytes]]] = {
             "info": self._info,
@@ -68,12 +69,18 @@ class Commands:
 
     async def _set(self, key: str, request: Members) -> bytes:
         value, version = members.value(request, "value"), members.version(request, "if_version")
-        return lines.written(await self._engine.set(key, value, version))
+        lifetime_ms, keep_ttl = members.ttl_ms(request), members.flag(request, "keep_ttl")
+        return lines.written(await self._engine.set(key, value, version, ttl_ms=lifetime_ms, keep_ttl=keep_ttl))
 
     async def _patch(self, key: str, request: Members) -> bytes:
         delta, version = members.value(request, "delta"), members.version(request, "if_version")
-        remove_nulls = members.flag(request, "remove_nulls")
-        return lines.written(await self._engine.patch(key, delta, version, remove_nulls=remove_nulls))
+        remove_nulls, lifetime_ms = members.flag(request, "remove_nulls"), members.ttl_ms(request)
+        patched = self._engine.patch(key, delta, version, remove_nulls=remove_nulls, ttl_ms=lifetime_ms)
+        return lines.written(await patched)
+
+    async def _touch(self, key: str, request: Members) -> bytes:
+        lifetime_ms = members.ttl_ms(request, is_needed=True)
+        return replies.touched(await self._engine.touch(key, lifetime_ms, members.version(request, "if_version")))
 
     async def _delete(self, key: str, request: Members) -> bytes:
         return lines.written(await self._engine.delete(key, members.version(request, "if_version")))
@@ -102,12 +109,20 @@ def _operation(text: str, index: int) -> Operation:
 
 
 def _set_operation(key: str, request: Members) -> Operation:
-    return Operation(Kind.SET, key, members.value(request, "value"), members.version(request, "if_version"))
+    value, version = members.value(request, "value"), members.version(request, "if_version")
+    keep_ttl = members.flag(request, "keep_ttl")
+    return Operation(Kind.SET, key, value, version, ttl_ms=members.ttl_ms(request), keep_ttl=keep_ttl)
 
 
 def _patch_operation(key: str, request: Members) -> Operation:
     kind = Kind.PATCH_REMOVE_NULLS if members.flag(request, "remove_nulls") else Kind.PATCH
-    return Operation(kind, key, members.value(request, "delta"), members.version(request, "if_version"))
+    delta, version = members.value(request, "delta"), members.version(request, "if_version")
+    return Operation(kind, key, delta, version, ttl_ms=members.ttl_ms(request))
+
+
+def _touch_operation(key: str, request: Members) -> Operation:
+    version = members.version(request, "if_version")
+    return Operation(Kind.TOUCH, key, None, version, ttl_ms=members.ttl_ms(request, is_needed=True))
 
 
 def _delete_operation(key: str, request: Members) -> Operation:
@@ -132,5 +147,6 @@ _OPERATIONS: dict[str, Callable[[str, Members], Operation]] = {
     "patch": _patch_operation,
     "delete": _delete_operation,
     "increment": _increment_operation,
+    "touch": _touch_operation,
     "check": _check_operation,
 }

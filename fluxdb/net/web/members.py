@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from fluxdb._core.documents.documents import NUMBER_MAX
 from fluxdb.engine.handle import ANY_VERSION
-from fluxdb.errors import FluxDBError, InvalidKeyError
+from fluxdb.errors import FluxDBError, InvalidKeyError, InvalidValueError
+from fluxdb.values import lifetimes
 
 INTEGER_MIN, INTEGER_MAX = -(2**63), 2**63 - 1
 _skip_space = re.compile(r"[ \t\n\r]*").match
@@ -157,6 +158,15 @@ def integer_or(members: Members, name: str, otherwise: int, low: int, high: int)
 def version(members: Members, name: str) -> int:
     """ANY_VERSION where it is missing."""
     return integer_or(members, name, ANY_VERSION, 0, NUMBER_MAX)
+
+
+def ttl_ms(members: Members, *, is_needed: bool = False) -> int:
+    """Milliseconds; 0 without the member ``ttl``, and if it is null. Raises InvalidValueError, too."""
+    text = _needed(members, "ttl") if is_needed else members.get("ttl", "null")
+    try:
+        return lifetimes.ttl_ms(json.loads(text), keep_ttl=flag(members, "keep_ttl"))
+    except ValueError as error:  # a number of too many digits, too
+        raise InvalidValueError(str(error)) from None
 
 
 def _needed(members: Members, name: str) -> str:

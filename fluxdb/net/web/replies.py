@@ -6,8 +6,10 @@ from collections.abc import Iterable
 
 import orjson
 
+from fluxdb.engine.handle import Written
 from fluxdb.engine.operation import BatchWritten, Incremented
 from fluxdb.engine.ranges import Counted, Many, Page, StoredText
+from fluxdb.net import lines
 
 
 def documents(found: Many[tuple[bytes, int]]) -> bytes:
@@ -39,6 +41,11 @@ def count(found: Counted) -> bytes:
 
 def incremented(result: Incremented) -> bytes:
     return b'{"kind":"ok","value":%d,"version":%d,"revision":%d}' % (result.value, result.version, result.revision)
+
+
+def touched(outcome: Written | None) -> bytes:
+    """``outcome`` is None if the key is missing."""
+    return b'{"kind":"ok","touched":false}' if outcome is None else lines.written(outcome)
 
 
 def batch(result: BatchWritten) -> bytes:
