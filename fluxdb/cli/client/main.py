@@ -211,7 +211,6 @@ def _keys(server: Server, raw: bool, **bounds: Any) -> int:
 def _scan(server: Server, raw: bool, **bounds: Any) -> int:
     """Print the documents of keys with PREFIX, in order.
 
-
     With --json, a line for each page, as the server replies.
     """
     from fluxdb.cli.client import run as remote
