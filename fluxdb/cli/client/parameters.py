@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 
 import click
-from click.types import StringParamType
+from click.types import FloatParamType, StringParamType
 
 from fluxdb.cli.connecting import QUOTING
 from fluxdb.cli.shell.grammar import TTL_SECONDS_MAX, json_problem, lacks_quotes
@@ -32,7 +32,7 @@ class Prefix(Key):
     name = "prefix"
 
 
-class Milliseconds(click.ParamType):
+class Milliseconds(FloatParamType):
     """Seconds, as a whole number of milliseconds; with ``never``, that word is 0."""
 
     name = "seconds"
