@@ -78,7 +78,8 @@ class VersionConflictError(FluxDBError):
         named = f"key {key!r}" if 0 < len(key) <= 40 else f"key {key[:40]!r}..." if key else "the key"
         others = f"; {len(conflicts) - 1} more conditions of the batch do not hold" if len(conflicts) > 1 else ""
         wanted = "it to exist" if expected is None else str(expected)
-        super().__init__(f"version conflict: expected {wanted}, {named} is at {actual}{others}")
+        place = "" if index is None else f" in operation {index} of the batch"
+        super().__init__(f"version conflict{place}: expected {wanted}, {named} is at {actual}{others}")
         self.key = key
         self.expected = expected
         self.actual = actual
