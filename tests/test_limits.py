@@ -62,7 +62,7 @@ MISFITS = {
         {},
         "unread_bytes_max is .* or page_bytes_max takes 1073742848 bytes",
     ),
-    "queue": (Limits(), {"client_event_bytes_max": MIB - 1}, {}, "client_event_bytes_max is 1048575, and one queue"),
+    "queue": (Limits(), {"client_event_bytes_max": MIB - 1}, {}, "client_event_bytes_max is 1048575, but one queue"),
     "web": (
         Limits(),
         {},

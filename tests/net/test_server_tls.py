@@ -129,7 +129,7 @@ def test_a_key_that_is_not_the_certificates_is_refused_at_the_start(tmp_path: Pa
     arguments = ("--port", "0", "--data-dir", str(tmp_path / "data"), "--tls-cert", str(files[0]))
     certificate = f"--tls-cert {files[0]}"
     for key, told in (
-        (other, f"{certificate}, --tls-key {other}: the key is not that of the certificate"),
+        (other, f"{certificate}, --tls-key {other}: the key does not belong to the certificate"),
         (tmp_path / "nothing", f"Error: --tls-key {tmp_path / 'nothing'}: No such file or directory"),
         (files[0], f"{certificate}, --tls-key {files[0]}: a certificate and its key are needed, both as PEM"),
     ):

@@ -91,7 +91,7 @@ def test_the_page_names_what_it_loads_relative_to_itself(tmp_path: Path) -> None
         _, _, page = await site.http("/")
         loaded = re.findall(rb'(?:href|src)="(?!data:)([^"]*)"', page)
         assert loaded == [b"page/page.css", b"page/page.js"]
-        _, _, script = await site.http("/page/page.js")
+        _, _, script = await site.http("/page/connection.js")
         assert b'new URL("ws", location.href)' in script
         assert b"location.host" not in script
 
