@@ -82,7 +82,7 @@ class EngineHandle(Uncopied, ABC):
 
     @abstractmethod
     def set(
-        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, ttl_ms: int = 0, keep_ttl: bool = False
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, ttl_ms: int = 0, keep_ttl: bool = False
     ) -> Written:
         """Store any JSON text. Version and revision, once it is durable.
 
@@ -91,7 +91,7 @@ class EngineHandle(Uncopied, ABC):
 
     @abstractmethod
     def patch(
-        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False, ttl_ms: int = 0
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, remove_nulls: bool = False, ttl_ms: int = 0
     ) -> Written:
         """Merge any JSON text into the document. Version and revision, once it is durable.
 
@@ -184,12 +184,12 @@ class AsyncEngineHandle(Uncopied, ABC):
 
     @abstractmethod
     def set(
-        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, ttl_ms: int = 0, keep_ttl: bool = False
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, ttl_ms: int = 0, keep_ttl: bool = False
     ) -> Awaitable[Written]: ...
 
     @abstractmethod
     def patch(
-        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False, ttl_ms: int = 0
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, remove_nulls: bool = False, ttl_ms: int = 0
     ) -> Awaitable[Written]: ...
 
     @abstractmethod

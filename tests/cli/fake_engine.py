@@ -96,7 +96,7 @@ class FakeEngine(EngineHandle):
         return Many([self.get_text(key, path) for key in keys], self.revision)
 
     def set(
-        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, ttl_ms: int = 0, keep_ttl: bool = False
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, ttl_ms: int = 0, keep_ttl: bool = False
     ) -> Written:
         return self._write(Kind.SET, key, orjson.dumps(orjson.loads(text)), if_version)
 
@@ -105,7 +105,7 @@ class FakeEngine(EngineHandle):
         return None if stored is None else self._write(Kind.TOUCH, key, stored[0], if_version)
 
     def patch(
-        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False, ttl_ms: int = 0
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, remove_nulls: bool = False, ttl_ms: int = 0
     ) -> Written:
         old = orjson.loads(self.documents[key][0]) if key in self.documents else {}
         merged = old | orjson.loads(text)

@@ -77,12 +77,12 @@ class Engine(ReadingEngine):
         return str(self._database.directory)
 
     def set(
-        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, ttl_ms: int = 0, keep_ttl: bool = False
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, ttl_ms: int = 0, keep_ttl: bool = False
     ) -> Written:
         return took_effect(self._write(SET, key, text, if_version, ttl_ms, keep_ttl))
 
     def patch(
-        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False, ttl_ms: int = 0
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, remove_nulls: bool = False, ttl_ms: int = 0
     ) -> Written:
         return took_effect(self._write(PATCH_REMOVE_NULLS if remove_nulls else PATCH, key, text, if_version, ttl_ms))
 

@@ -62,7 +62,7 @@ class LoopEngine(ReadingLoopEngine):
             await done_aside(reads.build_index, "fluxdb-index")
 
     def set(
-        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, ttl_ms: int = 0, keep_ttl: bool = False
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, ttl_ms: int = 0, keep_ttl: bool = False
     ) -> Awaitable[Written]:
         mailbox = self._last  # looking for the running loop costs more than all the rest (a system call up to 3.11)
         # Several loops may take turns in a thread: the one that is running is the one that calls.
@@ -71,7 +71,7 @@ class LoopEngine(ReadingLoopEngine):
         return mailbox.write(SET, key, text, if_version, ttl_ms, keep_ttl)  # type: ignore[return-value]  # never None
 
     def patch(
-        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False, ttl_ms: int = 0
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, remove_nulls: bool = False, ttl_ms: int = 0
     ) -> Awaitable[Written]:
         kind = PATCH_REMOVE_NULLS if remove_nulls else PATCH
         return self._mailbox().write(kind, key, text, if_version, ttl_ms)  # type: ignore[return-value]  # never None

@@ -66,12 +66,12 @@ class RemoteEngine(CallingEngine):
         return self._call(self._handle.ask(body))
 
     def set(
-        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, ttl_ms: int = 0, keep_ttl: bool = False
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, ttl_ms: int = 0, keep_ttl: bool = False
     ) -> Written:
         return took_effect(self._write(request.set(key, text, if_version, ttl_ms, keep_ttl)))
 
     def patch(
-        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False, ttl_ms: int = 0
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, remove_nulls: bool = False, ttl_ms: int = 0
     ) -> Written:
         return took_effect(self._write(request.patch(key, text, if_version, remove_nulls, ttl_ms)))
 

@@ -67,12 +67,12 @@ class RemoteLoopEngine(CallingLoopEngine):
         return str(self._settings.address)
 
     async def set(
-        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, ttl_ms: int = 0, keep_ttl: bool = False
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, ttl_ms: int = 0, keep_ttl: bool = False
     ) -> Written:
         return took_effect(await self.write(request.set(key, text, if_version, ttl_ms, keep_ttl)))
 
     async def patch(
-        self, key: str, text: bytes, if_version: int = ANY_VERSION, *, remove_nulls: bool = False, ttl_ms: int = 0
+        self, key: str, text: bytes, if_version: int = ANY_VERSION, remove_nulls: bool = False, ttl_ms: int = 0
     ) -> Written:
         return took_effect(await self.write(request.patch(key, text, if_version, remove_nulls, ttl_ms)))
 
