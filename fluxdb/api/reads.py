@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from itertools import chain
 from typing import TypeVar
 
 from fluxdb._core.base.model import Document
@@ -171,10 +172,14 @@ def next_range(keys: ScanRange, page: Page[T]) -> ScanRange | None:
 
 
 def each_entry(read_page: Callable[[ScanRange], Page[T]], keys: ScanRange) -> Iterator[T]:
+    return chain.from_iterable(each_page(read_page, keys))  # without a step of Python for each entry
+
+
+def each_page(read_page: Callable[[ScanRange], Page[T]], keys: ScanRange) -> Iterator[Iterable[T]]:
     rest = None if keys.limit == 0 else keys
     while rest is not None:
         page = read_page(rest)
-        yield from page.entries
+        yield page.entries
         rest = next_range(rest, page)
 
 

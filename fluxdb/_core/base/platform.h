@@ -16,6 +16,9 @@
 #ifdef __linux__
 #include <sys/eventfd.h>
 #endif
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 /* Both return 0 or an errno. On macOS only F_FULLFSYNC reaches the medium. */
 static inline int fluxdb_sync_data(int descriptor)
@@ -141,6 +144,14 @@ static inline int fluxdb_lock_soon(pthread_mutex_t *mutex)
             return 1;
     } while (fluxdb_now_ns() < deadline);
     return 0;
+}
+
+/* Gives pages of freed memory back to the system, where the C library would keep them. */
+static inline void fluxdb_trim_heap(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }
 
 /* Bytes of the calling thread's stack that are free still; 0 where that can't be said. */

@@ -30,6 +30,7 @@ cdef extern from "base/platform.h" nogil:
     int fluxdb_thread_start(pthread_t*, void* (*run)(void*) noexcept nogil, void* argument) noexcept
     uint64_t fluxdb_now_ns() noexcept
     bint fluxdb_lock_soon(pthread_mutex_t*) noexcept    # False: it takes longer than a moment
+    void fluxdb_trim_heap() noexcept                    # gives freed memory back to the system
     void fluxdb_note_ns(uint64_t* place, uint64_t value) noexcept
     uint64_t fluxdb_noted_ns(const uint64_t* place) noexcept
     int fluxdb_cond_init(pthread_cond_t*) noexcept

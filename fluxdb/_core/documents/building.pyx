@@ -10,7 +10,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, qsort, realloc
 from libc.string cimport memcmp, memcpy, memset
 
-from fluxdb._core.base.platform cimport pthread_mutex_lock, pthread_mutex_unlock
+from fluxdb._core.base.platform cimport fluxdb_trim_heap, pthread_mutex_lock, pthread_mutex_unlock
 from fluxdb._core.documents.index cimport index_insert
 from fluxdb._core.documents.ordered cimport KeyChanges, OrderedKeys, changes_free, changes_replay, ordered_free
 from fluxdb._core.documents.state cimport SHARD_BITS, State
@@ -66,6 +66,7 @@ cdef int build(State* state) noexcept nogil:
             status = insert_all(gathered, index)
         free_gathered(gathered)
     free(gathered)
+    fluxdb_trim_heap()      # the copied keys took several times what the index does
     if status == 0:
         status = catch_up(state, index)
     if status != 0:
