@@ -49,7 +49,7 @@ def pumps(server: Threaded) -> list[tls.Pump]:
 
 
 def sent(client: socket.socket, data: memoryview) -> int:
-    """How many bytes went out at once. What was not taken must come again the next time."""
+    """How many bytes went out at once. The caller offers the rest again."""
     try:
         return client.send(data[: 16 * KIB]) if data else 0
     except ssl.SSLWantWriteError:
