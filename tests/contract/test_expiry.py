@@ -81,6 +81,23 @@ def test_g15_once_its_time_is_over_a_document_is_gone_and_its_version_goes_on(db
     assert db.info()["keys"] == 2
 
 
+@pytest.mark.guarantee(15)
+def test_g15_an_expired_document_is_in_no_range_and_no_count(db: Store) -> None:
+    for number in range(40):
+        db.set(f"k:{number:02}", number, ttl=0.1 if number % 4 else HOUR)
+    assert db.count("k:") <= 40  # the keys are in order from here on
+    assert len(list(db.keys("k:"))) <= 40
+    wait_until_gone(db, "k:39")
+    stay = [f"k:{number:02}" for number in range(0, 40, 4)]
+    assert list(db.keys("k:")) == stay
+    assert [key for key, _ in db.scan("k:", reverse=True)] == stay[::-1]
+    assert db.count("k:") == db.count() == len(stay)
+    assert [document is not None for document in db.get_many(["k:00", "k:01", "k:04"])] == [True, False, True]
+    db.set("k:01", 1)
+    assert list(db.keys("k:", limit=2)) == ["k:00", "k:01"]
+    assert db.count("k:") == len(stay) + 1
+
+
 def test_touch_changes_the_time_alone_and_takes_a_condition(db: Store) -> None:
     db.set("k", {"v": 1})
     with pytest.raises(VersionConflictError):
