@@ -70,12 +70,12 @@ class Commands:
     async def _set(self, key: str, request: Members) -> bytes:
         value, version = members.value(request, "value"), members.version(request, "if_version")
         lifetime_ms, keep_ttl = members.ttl_ms(request), members.flag(request, "keep_ttl")
-        return lines.written(await self._engine.set(key, value, version, ttl_ms=lifetime_ms, keep_ttl=keep_ttl))
+        return lines.written(await self._engine.set(key, value, version, lifetime_ms, keep_ttl))
 
     async def _patch(self, key: str, request: Members) -> bytes:
         delta, version = members.value(request, "delta"), members.version(request, "if_version")
         remove_nulls, lifetime_ms = members.flag(request, "remove_nulls"), members.ttl_ms(request)
-        patched = self._engine.patch(key, delta, version, remove_nulls=remove_nulls, ttl_ms=lifetime_ms)
+        patched = self._engine.patch(key, delta, version, remove_nulls, lifetime_ms)
         return lines.written(await patched)
 
     async def _touch(self, key: str, request: Members) -> bytes:
