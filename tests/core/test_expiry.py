@@ -7,11 +7,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import orjson
 import pytest
 
 from fluxdb._core.base.clock import pretend
+from fluxdb._core.base.model import Document
 from fluxdb._core.commit.channel import Channel
 from fluxdb._core.documents.documents import Documents, read_records
+from fluxdb._core.documents.reads import Reader
 from fluxdb.errors import VersionConflictError
 from fluxdb.model import Kind
 from tests.core.conftest import START, drain
@@ -74,6 +77,23 @@ def test_g15_a_document_is_there_until_its_time_and_in_no_read_from_then_on(cloc
     clock.pass_ms(1)
     assert (log.documents.get("a"), len(log.documents)) == (None, 1)
     assert log.documents.get("stays") == (b"2", 1)
+
+
+@pytest.mark.guarantee(15)
+@pytest.mark.parametrize("has_index", [False, True])
+def test_g15_an_expired_document_is_in_no_page_before_it_is_removed(clock: Clock, log: Any, has_index: bool) -> None:
+    reader = Reader(log.documents, orjson.loads)
+    log.committer.write(Kind.SET, "a", b"1", ttl_ms=1000)
+    log.committer.write(Kind.SET, "stays", b"2")
+    if has_index:
+        reader.build_index()
+    clock.pass_ms(1000)
+    assert reader.get_many(["a", "stays"])[0] == [None, Document(2, 1)]
+    assert (reader.get("a"), reader.contains("a")) == (None, False)
+    assert list(reader.scan("", None, None, None, None, False)[0]) == [("stays", Document(2, 1))]
+    assert list(reader.scan_keys("", None, None, None, None, False)[0]) == ["stays"]
+    assert reader.count("a")[0] == 0
+    assert log.documents.position.revision == 2, "nothing was removed yet"
 
 
 @pytest.mark.guarantee(15)
